@@ -1,0 +1,3 @@
+//! Who computes.
+
+pub mod cpu;

@@ -1,0 +1,1 @@
+//! What is computed on: image files, the embedded digits, label rules, standardisation.

@@ -1,0 +1,17 @@
+//! A small, exact and fast numeric engine that trains dense networks and measures, while they train, how class
+//! manifolds disentangle and entangle again.
+//!
+//! The rooms of the house, each of which imports only from those after it: [`report`] (files and pages), [`study`]
+//! (experiments), [`train`] (epochs, batches, replicas), [`geometry`] (manifold metrics), [`nn`] (layers, losses,
+//! optimisers), [`autograd`] (record once, plan, replay), [`backend`] (who computes) and [`data`] (what is computed on).
+
+pub mod autograd;
+pub mod backend;
+pub mod data;
+pub mod geometry;
+pub mod nn;
+#[cfg(feature = "cli")]
+pub mod report;
+#[cfg(feature = "study")]
+pub mod study;
+pub mod train;

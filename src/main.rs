@@ -1,0 +1,2 @@
+//! The `disentangle` command.
+fn main() {}

@@ -1,0 +1,3 @@
+//! The experiments of the papers.
+
+pub mod outcome;
