@@ -1,3 +1,173 @@
-//! Who computes.
+//! Who computes. A [`Backend`] turns a [`Program`] into an [`Executable`] that replays it; hosts write and read buffers as
+//! f64 slices in the order `[replicas, rows, cols]` (one copy if shared), whatever the backend's precision and layout.
 
 pub mod cpu;
+mod error;
+pub mod kernel;
+pub mod program;
+pub mod reference;
+
+pub use cpu::Cpu;
+pub use error::BackendError;
+pub use program::{BufferId, EntryId, Program, RowSpace};
+pub use reference::Reference;
+
+/// Something that can execute programs.
+pub trait Backend {
+    /// Short name: `reference`, `cpu`.
+    fn name(&self) -> &'static str;
+
+    /// Prepares a program: allocates its buffers (all zero) and whatever else a run needs.
+    ///
+    /// # Errors
+    /// [`BackendError::TooLarge`] if a buffer's size overflows.
+    fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError>;
+}
+
+/// The two numbers that change from step to step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Learning rate of this step.
+    pub learning_rate: f64,
+    /// 1 in the first step: Adam's bias correction counts with it.
+    pub number: u64,
+}
+
+/// A program with its buffers.
+pub trait Executable: Send {
+    /// The program.
+    fn program(&self) -> &Program;
+
+    /// Sets how many rows of a space are active: 1 to its capacity. What was written into its row buffers is then void.
+    ///
+    /// # Errors
+    /// [`BackendError::Rows`] outside that range.
+    fn set_rows(&mut self, space: RowSpace, rows: usize) -> Result<(), BackendError>;
+
+    /// Rows now active in a space.
+    fn rows(&self, space: RowSpace) -> usize;
+
+    /// Writes a Real or Wide buffer, rounding once to the backend's precision.
+    ///
+    /// # Errors
+    /// [`BackendError::Length`], [`BackendError::Element`], [`BackendError::NotVisible`] for a buffer of tile storage.
+    fn write(&mut self, buffer: BufferId, values: &[f64]) -> Result<(), BackendError>;
+
+    /// Writes an Index buffer.
+    ///
+    /// # Errors
+    /// As [`Executable::write`], and [`BackendError::IndexRange`] for an element that reaches the buffer's bound.
+    fn write_index(&mut self, buffer: BufferId, values: &[u32]) -> Result<(), BackendError>;
+
+    /// Reads a Real or Wide buffer into a slice of exactly its length.
+    ///
+    /// # Errors
+    /// As [`Executable::write`].
+    fn read(&self, buffer: BufferId, values: &mut [f64]) -> Result<(), BackendError>;
+
+    /// Reads an Index buffer.
+    ///
+    /// # Errors
+    /// As [`Executable::write`].
+    fn read_index(&self, buffer: BufferId, values: &mut [u32]) -> Result<(), BackendError>;
+
+    /// Runs an entry point once. Allocates nothing.
+    ///
+    /// # Errors
+    /// [`BackendError::UnknownEntry`].
+    fn run(&mut self, entry: EntryId, step: Step) -> Result<(), BackendError>;
+}
+
+/// What [`Executable::write`], `write_index` and `read` check before they touch a buffer.
+///
+/// # Errors
+/// See there.
+pub(crate) fn check_access(
+    program: &Program,
+    active: &[usize],
+    id: BufferId,
+    length: usize,
+    index: bool,
+) -> Result<(), BackendError> {
+    let Some(buffer) = program.buffers.get(id.0) else {
+        return Err(BackendError::UnknownBuffer { id: id.0 });
+    };
+    if buffer.storage == program::Storage::Tile {
+        return Err(BackendError::NotVisible {
+            buffer: buffer.name.clone(),
+        });
+    }
+    if matches!(buffer.element, program::Element::Index { .. }) != index {
+        return Err(BackendError::Element {
+            buffer: buffer.name.clone(),
+            index: !index,
+        });
+    }
+    let expected = program.len(id, active);
+    if length != expected {
+        return Err(BackendError::Length {
+            buffer: buffer.name.clone(),
+            found: length,
+            expected,
+        });
+    }
+    Ok(())
+}
+
+/// The range check of [`Executable::write_index`].
+///
+/// # Errors
+/// [`BackendError::IndexRange`]
+pub(crate) fn check_indices(program: &Program, id: BufferId, values: &[u32]) -> Result<(), BackendError> {
+    let program::Element::Index { bound } = program.buffer(id).element else {
+        return Ok(());
+    };
+    match values.iter().position(|&v| v >= bound) {
+        None => Ok(()),
+        Some(position) => Err(BackendError::IndexRange {
+            buffer: program.buffer(id).name.clone(),
+            position,
+            found: values[position],
+            bound,
+        }),
+    }
+}
+
+/// The check of [`Executable::set_rows`].
+///
+/// # Errors
+/// [`BackendError::Rows`]
+pub(crate) fn check_rows(program: &Program, space: RowSpace, rows: usize) -> Result<(), BackendError> {
+    match program.spaces.get(space.0) {
+        Some(&capacity) if (1..=capacity).contains(&rows) => Ok(()),
+        Some(&capacity) => Err(BackendError::Rows { rows, capacity }),
+        None => Err(BackendError::Rows { rows, capacity: 0 }),
+    }
+}
+
+/// Elements of every buffer at full capacity, or an error if one cannot be addressed.
+///
+/// # Errors
+/// [`BackendError::TooLarge`]
+pub(crate) fn check_sizes(program: &Program) -> Result<(), BackendError> {
+    for buffer in &program.buffers {
+        let rows = match buffer.extent {
+            program::Extent::Rows(space) => program.spaces[space.0],
+            program::Extent::Whole { rows } => rows,
+        };
+        let copies = if buffer.replicated { program.replicas } else { 1 };
+        let bytes = rows
+            .checked_mul(copies)
+            .and_then(|n| n.checked_mul(buffer.cols))
+            .and_then(|n| n.checked_mul(8));
+        if bytes.is_none_or(|n| n > isize::MAX as usize) {
+            return Err(BackendError::TooLarge {
+                buffer: buffer.name.clone(),
+                rows,
+                cols: buffer.cols,
+                copies,
+            });
+        }
+    }
+    Ok(())
+}

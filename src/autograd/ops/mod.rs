@@ -1,0 +1,14 @@
+//! The ops, a page each.
+
+mod activations;
+mod affine;
+mod dense;
+mod gather;
+mod margin;
+mod probes;
+mod row_normalize;
+mod row_sum;
+mod softmax_cross_entropy;
+mod squared_error;
+mod sum_squares;
+mod unary;

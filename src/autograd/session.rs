@@ -1,0 +1,176 @@
+//! A plan on a backend: values by name, gradients, replay.
+
+use super::error::AutogradError;
+use super::graph::Value;
+use super::plan::Plan;
+use crate::backend::{Backend, BackendError, BufferId, EntryId, Executable, RowSpace, Step};
+
+/// A loaded plan. All slices are `[replicas, rows, cols]` (one copy if shared), row-major.
+pub struct Session {
+    plan: Plan,
+    executable: Box<dyn Executable>,
+}
+
+impl Session {
+    pub(crate) fn new(plan: Plan, backend: &dyn Backend) -> Result<Session, AutogradError> {
+        let executable = backend.load(plan.program.clone())?;
+        Ok(Session { plan, executable })
+    }
+
+    fn buffer(&self, value: Value) -> Result<BufferId, AutogradError> {
+        let expected = "an input, a parameter or an output of an entry point";
+        self.plan
+            .values
+            .get(&value)
+            .copied()
+            .ok_or(AutogradError::UnknownValue { expected })
+    }
+
+    fn length(&self, id: BufferId) -> usize {
+        let program = &self.plan.program;
+        let active: Vec<usize> = (0..program.spaces.len())
+            .map(|s| self.executable.rows(RowSpace(s)))
+            .collect();
+        program.len(id, &active)
+    }
+
+    fn read_buffer(&self, id: BufferId) -> Result<Vec<f64>, AutogradError> {
+        let mut values = vec![0.0; self.length(id)];
+        self.executable.read(id, &mut values)?;
+        Ok(values)
+    }
+
+    /// The plan that is being replayed.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Sets how many rows of a space are active.
+    ///
+    /// # Errors
+    /// [`BackendError::Rows`] outside 1 to the space's capacity.
+    pub fn set_rows(&mut self, space: RowSpace, rows: usize) -> Result<(), AutogradError> {
+        Ok(self.executable.set_rows(space, rows)?)
+    }
+
+    /// Writes an input or a parameter.
+    ///
+    /// # Errors
+    /// [`AutogradError::UnknownValue`], [`BackendError::Length`], [`BackendError::Element`].
+    pub fn write(&mut self, value: Value, values: &[f64]) -> Result<(), AutogradError> {
+        Ok(self.executable.write(self.buffer(value)?, values)?)
+    }
+
+    /// Writes an index input.
+    ///
+    /// # Errors
+    /// As [`Session::write`], and [`BackendError::IndexRange`].
+    pub fn write_index(&mut self, value: Value, values: &[u32]) -> Result<(), AutogradError> {
+        Ok(self.executable.write_index(self.buffer(value)?, values)?)
+    }
+
+    /// Reads an input, a parameter or an output of an entry point.
+    ///
+    /// # Errors
+    /// [`AutogradError::UnknownValue`], [`BackendError::Element`].
+    pub fn read(&self, value: Value) -> Result<Vec<f64>, AutogradError> {
+        self.read_buffer(self.buffer(value)?)
+    }
+
+    /// Reads an index input.
+    ///
+    /// # Errors
+    /// [`AutogradError::UnknownValue`], [`BackendError::Element`].
+    pub fn read_index(&self, value: Value) -> Result<Vec<u32>, AutogradError> {
+        let id = self.buffer(value)?;
+        let mut values = vec![0; self.length(id)];
+        self.executable.read_index(id, &mut values)?;
+        Ok(values)
+    }
+
+    /// As [`Session::read`] into a slice of exactly its length, without allocating.
+    ///
+    /// # Errors
+    /// As [`Session::read`], and [`BackendError::Length`].
+    pub fn read_into(&self, value: Value, values: &mut [f64]) -> Result<(), AutogradError> {
+        Ok(self.executable.read(self.buffer(value)?, values)?)
+    }
+
+    /// Reads the gradient that the last training run left for a parameter.
+    ///
+    /// # Errors
+    /// [`AutogradError::UnknownValue`] if no entry point trains it.
+    pub fn gradient(&self, parameter: Value) -> Result<Vec<f64>, AutogradError> {
+        let expected = "a parameter that an entry point trains";
+        let id = self
+            .plan
+            .gradients
+            .get(&parameter)
+            .ok_or(AutogradError::UnknownValue { expected })?;
+        self.read_buffer(*id)
+    }
+
+    /// All parameters, frozen ones too: name, value.
+    pub fn parameters(&self) -> &[(String, Value)] {
+        &self.plan.parameters
+    }
+
+    /// Optimiser states: parameter name, its buffers' values in order.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn states(&self) -> Result<Vec<(String, Vec<Vec<f64>>)>, AutogradError> {
+        let read = |ids: &Vec<BufferId>| {
+            ids.iter()
+                .map(|&id| self.read_buffer(id))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        self.plan
+            .states
+            .iter()
+            .map(|(name, ids)| Ok((name.clone(), read(ids)?)))
+            .collect()
+    }
+
+    /// Writes what [`Session::states`] gave.
+    ///
+    /// # Errors
+    /// [`AutogradError::UnknownValue`] for a name or count that does not fit, [`BackendError::Length`].
+    pub fn write_states(&mut self, states: &[(String, Vec<Vec<f64>>)]) -> Result<(), AutogradError> {
+        let expected = "the optimiser states of these parameters";
+        if states.len() != self.plan.states.len() {
+            return Err(AutogradError::UnknownValue { expected });
+        }
+        for ((name, values), (own_name, ids)) in states.iter().zip(&self.plan.states) {
+            if name != own_name || values.len() != ids.len() {
+                return Err(AutogradError::UnknownValue { expected });
+            }
+            for (values, &id) in values.iter().zip(ids) {
+                self.executable.write(id, values)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs an entry point once.
+    ///
+    /// # Errors
+    /// [`BackendError::UnknownEntry`].
+    pub fn run(&mut self, entry: EntryId, step: Step) -> Result<(), AutogradError> {
+        Ok(self.executable.run(entry, step)?)
+    }
+
+    /// Runs an entry point that trains nothing.
+    ///
+    /// # Errors
+    /// [`BackendError::UnknownEntry`].
+    pub fn evaluate(&mut self, entry: EntryId) -> Result<(), BackendError> {
+        self.executable.run(
+            entry,
+            Step {
+                learning_rate: 0.0,
+                number: 1,
+            },
+        )
+    }
+}

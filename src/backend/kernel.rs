@@ -1,0 +1,482 @@
+//! The kernels: everything a backend must be able to do, as plain data.
+//!
+//! [`crate::backend::reference`] is the definition of each; the comment here gives the formula. `x[i]` is row i of a
+//! replica; shared buffers are the same for every replica. A kernel with a row-extent operand is *row-local*: row i of
+//! what it writes depends on row i of what it reads, except that it may reduce over all rows into a whole buffer, and that
+//! a gather reads its table anywhere.
+
+use super::program::{BufferId, Domain, Extent, Program};
+
+/// Overwrite or accumulate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// y = value
+    Set,
+    /// y += value
+    Add,
+}
+
+/// A buffer to write and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The buffer.
+    pub buffer: BufferId,
+    /// Overwrite or accumulate.
+    pub write: Write,
+}
+
+/// A function of one number, applied to every element. Formulas and derivatives: one file each in `autograd/ops`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unary {
+    /// tanh x
+    Tanh,
+    /// max(x, 0)
+    Relu,
+    /// x (1 + erf(x / sqrt 2)) / 2
+    Gelu,
+    /// 1 / (1 + e^-x)
+    Sigmoid,
+    /// a x
+    Scale(f64),
+    /// x - c
+    SubtractConstant(f64),
+    /// log(1 + e^-x): logistic loss of a margin
+    Logistic,
+    /// max(h - x, 0): linear hinge loss of a margin
+    Hinge(f64),
+    /// max(h - x, 0)^2: squared hinge loss of a margin
+    SquaredHinge(f64),
+}
+
+/// How a parameter follows its gradient. Formulas: one file each in `nn/optimizer`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UpdateRule {
+    /// g += decay w; v = momentum v + g; w -= lr (nesterov: g + momentum v, else v)
+    Sgd {
+        /// Momentum, 0 for plain gradient descent.
+        momentum: f64,
+        /// Nesterov's form of it.
+        nesterov: bool,
+        /// Added to the gradient: decay * w.
+        weight_decay: f64,
+    },
+    /// Moments of first and second order with bias correction.
+    Adam {
+        /// Decay of the first moment.
+        beta1: f64,
+        /// Decay of the second moment.
+        beta2: f64,
+        /// Added to the root of the second moment.
+        epsilon: f64,
+        /// Weight decay.
+        weight_decay: f64,
+        /// True: AdamW (w -= lr decay w); false: added to the gradient.
+        decoupled: bool,
+    },
+    /// Gradient over the root of its running mean square.
+    RmsProp {
+        /// Decay of the mean square.
+        alpha: f64,
+        /// Added to the root.
+        epsilon: f64,
+        /// Momentum on the scaled gradient.
+        momentum: f64,
+        /// Added to the gradient: decay * w.
+        weight_decay: f64,
+    },
+}
+
+impl UpdateRule {
+    /// How many buffers of the parameter's shape the rule carries from step to step.
+    pub fn states(&self) -> usize {
+        match *self {
+            UpdateRule::Sgd { momentum, .. } => usize::from(momentum != 0.0),
+            UpdateRule::Adam { .. } => 2,
+            UpdateRule::RmsProp { momentum, .. } => 1 + usize::from(momentum != 0.0),
+        }
+    }
+}
+
+/// What a backend must be able to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kernel {
+    /// y = value everywhere.
+    Fill {
+        /// To fill.
+        y: BufferId,
+        /// With this.
+        value: f64,
+    },
+    /// y = a + factor b, element by element.
+    Add {
+        /// First summand.
+        a: BufferId,
+        /// Second summand.
+        b: BufferId,
+        /// Its factor.
+        factor: f64,
+        /// The sum.
+        y: BufferId,
+    },
+    /// y (=, +=) factor x: the gradient of `Add`.
+    Accumulate {
+        /// Source.
+        x: BufferId,
+        /// Its factor.
+        factor: f64,
+        /// Where to.
+        y: Target,
+    },
+    /// y = f(x), element by element.
+    Unary {
+        /// f
+        function: Unary,
+        /// Argument.
+        x: BufferId,
+        /// Result.
+        y: BufferId,
+    },
+    /// dx (=, +=) f'(x) dy; f' from x or from y = f(x), whichever is cheaper.
+    UnaryGrad {
+        /// f
+        function: Unary,
+        /// Its argument.
+        x: BufferId,
+        /// Its result.
+        y: BufferId,
+        /// Gradient of the result.
+        dy: BufferId,
+        /// Gradient of the argument.
+        dx: Target,
+    },
+    /// y[i] = W x[i] + b with W `[out, in]`.
+    Dense {
+        /// `[rows, in]`
+        x: BufferId,
+        /// `[out, in]`
+        weight: BufferId,
+        /// `[1, out]`
+        bias: Option<BufferId>,
+        /// `[rows, out]`
+        y: BufferId,
+    },
+    /// dx[i] (=, +=) W^T dy[i].
+    DenseInputGrad {
+        /// `[rows, out]`
+        dy: BufferId,
+        /// `[out, in]`
+        weight: BufferId,
+        /// `[rows, in]`
+        dx: Target,
+    },
+    /// dW (=, +=) sum_i dy[i] x[i]^T; db (=, +=) sum_i dy[i].
+    DenseWeightGrad {
+        /// `[rows, out]`
+        dy: BufferId,
+        /// `[rows, in]`
+        x: BufferId,
+        /// `[out, in]`
+        dweight: Option<Target>,
+        /// `[1, out]`
+        dbias: Option<Target>,
+    },
+    /// norms[i] = |x[i]|; y[i] = x[i] / |x[i]|, and 0 where x[i] = 0.
+    RowNormalize {
+        /// `[rows, cols]`
+        x: BufferId,
+        /// `[rows, cols]`
+        y: BufferId,
+        /// `[rows, 1]`
+        norms: BufferId,
+    },
+    /// dx[i] (=, +=) (dy[i] - y[i] (y[i] . dy[i])) / norms[i], and 0 where norms[i] = 0.
+    RowNormalizeGrad {
+        /// `[rows, cols]`
+        y: BufferId,
+        /// `[rows, 1]`
+        norms: BufferId,
+        /// `[rows, cols]`
+        dy: BufferId,
+        /// `[rows, cols]`
+        dx: Target,
+    },
+    /// y[i] = log sum_j exp x[i][j] - x[i][label[i]].
+    SoftmaxCrossEntropy {
+        /// `[rows, classes]`
+        x: BufferId,
+        /// `[rows, 1]`, below the number of classes
+        labels: BufferId,
+        /// `[rows, 1]`
+        y: BufferId,
+    },
+    /// dx[i][j] (=, +=) dy[i] (softmax(x[i])[j] - [j = label[i]]).
+    SoftmaxCrossEntropyGrad {
+        /// `[rows, classes]`
+        x: BufferId,
+        /// `[rows, 1]`
+        labels: BufferId,
+        /// `[rows, 1]`
+        dy: BufferId,
+        /// `[rows, classes]`
+        dx: Target,
+    },
+    /// One column: y[i] = x[i] for label 1, -x[i] for label 0. More: y[i] = x[i][label] - max over the others (lowest index wins).
+    Margin {
+        /// `[rows, classes]`
+        x: BufferId,
+        /// `[rows, 1]`
+        labels: BufferId,
+        /// `[rows, 1]`
+        y: BufferId,
+    },
+    /// The gradient of `Margin`: dy to the label's column, -dy to the best other one.
+    MarginGrad {
+        /// `[rows, classes]`
+        x: BufferId,
+        /// `[rows, 1]`
+        labels: BufferId,
+        /// `[rows, 1]`
+        dy: BufferId,
+        /// `[rows, classes]`
+        dx: Target,
+    },
+    /// y[i] = sum_j (x[i][j] - target[i][j])^2 / cols.
+    SquaredError {
+        /// `[rows, cols]`
+        x: BufferId,
+        /// `[rows, cols]`
+        target: BufferId,
+        /// `[rows, 1]`
+        y: BufferId,
+    },
+    /// dx[i][j] (=, +=) 2 dy[i] (x[i][j] - target[i][j]) / cols.
+    SquaredErrorGrad {
+        /// `[rows, cols]`
+        x: BufferId,
+        /// `[rows, cols]`
+        target: BufferId,
+        /// `[rows, 1]`
+        dy: BufferId,
+        /// `[rows, cols]`
+        dx: Target,
+    },
+    /// y = sum_i weight[i] x[i] / total; without weights they are 1, without `total` the divisor is 1. 0 when total is 0.
+    RowSum {
+        /// `[rows, 1]`
+        x: BufferId,
+        /// `[rows, 1]`
+        weights: Option<BufferId>,
+        /// By what the sum is divided.
+        divisor: Divisor,
+        /// `[1, 1]`
+        y: BufferId,
+    },
+    /// dx[i] (=, +=) weight[i] dy / total.
+    RowSumGrad {
+        /// `[1, 1]`
+        dy: BufferId,
+        /// `[rows, 1]`
+        weights: Option<BufferId>,
+        /// By what the sum was divided.
+        divisor: Divisor,
+        /// `[rows, 1]`
+        dx: Target,
+    },
+    /// y = sum of the squares of all elements of a whole buffer.
+    SumSquares {
+        /// `[rows, cols]`, whole
+        x: BufferId,
+        /// `[1, 1]`
+        y: BufferId,
+    },
+    /// dx (=, +=) 2 dy x.
+    SumSquaresGrad {
+        /// `[rows, cols]`, whole
+        x: BufferId,
+        /// `[1, 1]`
+        dy: BufferId,
+        /// `[rows, cols]`
+        dx: Target,
+    },
+    /// y[i] = table[index[i]]; the table is shared by the replicas, the index need not be.
+    Gather {
+        /// `[other rows, cols]`, shared, Real or Index
+        table: BufferId,
+        /// `[rows, 1]`, below the table's rows
+        index: BufferId,
+        /// `[rows, cols]`
+        y: BufferId,
+    },
+    /// moments[c] = (n_c, sum |x|^2, sum x) over the rows of class c, in f64.
+    ClassMoments {
+        /// `[rows, cols]`
+        x: BufferId,
+        /// `[rows, 1]`
+        labels: BufferId,
+        /// Rows of weight 0 are left out.
+        weights: Option<BufferId>,
+        /// `[classes, 2 + cols]`, Wide
+        moments: BufferId,
+    },
+    /// counts = (misclassified rows, rows): lowest index wins ties; with one column label 1 is x > 0 and label 0 is x < 0.
+    ErrorCount {
+        /// `[rows, classes]`
+        x: BufferId,
+        /// `[rows, 1]`
+        labels: BufferId,
+        /// Rows of weight 0 are left out.
+        weights: Option<BufferId>,
+        /// `[1, 2]`, Wide
+        counts: BufferId,
+    },
+    /// count = number of rows whose norm is 0.
+    ZeroRows {
+        /// `[rows, 1]`
+        norms: BufferId,
+        /// `[1, 1]`, Wide
+        count: BufferId,
+    },
+    /// One optimiser step of one parameter, with the run's learning rate and step number.
+    Update {
+        /// The rule.
+        rule: UpdateRule,
+        /// Its parameter.
+        parameter: BufferId,
+        /// The parameter's gradient.
+        gradient: BufferId,
+        /// `rule.states()` buffers of the parameter's shape.
+        states: Vec<BufferId>,
+    },
+}
+
+/// By what a sum over rows is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Divisor {
+    /// 1
+    One,
+    /// The number of active rows.
+    Rows,
+    /// The value of a `[1, 1]` buffer: the sum of the weights. A sum of 0 gives 0.
+    Total(BufferId),
+}
+
+/// The buffers of a kernel by role.
+#[derive(Clone, Debug, Default)]
+pub struct Operands {
+    /// Read at the row at hand (row buffers) or anywhere (whole buffers).
+    pub reads: Vec<BufferId>,
+    /// Row buffers that are read at any row.
+    pub tables: Vec<BufferId>,
+    /// Written.
+    pub writes: Vec<Target>,
+}
+
+fn set(buffer: BufferId) -> Target {
+    Target {
+        buffer,
+        write: Write::Set,
+    }
+}
+
+impl Kernel {
+    /// The buffers it touches.
+    pub fn operands(&self) -> Operands {
+        let (reads, writes) = match self {
+            Kernel::Fill { y, .. } => (vec![], vec![set(*y)]),
+            Kernel::Add { a, b, y, .. } => (vec![*a, *b], vec![set(*y)]),
+            Kernel::Accumulate { x, y, .. } => (vec![*x], vec![*y]),
+            Kernel::Unary { x, y, .. } => (vec![*x], vec![set(*y)]),
+            Kernel::UnaryGrad { x, y, dy, dx, .. } => (vec![*x, *y, *dy], vec![*dx]),
+            Kernel::Dense { x, weight, bias, y } => ([*x, *weight].into_iter().chain(*bias).collect(), vec![set(*y)]),
+            Kernel::DenseInputGrad { dy, weight, dx } => (vec![*dy, *weight], vec![*dx]),
+            Kernel::DenseWeightGrad { dy, x, dweight, dbias } => {
+                (vec![*dy, *x], dweight.iter().chain(dbias).copied().collect())
+            }
+            Kernel::RowNormalize { x, y, norms } => (vec![*x], vec![set(*y), set(*norms)]),
+            Kernel::RowNormalizeGrad { y, norms, dy, dx } => (vec![*y, *norms, *dy], vec![*dx]),
+            Kernel::SoftmaxCrossEntropy { x, labels, y } | Kernel::Margin { x, labels, y } => {
+                (vec![*x, *labels], vec![set(*y)])
+            }
+            Kernel::SoftmaxCrossEntropyGrad { x, labels, dy, dx } | Kernel::MarginGrad { x, labels, dy, dx } => {
+                (vec![*x, *labels, *dy], vec![*dx])
+            }
+            Kernel::SquaredError { x, target, y } => (vec![*x, *target], vec![set(*y)]),
+            Kernel::SquaredErrorGrad { x, target, dy, dx } => (vec![*x, *target, *dy], vec![*dx]),
+            Kernel::RowSum { x, weights, divisor, y } => (
+                [*x].into_iter().chain(*weights).chain(divisor.total()).collect(),
+                vec![set(*y)],
+            ),
+            Kernel::RowSumGrad {
+                dy,
+                weights,
+                divisor,
+                dx,
+            } => (
+                [*dy].into_iter().chain(*weights).chain(divisor.total()).collect(),
+                vec![*dx],
+            ),
+            Kernel::SumSquares { x, y } => (vec![*x], vec![set(*y)]),
+            Kernel::SumSquaresGrad { x, dy, dx } => (vec![*x, *dy], vec![*dx]),
+            Kernel::Gather { table, index, y } => {
+                return Operands {
+                    reads: vec![*index],
+                    tables: vec![*table],
+                    writes: vec![set(*y)],
+                };
+            }
+            Kernel::ClassMoments {
+                x,
+                labels,
+                weights,
+                moments,
+            } => ([*x, *labels].into_iter().chain(*weights).collect(), vec![set(*moments)]),
+            Kernel::ErrorCount {
+                x,
+                labels,
+                weights,
+                counts,
+            } => ([*x, *labels].into_iter().chain(*weights).collect(), vec![set(*counts)]),
+            Kernel::ZeroRows { norms, count } => (vec![*norms], vec![set(*count)]),
+            Kernel::Update {
+                parameter,
+                gradient,
+                states,
+                ..
+            } => (
+                [*parameter, *gradient].iter().chain(states).copied().collect(),
+                [*parameter].iter().chain(states).map(|&b| set(b)).collect(),
+            ),
+        };
+        Operands {
+            reads,
+            tables: vec![],
+            writes,
+        }
+    }
+
+    /// Over what it loops: the row space of its row operands, or nothing.
+    pub fn domain(&self, program: &Program) -> Domain {
+        let operands = self.operands();
+        let touched = operands
+            .reads
+            .iter()
+            .copied()
+            .chain(operands.writes.iter().map(|t| t.buffer));
+        touched
+            .filter_map(|id| match program.buffer(id).extent {
+                Extent::Rows(space) => Some(Domain::Rows(space)),
+                Extent::Whole { .. } => None,
+            })
+            .next()
+            .unwrap_or(Domain::Whole)
+    }
+}
+
+impl Divisor {
+    fn total(self) -> Option<BufferId> {
+        match self {
+            Divisor::Total(buffer) => Some(buffer),
+            Divisor::One | Divisor::Rows => None,
+        }
+    }
+}
