@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::cpu::isa::IsaError;
+
 /// An error of a backend, one line each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendError {
@@ -66,13 +68,12 @@ pub enum BackendError {
         copies: usize,
     },
     /// `DISENTANGLE_ISA` names an instruction set that does not exist or that this processor lacks.
-    Isa(cpu_error::IsaError),
-    /// The thread pool could not be made.
-    Threads(cpu_error::PoolError),
-}
-
-mod cpu_error {
-    pub use crate::backend::cpu::{isa::IsaError, pool::PoolError};
+    Isa(IsaError),
+    /// The thread pool could not be made, with the reason.
+    Threads {
+        /// In one line.
+        reason: String,
+    },
 }
 
 impl fmt::Display for BackendError {
@@ -125,7 +126,7 @@ impl fmt::Display for BackendError {
                 )
             }
             BackendError::Isa(error) => error.fmt(f),
-            BackendError::Threads(error) => error.fmt(f),
+            BackendError::Threads { reason } => f.write_str(reason),
         }
     }
 }

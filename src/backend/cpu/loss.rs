@@ -1,0 +1,125 @@
+//! Losses per row on a tile: softmax cross-entropy, the margin of the label over the others, squared error.
+
+use super::tile::Rows;
+use crate::backend::kernel::Write;
+
+/// Calls `f(row, replica, element)` for every row and replica of a result with one number per row.
+fn each(y: &mut [f32], copies: usize, mut f: impl FnMut(usize, usize) -> f32) {
+    for (n, y) in y.iter_mut().enumerate() {
+        *y = f(n / copies, n % copies);
+    }
+}
+
+/// Replicas of a result that is replicated if any operand is.
+fn copies(x: Rows<f32>, labels: usize) -> usize {
+    x.copies.max(labels)
+}
+
+fn put(dx: &mut f32, value: f32, write: Write) {
+    match write {
+        Write::Set => *dx = value,
+        Write::Add => *dx += value,
+    }
+}
+
+fn largest(row: &[f32]) -> f32 {
+    row.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Index of the largest element outside `skip`, lowest index on ties.
+fn best_other(row: &[f32], skip: usize) -> Option<usize> {
+    (0..row.len()).filter(|&j| j != skip).reduce(|best, j| if row[j] > row[best] { j } else { best })
+}
+
+/// Label 1 wants a positive output, label 0 a negative one.
+fn sign(label: usize) -> f32 {
+    if label == 1 { 1.0 } else { -1.0 }
+}
+
+/// y_i = log sum_j exp x_ij - x_i,label
+pub(super) fn softmax_cross_entropy(x: Rows<f32>, labels: Rows<u32>, y: &mut [f32]) {
+    let copies = copies(x, labels.copies);
+    each(y, copies, |i, r| {
+        let row = x.at(i, r);
+        let top = largest(row);
+        // The largest term is exactly 1: taking it out keeps the digits of a small loss (ln_1p).
+        let at_top = row.iter().position(|&v| v == top).unwrap_or(0);
+        let rest: f32 = row.iter().enumerate().filter(|&(j, _)| j != at_top).map(|(_, v)| (v - top).exp()).sum();
+        rest.ln_1p() + (top - row[labels.at(i, r)[0] as usize])
+    });
+}
+
+/// dx_ij (=, +=) dy_i (softmax(x_i)_j - [j = label])
+pub(super) fn softmax_cross_entropy_grad(
+    x: Rows<f32>,
+    labels: Rows<u32>,
+    dy: Rows<f32>,
+    dx: &mut [f32],
+    write: Write,
+) {
+    for (n, dx) in dx.chunks_exact_mut(x.cols).enumerate() {
+        let (i, r) = (n / x.copies, n % x.copies);
+        let (row, label, dy) = (x.at(i, r), labels.at(i, r)[0] as usize, dy.at(i, r)[0]);
+        let top = largest(row);
+        let others: f32 = row.iter().enumerate().filter(|&(j, _)| j != label).map(|(_, v)| (v - top).exp()).sum();
+        let total = others + (row[label] - top).exp();
+        for (j, (dx, v)) in dx.iter_mut().zip(row).enumerate() {
+            // softmax - 1 as minus the sum of the others: no cancellation when the row is learnt.
+            let slope = if j == label { -others / total } else { (v - top).exp() / total };
+            put(dx, dy * slope, write);
+        }
+    }
+}
+
+/// y_i = the margin of the label.
+pub(super) fn margin(x: Rows<f32>, labels: Rows<u32>, y: &mut [f32]) {
+    let copies = copies(x, labels.copies);
+    each(y, copies, |i, r| {
+        let (row, label) = (x.at(i, r), labels.at(i, r)[0] as usize);
+        match best_other(row, label) {
+            _ if x.cols == 1 => row[0] * sign(label),
+            Some(other) => row[label] - row[other],
+            None => row[label],
+        }
+    });
+}
+
+/// dx (=, +=) dy on the label's column, -dy on the best other one's.
+pub(super) fn margin_grad(x: Rows<f32>, labels: Rows<u32>, dy: Rows<f32>, dx: &mut [f32], write: Write) {
+    for (n, dx) in dx.chunks_exact_mut(x.cols).enumerate() {
+        let (i, r) = (n / x.copies, n % x.copies);
+        let (row, label, dy) = (x.at(i, r), labels.at(i, r)[0] as usize, dy.at(i, r)[0]);
+        let other = best_other(row, label);
+        for (j, dx) in dx.iter_mut().enumerate() {
+            let slope = if x.cols == 1 {
+                dy * sign(label)
+            } else if j == label {
+                dy
+            } else if Some(j) == other {
+                -dy
+            } else {
+                0.0
+            };
+            put(dx, slope, write);
+        }
+    }
+}
+
+/// y_i = sum_j (x_ij - t_ij)^2 / cols
+pub(super) fn squared_error(x: Rows<f32>, target: Rows<f32>, y: &mut [f32]) {
+    each(y, x.copies, |i, r| {
+        let sum: f32 = x.at(i, r).iter().zip(target.at(i, r)).map(|(x, t)| (x - t) * (x - t)).sum();
+        sum / x.cols as f32
+    });
+}
+
+/// dx_ij (=, +=) 2 dy_i (x_ij - t_ij) / cols
+pub(super) fn squared_error_grad(x: Rows<f32>, target: Rows<f32>, dy: Rows<f32>, dx: &mut [f32], write: Write) {
+    for (n, dx) in dx.chunks_exact_mut(x.cols).enumerate() {
+        let (i, r) = (n / x.copies, n % x.copies);
+        let factor = 2.0 * dy.at(i, r)[0] / x.cols as f32;
+        for ((dx, x), t) in dx.iter_mut().zip(x.at(i, r)).zip(target.at(i, r)) {
+            put(dx, factor * (x - t), write);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Kernels on rows of a tile: normalisation to the unit sphere, weighted sums, sums of squares, gathers.
+
+use super::isa::Isa;
+use super::math::vectorize;
+use super::tile::Rows;
+use crate::backend::kernel::Write;
+
+/// norms_i = |x_i|, y_i = x_i / |x_i|. The squares are summed in f64, where squares of f32 neither overflow nor vanish, so
+/// only a row of zeros has norm 0.
+pub(super) fn row_normalize(isa: Isa, x: Rows<f32>, y: &mut [f32], norms: &mut [f32]) {
+    vectorize(
+        isa,
+        #[inline(always)]
+        || {
+            for ((x, y), norm) in
+                x.data.chunks_exact(x.cols).zip(y.chunks_exact_mut(x.cols)).zip(norms.iter_mut())
+            {
+                let length = x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
+                let inverse = if length == 0.0 { 0.0 } else { 1.0 / length };
+                *norm = length as f32;
+                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (f64::from(x) * inverse) as f32);
+            }
+        },
+    );
+}
+
+/// dx_i (=, +=) (dy_i - y_i (y_i . dy_i)) / norms_i
+pub(super) fn row_normalize_grad(y: Rows<f32>, norms: Rows<f32>, dy: Rows<f32>, dx: &mut [f32], write: Write) {
+    let rows = y.data.chunks_exact(y.cols).zip(dy.data.chunks_exact(y.cols)).zip(norms.data);
+    for (dx, ((y, dy), &norm)) in dx.chunks_exact_mut(y.cols).zip(rows) {
+        let along: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
+        for ((dx, y), dy) in dx.iter_mut().zip(y).zip(dy) {
+            let value = if norm == 0.0 { 0.0 } else { (dy - y * along) / norm };
+            match write {
+                Write::Set => *dx = value,
+                Write::Add => *dx += value,
+            }
+        }
+    }
+}
+
+/// sum_r += sum_i w_i x_i over the tile, in f64. A row of weight 0 is masked: it may hold anything.
+pub(super) fn row_sum(x: Rows<f32>, weights: Option<Rows<f32>>, sums: &mut [f64]) {
+    for (r, sum) in sums.iter_mut().enumerate() {
+        for i in 0..x.rows() {
+            let weight = weights.map_or(1.0, |w| w.at(i, r)[0]);
+            if weight != 0.0 {
+                *sum += f64::from(weight) * f64::from(x.at(i, r)[0]);
+            }
+        }
+    }
+}
+
+/// dx_i (=, +=) w_i scale_r, with scale = dy / divisor for every replica.
+pub(super) fn row_sum_grad(
+    scale: impl Fn(usize) -> f32,
+    weights: Option<Rows<f32>>,
+    copies: usize,
+    dx: &mut [f32],
+    write: Write,
+) {
+    for (n, dx) in dx.iter_mut().enumerate() {
+        let (i, r) = (n / copies, n % copies);
+        let value = scale(r) * weights.map_or(1.0, |w| w.at(i, r)[0]);
+        match write {
+            Write::Set => *dx = value,
+            Write::Add => *dx += value,
+        }
+    }
+}
+
+/// y_r = sum of the squares of x of replica r, in f64.
+pub(super) fn sum_squares(x: &[f32], y: &mut [f32]) {
+    let per_replica = x.len() / y.len();
+    for (y, x) in y.iter_mut().zip(x.chunks_exact(per_replica)) {
+        *y = x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>() as f32;
+    }
+}
+
+/// dx (=, +=) 2 dy_r x
+pub(super) fn sum_squares_grad(x: &[f32], dy: &[f32], dx: &mut [f32], write: Write) {
+    let per_replica = x.len() / dy.len();
+    let replicas = dx.chunks_exact_mut(per_replica).zip(x.chunks_exact(per_replica)).zip(dy);
+    for ((dx, x), dy) in replicas {
+        for (dx, x) in dx.iter_mut().zip(x) {
+            match write {
+                Write::Set => *dx = 2.0 * dy * x,
+                Write::Add => *dx += 2.0 * dy * x,
+            }
+        }
+    }
+}
+
+/// y_i = table[index_i]
+pub(super) fn gather<T: Copy>(table: Rows<T>, index: Rows<u32>, y: &mut [T]) {
+    for (y, &i) in y.chunks_exact_mut(table.cols).zip(index.data) {
+        y.copy_from_slice(table.at(i as usize, 0));
+    }
+}

@@ -1,0 +1,90 @@
+//! A block of memory that several threads write at once, each its own part.
+//!
+//! A `Vec` cannot be lent out in parts that are not known when it is borrowed. A slab can: it owns zeroed, cache-line
+//! aligned memory that is never moved or resized, and hands out slices of it. The host side (`all`, `all_mut`) is safe by
+//! borrowing; the kernel side (`part`, `part_mut`) is `unsafe` and its callers state who else may be there.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+/// A number type whose zero is all zero bits.
+pub(super) trait Plain: Copy + Send + Sync {}
+impl Plain for f32 {}
+impl Plain for f64 {}
+impl Plain for u32 {}
+
+/// Zeroed, aligned memory of fixed length.
+pub(super) struct Slab<T: Plain> {
+    start: NonNull<T>,
+    length: usize,
+}
+
+// SAFETY: a slab owns its memory like a Vec<T>; shared access to parts goes through unsafe functions whose callers keep
+// writers apart.
+unsafe impl<T: Plain> Send for Slab<T> {}
+// SAFETY: as above.
+unsafe impl<T: Plain> Sync for Slab<T> {}
+
+impl<T: Plain> Slab<T> {
+    /// Memory for `length` zeros. Its size was checked before (`check_sizes`), so the layout exists.
+    pub(super) fn new(length: usize) -> Slab<T> {
+        let layout = Self::layout(length);
+        if layout.size() == 0 {
+            return Slab { start: NonNull::dangling(), length };
+        }
+        // SAFETY: the layout is not empty.
+        let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        Slab { start, length }
+    }
+
+    fn layout(length: usize) -> Layout {
+        const CACHE_LINE: usize = 64;
+        Layout::array::<T>(length).and_then(|l| l.align_to(CACHE_LINE)).unwrap_or_else(|_| {
+            // Too long for the address space: an impossible layout is what an allocation failure looks like.
+            handle_alloc_error(Layout::new::<T>())
+        })
+    }
+
+    pub(super) fn all(&self) -> &[T] {
+        // SAFETY: start..start + length is owned, initialised memory; writers need `&mut self` or the unsafe `part_mut`,
+        // whose callers promise that nobody reads.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+
+    pub(super) fn all_mut(&mut self) -> &mut [T] {
+        // SAFETY: owned, initialised, and borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
+    }
+
+    /// Elements `start..start + length`.
+    ///
+    /// # Safety
+    /// Nobody writes them while the slice lives.
+    pub(super) unsafe fn part(&self, start: usize, length: usize) -> &[T] {
+        assert!(start.checked_add(length).is_some_and(|end| end <= self.length));
+        // SAFETY: in range (just checked), initialised, and not written by the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr().add(start), length) }
+    }
+
+    /// Elements `start..start + length`, to be written.
+    ///
+    /// # Safety
+    /// Nobody else reads or writes them while the slice lives.
+    #[expect(clippy::mut_from_ref, reason = "that is what a slab is for; see the module's comment")]
+    pub(super) unsafe fn part_mut(&self, start: usize, length: usize) -> &mut [T] {
+        assert!(start.checked_add(length).is_some_and(|end| end <= self.length));
+        // SAFETY: in range (just checked), initialised, and exclusive by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(start), length) }
+    }
+}
+
+impl<T: Plain> Drop for Slab<T> {
+    fn drop(&mut self) {
+        let layout = Self::layout(self.length);
+        if layout.size() != 0 {
+            // SAFETY: allocated in `new` with this layout.
+            unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Where the operands of a kernel are when it runs on a tile.
+//!
+//! Layouts: a row buffer is `[rows, copies, cols]`, so that a tile is contiguous and the replicas' units lie side by side
+//! (one wide product feeds them all); a whole buffer is `[copies, rows, cols]`. A row buffer of tile storage is a piece of
+//! the worker's scratch.
+
+use std::ops::Range;
+
+use super::gemm::Workspace;
+use super::isa::Isa;
+use super::slab::Slab;
+use crate::backend::kernel::Target;
+use crate::backend::program::{BufferId, Extent, Program};
+
+/// Where a buffer's elements are.
+pub(super) enum Place {
+    Real(Slab<f32>),
+    Wide(Slab<f64>),
+    Index(Slab<u32>),
+    /// Offset in the worker's f32 scratch.
+    RealTile(usize),
+    /// Offset in the worker's u32 scratch.
+    IndexTile(usize),
+}
+
+/// One worker's own memory.
+pub(super) struct Scratch {
+    pub(super) reals: Slab<f32>,
+    pub(super) indices: Slab<u32>,
+    /// For column sums: the widest gradient of a bias.
+    pub(super) column_sums: Vec<f32>,
+    pub(super) workspace: Workspace,
+}
+
+/// A sum over rows that a segment makes: its place in a lane's partial sums.
+#[derive(Clone, Copy)]
+pub(super) struct Reduction {
+    pub(super) target: Target,
+    /// Offset and length in the lane's f32 partials (gradients) or f64 partials (losses, counts, class sums).
+    pub(super) offset: usize,
+    pub(super) length: usize,
+    pub(super) wide: bool,
+    /// A weighted mean divides when the lanes have been summed.
+    pub(super) divisor: crate::backend::kernel::Divisor,
+}
+
+/// The partial sums of one lane.
+pub(super) struct Partials<'a> {
+    pub(super) reductions: &'a [Reduction],
+    pub(super) reals: &'a mut [f32],
+    pub(super) wides: &'a mut [f64],
+    /// Which reductions nothing has been added to yet.
+    pub(super) fresh: &'a mut [u32],
+}
+
+impl Partials<'_> {
+    fn find(&mut self, id: BufferId) -> (Reduction, bool) {
+        let slot = self.reductions.iter().position(|r| r.target.buffer == id);
+        let slot = slot.unwrap_or_else(|| unreachable!("a kernel's reductions are listed with its segment"));
+        (self.reductions[slot], std::mem::replace(&mut self.fresh[slot], 0) != 0)
+    }
+
+    /// The f32 partial sum of a gradient, and whether it is to be overwritten.
+    pub(super) fn real(&mut self, id: BufferId) -> (&mut [f32], bool) {
+        let (r, fresh) = self.find(id);
+        (&mut self.reals[r.offset..r.offset + r.length], fresh)
+    }
+
+    /// The f64 partial sum of a loss or probe, zeroed when fresh.
+    pub(super) fn wide(&mut self, id: BufferId) -> &mut [f64] {
+        let (r, fresh) = self.find(id);
+        let sum = &mut self.wides[r.offset..r.offset + r.length];
+        if fresh {
+            sum.fill(0.0);
+        }
+        sum
+    }
+}
+
+/// Rows of a buffer: `[rows, copies, cols]`.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a, T> {
+    pub(super) data: &'a [T],
+    pub(super) copies: usize,
+    pub(super) cols: usize,
+}
+
+impl<'a, T> Rows<'a, T> {
+    /// Row `i` of replica `r`; a shared buffer answers the same for every replica.
+    #[inline(always)]
+    pub(super) fn at(&self, i: usize, r: usize) -> &'a [T] {
+        let copy = if self.copies == 1 { 0 } else { r };
+        &self.data[(i * self.copies + copy) * self.cols..][..self.cols]
+    }
+
+    /// Number of rows.
+    pub(super) fn rows(&self) -> usize {
+        self.data.len() / (self.copies * self.cols)
+    }
+}
+
+/// A kernel's surroundings: the rows it runs on and the worker it runs in.
+pub(super) struct Tile<'a> {
+    pub(super) isa: Isa,
+    pub(super) program: &'a Program,
+    pub(super) places: &'a [Place],
+    pub(super) active: &'a [usize],
+    pub(super) rows: Range<usize>,
+    pub(super) reals: &'a Slab<f32>,
+    pub(super) indices: &'a Slab<u32>,
+}
+
+impl<'a> Tile<'a> {
+    /// Offset and length of the part of a persistent buffer that this tile sees.
+    fn part(&self, id: BufferId) -> (usize, usize) {
+        let buffer = self.program.buffer(id);
+        let copies = self.program.copies(id);
+        match buffer.extent {
+            Extent::Rows(_) => {
+                let stride = copies * buffer.cols;
+                (self.rows.start * stride, self.rows.len() * stride)
+            }
+            Extent::Whole { rows } => (0, copies * rows * buffer.cols),
+        }
+    }
+
+    fn rows_of<T>(&self, id: BufferId, data: &'a [T]) -> Rows<'a, T> {
+        Rows { data, copies: self.program.copies(id), cols: self.program.buffer(id).cols }
+    }
+
+    /// A real operand that the kernel reads.
+    pub(super) fn real(&self, id: BufferId) -> Rows<'a, f32> {
+        let (start, length) = self.part(id);
+        // SAFETY: other lanes write other rows; whole buffers are not written inside a row segment, scratch belongs to this
+        // worker; and no kernel reads a buffer that it writes.
+        let data = match &self.places[id.0] {
+            Place::Real(slab) => unsafe { slab.part(start, length) },
+            // SAFETY: as above.
+            Place::RealTile(offset) => unsafe { self.reals.part(*offset, length) },
+            _ => unreachable!("element types are checked when the graph is recorded"),
+        };
+        self.rows_of(id, data)
+    }
+
+    /// An index operand.
+    pub(super) fn index(&self, id: BufferId) -> Rows<'a, u32> {
+        let (start, length) = self.part(id);
+        // SAFETY: as in `real`.
+        let data = match &self.places[id.0] {
+            Place::Index(slab) => unsafe { slab.part(start, length) },
+            // SAFETY: as above.
+            Place::IndexTile(offset) => unsafe { self.indices.part(*offset, length) },
+            _ => unreachable!("element types are checked when the graph is recorded"),
+        };
+        self.rows_of(id, data)
+    }
+
+    /// A real buffer that the kernel writes, which is none of its operands.
+    #[expect(clippy::mut_from_ref, reason = "lanes and workers write disjoint parts; see the SAFETY line")]
+    pub(super) fn write(&self, id: BufferId) -> &'a mut [f32] {
+        let (start, length) = self.part(id);
+        // SAFETY: these rows belong to this lane, this scratch to this worker, and a whole buffer is written only by a
+        // whole segment, which runs alone. A kernel asks for each of its results once.
+        match &self.places[id.0] {
+            Place::Real(slab) => unsafe { slab.part_mut(start, length) },
+            // SAFETY: as above.
+            Place::RealTile(offset) => unsafe { self.reals.part_mut(*offset, length) },
+            _ => unreachable!("element types are checked when the graph is recorded"),
+        }
+    }
+
+    /// As [`Tile::write`] for indices.
+    #[expect(clippy::mut_from_ref, reason = "as Tile::write")]
+    pub(super) fn write_index(&self, id: BufferId) -> &'a mut [u32] {
+        let (start, length) = self.part(id);
+        // SAFETY: as in `write`.
+        match &self.places[id.0] {
+            Place::Index(slab) => unsafe { slab.part_mut(start, length) },
+            // SAFETY: as above.
+            Place::IndexTile(offset) => unsafe { self.indices.part_mut(*offset, length) },
+            _ => unreachable!("element types are checked when the graph is recorded"),
+        }
+    }
+
+    /// All rows of a persistent buffer of another row space.
+    pub(super) fn table(&self, id: BufferId) -> Rows<'a, f32> {
+        let Place::Real(slab) = &self.places[id.0] else { unreachable!("tables are persistent") };
+        self.rows_of(id, slab.all())
+    }
+
+    /// As [`Tile::table`] for indices.
+    pub(super) fn index_table(&self, id: BufferId) -> Rows<'a, u32> {
+        let Place::Index(slab) = &self.places[id.0] else { unreachable!("tables are persistent") };
+        self.rows_of(id, slab.all())
+    }
+
+    /// Number of active rows of the space a row buffer belongs to.
+    pub(super) fn active_rows(&self, id: BufferId) -> usize {
+        self.program.rows(id, self.active)
+    }
+}

@@ -1,0 +1,66 @@
+//! Activation functions by name; the formulas stand in `autograd/ops/activations.rs`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::error::NnError;
+use crate::autograd::{AutogradError, Graph, Value};
+
+/// The activation of the hidden layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Hyperbolic tangent.
+    #[default]
+    Tanh,
+    /// max(x, 0)
+    Relu,
+    /// The exact GELU, with erf.
+    Gelu,
+    /// 1 / (1 + e^-x)
+    Sigmoid,
+    /// None: a linear network.
+    Identity,
+}
+
+const ALL: [(&str, Activation); 5] = [
+    ("tanh", Activation::Tanh),
+    ("relu", Activation::Relu),
+    ("gelu", Activation::Gelu),
+    ("sigmoid", Activation::Sigmoid),
+    ("identity", Activation::Identity),
+];
+
+impl Activation {
+    /// Records the activation of every element of `x`.
+    ///
+    /// # Errors
+    /// Those of the op.
+    pub fn record(self, graph: &mut Graph, x: Value) -> Result<Value, AutogradError> {
+        match self {
+            Activation::Tanh => graph.tanh(x),
+            Activation::Relu => graph.relu(x),
+            Activation::Gelu => graph.gelu(x),
+            Activation::Sigmoid => graph.sigmoid(x),
+            Activation::Identity => graph.identity(x),
+        }
+    }
+}
+
+impl FromStr for Activation {
+    type Err = NnError;
+
+    fn from_str(text: &str) -> Result<Self, NnError> {
+        let unknown = NnError::Unknown {
+            what: "activation",
+            found: text.into(),
+            expected: "tanh, relu, gelu, sigmoid or identity",
+        };
+        ALL.iter().find(|(name, _)| *name == text).map(|(_, activation)| *activation).ok_or(unknown)
+    }
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(ALL.iter().find(|(_, a)| a == self).map_or("", |(name, _)| name))
+    }
+}

@@ -1,0 +1,137 @@
+//! Losses by name: which ops they are and how many outputs they want. The formulas stand in `autograd/ops`.
+//!
+//! | name | outputs for 2 classes | for more | what is averaged over the samples |
+//! |---|---|---|---|
+//! | `cross-entropy` | 2 | C | softmax cross-entropy |
+//! | `logistic` | 1 | C | log(1 + e^-m) of the margin m |
+//! | `hinge`, `hinge:h` | 1 | C | max(h - m, 0), threshold h = 1 unless given |
+//! | `squared-hinge`, `squared-hinge:h` | 1 | C | max(h - m, 0)^2 |
+//! | `mse` | 1 | C | squared error against -1 and +1, or against the label's unit vector, averaged over outputs |
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::error::{NnError, check};
+use crate::autograd::{AutogradError, Graph, Value};
+use crate::backend::RowSpace;
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Loss {
+    /// Softmax cross-entropy.
+    #[default]
+    CrossEntropy,
+    /// Logistic loss of the margin.
+    Logistic,
+    /// Hinge loss of the margin.
+    Hinge {
+        /// The margin from which on a sample costs nothing.
+        threshold: f64,
+    },
+    /// Square of the hinge loss.
+    SquaredHinge {
+        /// The margin from which on a sample costs nothing.
+        threshold: f64,
+    },
+    /// Mean squared error.
+    SquaredError,
+}
+
+/// What the host writes so that a loss knows the labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// Class labels.
+    Labels(Value),
+    /// Target outputs.
+    Targets(Value),
+}
+
+impl Loss {
+    /// Outputs of a network that tells `classes` classes apart.
+    pub fn outputs(self, classes: usize) -> usize {
+        if classes == 2 && self != Loss::CrossEntropy { 1 } else { classes }
+    }
+
+    /// Target outputs `[rows, outputs]` of labels, for the squared error.
+    pub fn targets(self, labels: &[u32], classes: usize) -> Vec<f64> {
+        match self.outputs(classes) {
+            1 => labels.iter().map(|&label| if label == 1 { 1.0 } else { -1.0 }).collect(),
+            n => labels.iter().flat_map(|&l| (0..n).map(move |j| f64::from(u8::from(j == l as usize)))).collect(),
+        }
+    }
+
+    /// Records what the host must write beside the labels: the targets of a squared error, as input `name`.
+    ///
+    /// # Errors
+    /// Those of recording.
+    pub fn truth(
+        self,
+        graph: &mut Graph,
+        name: &str,
+        space: RowSpace,
+        labels: Value,
+        classes: usize,
+    ) -> Result<Truth, AutogradError> {
+        match self {
+            Loss::SquaredError => Ok(Truth::Targets(graph.input(name, space, self.outputs(classes), false)?)),
+            _ => Ok(Truth::Labels(labels)),
+        }
+    }
+
+    /// Records the loss of each row of `outputs`: `[rows, 1]`.
+    ///
+    /// # Errors
+    /// Those of recording.
+    pub fn of_rows(self, graph: &mut Graph, outputs: Value, truth: Truth) -> Result<Value, AutogradError> {
+        let truth = match truth {
+            Truth::Targets(targets) => return graph.squared_error(outputs, targets),
+            Truth::Labels(labels) => labels,
+        };
+        if matches!(self, Loss::CrossEntropy | Loss::SquaredError) {
+            return graph.softmax_cross_entropy(outputs, truth);
+        }
+        let margin = graph.margin(outputs, truth)?;
+        match self {
+            Loss::Hinge { threshold } => graph.hinge(margin, threshold),
+            Loss::SquaredHinge { threshold } => graph.squared_hinge(margin, threshold),
+            _ => graph.logistic(margin),
+        }
+    }
+}
+
+impl FromStr for Loss {
+    type Err = NnError;
+
+    fn from_str(text: &str) -> Result<Self, NnError> {
+        let unknown = || NnError::Unknown {
+            what: "loss",
+            found: text.into(),
+            expected: "cross-entropy, logistic, hinge[:THRESHOLD], squared-hinge[:THRESHOLD] or mse",
+        };
+        let (name, threshold) = match text.split_once(':') {
+            None => (text, None),
+            Some((name, number)) => (name, Some(number.parse::<f64>().map_err(|_| unknown())?)),
+        };
+        let of_hinge = check("hinge threshold", threshold.unwrap_or(1.0), "a positive number", |h| h > 0.0);
+        match (name, threshold) {
+            ("cross-entropy", None) => Ok(Loss::CrossEntropy),
+            ("logistic", None) => Ok(Loss::Logistic),
+            ("mse", None) => Ok(Loss::SquaredError),
+            ("hinge", _) => Ok(Loss::Hinge { threshold: of_hinge? }),
+            ("squared-hinge", _) => Ok(Loss::SquaredHinge { threshold: of_hinge? }),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Loss::CrossEntropy => write!(f, "cross-entropy"),
+            Loss::Logistic => write!(f, "logistic"),
+            Loss::Hinge { threshold } => write!(f, "hinge:{threshold}"),
+            Loss::SquaredHinge { threshold } => write!(f, "squared-hinge:{threshold}"),
+            Loss::SquaredError => write!(f, "mse"),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! A fully connected network: dense layers with an activation after each but the last.
+//!
+//! Parameters have the names that PyTorch's `nn.Sequential(Linear, Activation, Linear, ...)` gives them: `0.weight`,
+//! `0.bias`, `2.weight`, `2.bias`, ...
+
+use super::activation::Activation;
+use super::error::NnError;
+use super::init::Initializer;
+use super::random::{Purpose, stream};
+use crate::autograd::{Graph, Value};
+
+/// What a network looks like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Architecture {
+    /// Width of the data.
+    pub inputs: usize,
+    /// Width of each hidden layer; empty for a linear classifier.
+    pub hidden: Vec<usize>,
+    /// Width of the output.
+    pub outputs: usize,
+    /// After each hidden layer.
+    pub activation: Activation,
+    /// Whether layers have biases.
+    pub bias: bool,
+}
+
+/// A parameter of an architecture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterShape {
+    /// PyTorch's name.
+    pub name: String,
+    /// Rows: units of a weight, 1 for a bias.
+    pub rows: usize,
+    /// Columns: inputs of a weight, units for a bias.
+    pub cols: usize,
+}
+
+/// Initial parameters: name and values `[replicas, rows, cols]`, in the order of [`Architecture::parameters`].
+pub type Parameters = Vec<(String, Vec<f64>)>;
+
+impl Architecture {
+    /// (inputs, units) of each layer.
+    fn layers(&self) -> Vec<(usize, usize)> {
+        let widths: Vec<usize> =
+            [self.inputs].iter().chain(&self.hidden).chain([&self.outputs]).copied().collect();
+        widths.windows(2).map(|pair| (pair[0], pair[1])).collect()
+    }
+
+    /// The parameters, layer by layer, each layer's weight first.
+    pub fn parameters(&self) -> Vec<ParameterShape> {
+        let mut shapes = Vec::new();
+        for (n, (inputs, units)) in self.layers().into_iter().enumerate() {
+            shapes.push(ParameterShape { name: format!("{}.weight", 2 * n), rows: units, cols: inputs });
+            if self.bias {
+                shapes.push(ParameterShape { name: format!("{}.bias", 2 * n), rows: 1, cols: units });
+            }
+        }
+        shapes
+    }
+
+    /// Draws initial parameters for these replicas: each from its own stream, layer by layer.
+    pub fn initial(&self, initializer: Initializer, seed: u64, replicas: &[u64]) -> Parameters {
+        let mut all: Parameters = self.parameters().into_iter().map(|shape| (shape.name, Vec::new())).collect();
+        for &replica in replicas {
+            let mut rng = stream(seed, replica, Purpose::Initialization, 0);
+            let mut drawn = Vec::new();
+            for (inputs, units) in self.layers() {
+                drawn.push(initializer.weights(&mut rng, units, inputs));
+                if self.bias {
+                    drawn.push(initializer.biases(&mut rng, units, inputs));
+                }
+            }
+            for ((_, values), new) in all.iter_mut().zip(drawn) {
+                values.extend(new);
+            }
+        }
+        all
+    }
+
+    /// Orders given parameters as [`Architecture::parameters`] and checks that they fit. Each is `[rows, cols]` (a bias
+    /// `[units]`), taken by every replica, or has a leading replica axis.
+    ///
+    /// # Errors
+    /// [`NnError::Parameters`] for one that is missing, unknown, of another shape or not finite.
+    pub fn adopt(&self, given: &[(String, Vec<usize>, Vec<f64>)], replicas: usize) -> Result<Parameters, NnError> {
+        let wrong = |detail: String| Err(NnError::Parameters { detail });
+        let shapes = self.parameters();
+        if let Some((name, ..)) = given.iter().find(|(name, ..)| shapes.iter().all(|s| s.name != *name)) {
+            let names: Vec<&str> = shapes.iter().map(|s| s.name.as_str()).collect();
+            return wrong(format!("'{name}' is no parameter of this network, expected {}", names.join(", ")));
+        }
+        let mut adopted = Vec::new();
+        for ParameterShape { name, rows, cols } in shapes {
+            let Some((_, shape, values)) = given.iter().find(|(given, ..)| *given == name) else {
+                return wrong(format!("'{name}' is missing"));
+            };
+            let own = if name.ends_with("bias") { vec![cols] } else { vec![rows, cols] };
+            let with_replicas: Vec<usize> = [replicas].into_iter().chain(own.iter().copied()).collect();
+            let copies = if *shape == own {
+                replicas
+            } else if *shape == with_replicas {
+                1
+            } else {
+                return wrong(format!("'{name}' has shape {shape:?}, expected {own:?} or {with_replicas:?}"));
+            };
+            if let Some(value) = values.iter().find(|v| !v.is_finite()) {
+                return wrong(format!("'{name}' holds {value}, expected finite numbers"));
+            }
+            adopted.push((name, values.repeat(copies)));
+        }
+        Ok(adopted)
+    }
+}
+
+/// A recorded network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    activation: Activation,
+    /// Weight and bias of each layer.
+    layers: Vec<(Value, Option<Value>)>,
+}
+
+/// What a network makes of its input.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// Output of each hidden layer after its activation: `[rows, width]`.
+    pub hidden: Vec<Value>,
+    /// `[rows, outputs]`
+    pub outputs: Value,
+}
+
+impl Network {
+    /// Records the parameters of an architecture.
+    ///
+    /// # Errors
+    /// [`NnError::Autograd`] for a width of 0 or names taken.
+    pub fn record(graph: &mut Graph, architecture: &Architecture) -> Result<Network, NnError> {
+        let mut layers = Vec::new();
+        for ParameterShape { name, rows, cols } in architecture.parameters() {
+            let value = graph.parameter(&name, rows, cols)?;
+            match layers.last_mut() {
+                Some((_, bias)) if name.ends_with("bias") => *bias = Some(value),
+                _ => layers.push((value, None)),
+            }
+        }
+        Ok(Network { activation: architecture.activation, layers })
+    }
+
+    /// Records a forward pass on rows `x`; several share the parameters.
+    ///
+    /// # Errors
+    /// [`NnError::Autograd`] for data of another width.
+    pub fn forward(&self, graph: &mut Graph, x: Value) -> Result<Forward, NnError> {
+        let mut hidden = Vec::new();
+        let mut rows = x;
+        for (n, &(weight, bias)) in self.layers.iter().enumerate() {
+            rows = graph.dense(rows, weight, bias)?;
+            if n + 1 < self.layers.len() {
+                rows = self.activation.record(graph, rows)?;
+                hidden.push(rows);
+            }
+        }
+        Ok(Forward { hidden, outputs: rows })
+    }
+
+    /// The weights of all layers, without biases: what L2 decay takes.
+    pub fn weights(&self) -> Vec<Value> {
+        self.layers.iter().map(|&(weight, _)| weight).collect()
+    }
+}

@@ -1,0 +1,54 @@
+//! What can be wrong with a training run.
+
+use std::fmt;
+
+use crate::autograd::AutogradError;
+use crate::backend::BackendError;
+use crate::nn::NnError;
+
+/// An error of this room, one line each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrainError {
+    /// Samples whose arrays do not fit each other or the network.
+    Samples {
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// A number of the recipe outside its range.
+    Recipe {
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// From the network.
+    Nn(NnError),
+}
+
+impl fmt::Display for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TrainError::Samples { detail } => write!(f, "samples: {detail}"),
+            TrainError::Recipe { detail } => write!(f, "recipe: {detail}"),
+            TrainError::Nn(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for TrainError {}
+
+impl From<NnError> for TrainError {
+    fn from(error: NnError) -> Self {
+        TrainError::Nn(error)
+    }
+}
+
+impl From<AutogradError> for TrainError {
+    fn from(error: AutogradError) -> Self {
+        TrainError::Nn(NnError::Autograd(error))
+    }
+}
+
+impl From<BackendError> for TrainError {
+    fn from(error: BackendError) -> Self {
+        AutogradError::from(error).into()
+    }
+}

@@ -1,0 +1,104 @@
+//! What is trained on what.
+
+use super::error::TrainError;
+use crate::backend::kernel::UpdateRule;
+use crate::nn::{Architecture, Loss, Schedule};
+
+/// Rows of data with a class each.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    /// `[labels.len(), inputs]`, row-major.
+    pub features: &'a [f64],
+    /// One per row, below the number of classes.
+    pub labels: &'a [u32],
+}
+
+/// How many samples make a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// All of them: an epoch is one step.
+    Full,
+    /// So many, drawn anew without replacement in every epoch, for every replica in an order of its own. A last short
+    /// batch is trained on.
+    Size(usize),
+}
+
+/// How R networks are trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// The network.
+    pub architecture: Architecture,
+    /// Classes that the labels tell apart.
+    pub classes: usize,
+    /// What is minimised: its mean over the samples.
+    pub loss: Loss,
+    /// Lambda of an L2 decay (lambda / 2) sum w^2 over the weights, 0 for none.
+    pub l2: f64,
+    /// How the parameters follow their gradients.
+    pub rule: UpdateRule,
+    /// Base learning rate.
+    pub learning_rate: f64,
+    /// How it changes.
+    pub schedule: Schedule,
+    /// Epochs in all: the schedule needs to know.
+    pub epochs: usize,
+    /// Samples of a step.
+    pub batch: Batch,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Replica numbers: with the seed they fix each replica's streams.
+    pub replicas: Vec<u64>,
+    /// Hidden layers whose geometry is measured, from 0.
+    pub layers: Vec<usize>,
+}
+
+impl Recipe {
+    /// Checks the numbers that recording does not.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`]
+    pub(super) fn check(&self) -> Result<(), TrainError> {
+        let wrong = |detail: String| Err(TrainError::Recipe { detail });
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return wrong(format!("learning rate {}, expected a positive number", self.learning_rate));
+        }
+        if !(self.l2.is_finite() && self.l2 >= 0.0) {
+            return wrong(format!("l2 {}, expected at least 0", self.l2));
+        }
+        if self.classes < 2 {
+            return wrong(format!("{} classes, expected at least 2", self.classes));
+        }
+        if self.batch == Batch::Size(0) {
+            return wrong("batch of 0 samples, expected at least 1".into());
+        }
+        if let Some(layer) = self.layers.iter().find(|&&l| l >= self.architecture.hidden.len()) {
+            let hidden = self.architecture.hidden.len();
+            return wrong(format!("hidden layer {}, but the network has {hidden}", layer + 1));
+        }
+        let outputs = self.loss.outputs(self.classes);
+        let found = self.architecture.outputs;
+        if found != outputs && !(found == 2 && outputs == 1) {
+            return wrong(format!("{found} outputs, expected {outputs} for {} classes and {}", self.classes, self.loss));
+        }
+        Ok(())
+    }
+
+    /// Checks that samples fit the recipe.
+    ///
+    /// # Errors
+    /// [`TrainError::Samples`]
+    pub(super) fn check_samples(&self, samples: Samples) -> Result<(), TrainError> {
+        let (rows, inputs) = (samples.labels.len(), self.architecture.inputs);
+        let wrong = |detail: String| Err(TrainError::Samples { detail });
+        if rows == 0 {
+            return wrong("none, expected at least one".into());
+        }
+        if rows.checked_mul(inputs) != Some(samples.features.len()) {
+            return wrong(format!("{} numbers for {rows} samples of {inputs} inputs", samples.features.len()));
+        }
+        if let Some(label) = samples.labels.iter().find(|&&l| l as usize >= self.classes) {
+            return wrong(format!("label {label}, expected below {}", self.classes));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,309 @@
+//! Training with measurements on the way.
+//!
+//! With full batches the forward pass of step t + 1 is the measurement after t epochs, so measuring costs no second pass;
+//! only the last row needs one of its own. With mini-batches every epoch begins with a measuring pass over all samples.
+
+use rand_chacha::rand_core::Rng;
+
+use super::error::TrainError;
+use super::recipe::{Batch, Recipe, Samples};
+use crate::autograd::{AutogradError, Entry, Graph, Plan, Session, Training, Value};
+use crate::backend::{Backend, EntryId, RowSpace, Step};
+use crate::geometry::ClassMoments;
+use crate::nn::loss::Truth;
+use crate::nn::network::{Network, Parameters};
+use crate::nn::random::{Purpose, stream};
+
+/// The state of the replicas at one time, measured on all training samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// Mean loss of each replica, without L2 decay.
+    pub loss: Vec<f64>,
+    /// Misclassified fraction of each replica.
+    pub error: Vec<f64>,
+    /// Per measured layer, replica and class: moments of the rows on the unit sphere.
+    pub moments: Vec<Vec<Vec<ClassMoments>>>,
+    /// Per measured layer and replica: rows that are zero and stay so on the sphere.
+    pub zero_rows: Vec<Vec<f64>>,
+}
+
+/// What is recorded on one set of rows.
+struct Pass {
+    space: RowSpace,
+    x: Value,
+    labels: Value,
+    truth: Truth,
+    outputs: Value,
+    loss: Value,
+    errors: Value,
+}
+
+/// The values that a mini-batch step reads its rows by.
+struct MiniBatch {
+    space: RowSpace,
+    index: Value,
+    size: usize,
+}
+
+/// R networks in training.
+pub struct Trainer {
+    recipe: Recipe,
+    session: Session,
+    train: Pass,
+    test: Option<Pass>,
+    batch: Option<MiniBatch>,
+    /// Per measured layer: moments, zero rows.
+    probes: Vec<(Value, Value)>,
+    parameters: Vec<Value>,
+    rows: usize,
+    epoch: usize,
+    steps: u64,
+}
+
+const MEASURE: EntryId = EntryId(0);
+const STEP: EntryId = EntryId(1);
+const TEST: EntryId = EntryId(2);
+
+impl Trainer {
+    /// Records, plans and loads a recipe, and writes the samples and the initial parameters.
+    ///
+    /// # Errors
+    /// [`TrainError`] for a recipe, samples or parameters that do not fit.
+    pub fn new(
+        recipe: Recipe,
+        train: Samples,
+        test: Option<Samples>,
+        initial: &Parameters,
+        backend: &dyn Backend,
+    ) -> Result<Trainer, TrainError> {
+        recipe.check()?;
+        recipe.check_samples(train)?;
+        let mut graph = Graph::new(recipe.replicas.len())?;
+        let network = Network::record(&mut graph, &recipe.architecture)?;
+        let rows = train.labels.len();
+        let (pass, hidden) = record_pass(&mut graph, &network, &recipe, "train", rows)?;
+        let mut probes = Vec::new();
+        for &layer in &recipe.layers {
+            let unit = graph.row_normalize(hidden[layer])?;
+            probes.push((graph.class_moments(unit, pass.labels, recipe.classes, None)?, graph.zero_rows(unit)?));
+        }
+        let measured: Vec<Value> = [pass.loss, pass.errors, pass.outputs]
+            .into_iter()
+            .chain(probes.iter().flat_map(|&(moments, zero_rows)| [moments, zero_rows]))
+            .collect();
+        let measure = Entry { outputs: measured.clone(), training: None };
+
+        let (batch, step) = match recipe.batch {
+            Batch::Size(size) if size < rows => {
+                let (batch, loss) = record_batch(&mut graph, &network, &recipe, &pass, rows, size)?;
+                let objective = with_decay(&mut graph, &network, &recipe, loss)?;
+                let training = Training { objective, rule: Some(recipe.rule) };
+                (Some(batch), Entry { outputs: vec![], training: Some(training) })
+            }
+            _ => {
+                let objective = with_decay(&mut graph, &network, &recipe, pass.loss)?;
+                let training = Training { objective, rule: Some(recipe.rule) };
+                (None, Entry { outputs: measured, training: Some(training) })
+            }
+        };
+        let mut entries = vec![measure, step];
+        let test_pass = match test {
+            None => None,
+            Some(samples) => {
+                recipe.check_samples(samples)?;
+                let (pass, _) = record_pass(&mut graph, &network, &recipe, "test", samples.labels.len())?;
+                entries.push(Entry { outputs: vec![pass.errors], training: None });
+                Some(pass)
+            }
+        };
+
+        let mut session = Plan::new(&graph, &entries)?.start(backend)?;
+        for (pass, samples) in [(Some(&pass), Some(train)), (test_pass.as_ref(), test)] {
+            if let (Some(pass), Some(samples)) = (pass, samples) {
+                session.write(pass.x, samples.features)?;
+                session.write_index(pass.labels, samples.labels)?;
+                if let Truth::Targets(targets) = pass.truth {
+                    session.write(targets, &recipe.loss.targets(samples.labels, recipe.classes))?;
+                }
+            }
+        }
+        let parameters: Vec<Value> = session.parameters().iter().map(|(_, value)| *value).collect();
+        for ((name, values), own) in initial.iter().zip(session.parameters().to_vec()) {
+            if *name != own.0 {
+                return Err(AutogradError::UnknownValue { expected: "initial parameters in the network's order" }.into());
+            }
+            session.write(own.1, values)?;
+        }
+        Ok(Trainer { recipe, session, train: pass, test: test_pass, batch, probes, parameters, rows, epoch: 0, steps: 0 })
+    }
+
+    /// Epochs done.
+    pub fn epoch(&self) -> usize {
+        self.epoch
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Measures the present state.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn measure(&mut self) -> Result<Measurement, TrainError> {
+        self.session.evaluate(MEASURE)?;
+        self.read_measurement()
+    }
+
+    /// Measures the present state and trains one epoch.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn advance(&mut self) -> Result<Measurement, TrainError> {
+        let learning_rate = self.recipe.schedule.rate(self.recipe.learning_rate, self.epoch, self.recipe.epochs);
+        let measurement = if self.batch.is_some() {
+            let measurement = self.measure()?;
+            self.run_batches(learning_rate)?;
+            measurement
+        } else {
+            self.steps += 1;
+            self.session.run(STEP, Step { learning_rate, number: self.steps })?;
+            self.read_measurement()?
+        };
+        self.epoch += 1;
+        Ok(measurement)
+    }
+
+    /// One pass over the samples in batches, each replica in its own order.
+    fn run_batches(&mut self, learning_rate: f64) -> Result<(), TrainError> {
+        let Some(MiniBatch { space, index, size }) = self.batch else { return Ok(()) };
+        let orders: Vec<Vec<u32>> = self
+            .recipe
+            .replicas
+            .iter()
+            .map(|&replica| shuffled(self.rows, self.recipe.seed, replica, self.epoch as u64))
+            .collect();
+        let mut rows = Vec::with_capacity(size * orders.len());
+        for start in (0..self.rows).step_by(size) {
+            let end = (start + size).min(self.rows);
+            rows.clear();
+            orders.iter().for_each(|order| rows.extend_from_slice(&order[start..end]));
+            self.session.set_rows(space, end - start)?;
+            self.session.write_index(index, &rows)?;
+            self.steps += 1;
+            self.session.run(STEP, Step { learning_rate, number: self.steps })?;
+        }
+        Ok(())
+    }
+
+    fn read_measurement(&self) -> Result<Measurement, TrainError> {
+        let classes = self.recipe.classes;
+        let replicas = self.recipe.replicas.len();
+        let (mut moments, mut zero_rows) = (Vec::new(), Vec::new());
+        for (&(of_classes, zeros), &layer) in self.probes.iter().zip(&self.recipe.layers) {
+            let cols = self.recipe.architecture.hidden[layer];
+            let values = self.session.read(of_classes)?;
+            let per_replica = values.chunks_exact(classes * (cols + 2));
+            moments.push(per_replica.map(|v| ClassMoments::from_probe(v, cols)).collect());
+            zero_rows.push(self.session.read(zeros)?);
+        }
+        let error = fractions(&self.session.read(self.train.errors)?);
+        debug_assert_eq!(error.len(), replicas);
+        Ok(Measurement { loss: self.session.read(self.train.loss)?, error, moments, zero_rows })
+    }
+
+    /// Misclassified fraction of the test samples in the present state, per replica; `None` without test samples.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn test_error(&mut self) -> Result<Option<Vec<f64>>, TrainError> {
+        let Some(test) = &self.test else { return Ok(None) };
+        self.session.evaluate(TEST)?;
+        Ok(Some(fractions(&self.session.read(test.errors)?)))
+    }
+
+    /// Outputs `[replicas, rows, outputs]` on the training samples at the last measurement.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn outputs(&self) -> Result<Vec<f64>, TrainError> {
+        Ok(self.session.read(self.train.outputs)?)
+    }
+
+    /// The parameters as they are now, by name, each `[replicas, rows, cols]`.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn parameters(&self) -> Result<Parameters, TrainError> {
+        let named = self.session.parameters().iter().zip(&self.parameters);
+        named.map(|((name, _), &value)| Ok((name.clone(), self.session.read(value)?))).collect()
+    }
+}
+
+/// Records data, forward pass, mean loss and error count on rows of their own.
+fn record_pass(
+    graph: &mut Graph,
+    network: &Network,
+    recipe: &Recipe,
+    name: &str,
+    rows: usize,
+) -> Result<(Pass, Vec<Value>), TrainError> {
+    let space = graph.rows(rows)?;
+    let x = graph.input(&format!("{name} samples"), space, recipe.architecture.inputs, false)?;
+    let labels = graph.index(&format!("{name} labels"), space, recipe.classes, false)?;
+    let truth = recipe.loss.truth(graph, &format!("{name} targets"), space, labels, recipe.classes)?;
+    let forward = network.forward(graph, x)?;
+    let losses = recipe.loss.of_rows(graph, forward.outputs, truth)?;
+    let loss = graph.mean_over_rows(losses, None)?;
+    let errors = graph.error_count(forward.outputs, labels, None)?;
+    Ok((Pass { space, x, labels, truth, outputs: forward.outputs, loss, errors }, forward.hidden))
+}
+
+/// Records the loss on rows gathered from the training pass's, every replica's own.
+fn record_batch(
+    graph: &mut Graph,
+    network: &Network,
+    recipe: &Recipe,
+    pass: &Pass,
+    rows: usize,
+    size: usize,
+) -> Result<(MiniBatch, Value), TrainError> {
+    let space = graph.rows(size)?;
+    let index = graph.index("batch", space, rows, true)?;
+    let x = graph.gather(pass.x, index)?;
+    let truth = match pass.truth {
+        Truth::Labels(labels) => Truth::Labels(graph.gather(labels, index)?),
+        Truth::Targets(targets) => Truth::Targets(graph.gather(targets, index)?),
+    };
+    let forward = network.forward(graph, x)?;
+    let losses = recipe.loss.of_rows(graph, forward.outputs, truth)?;
+    let loss = graph.mean_over_rows(losses, None)?;
+    Ok((MiniBatch { space, index, size }, loss))
+}
+
+/// Adds the L2 decay to the loss.
+fn with_decay(graph: &mut Graph, network: &Network, recipe: &Recipe, loss: Value) -> Result<Value, TrainError> {
+    if recipe.l2 == 0.0 {
+        return Ok(loss);
+    }
+    let decay = graph.l2_decay(&network.weights(), recipe.l2)?;
+    Ok(graph.add(loss, decay)?)
+}
+
+/// (misclassified, rows) per replica to fractions.
+fn fractions(counts: &[f64]) -> Vec<f64> {
+    counts.chunks_exact(2).map(|c| c[0] / c[1]).collect()
+}
+
+/// The order of the samples in a replica's epoch: Fisher and Yates, from the replica's stream of that epoch.
+fn shuffled(rows: usize, seed: u64, replica: u64, epoch: u64) -> Vec<u32> {
+    let mut rng = stream(seed, replica, Purpose::Shuffle, epoch);
+    let mut order: Vec<u32> = (0..rows as u32).collect();
+    for i in (1..rows).rev() {
+        // Multiply-shift: the bias is below i / 2^64.
+        let j = ((u128::from(rng.next_u64()) * (i as u128 + 1)) >> 64) as usize;
+        order.swap(i, j);
+    }
+    order
+}
