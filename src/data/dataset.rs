@@ -8,9 +8,9 @@ use super::idx;
 /// Images of one split, with one label each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
-    /// [count, channels, height, width], 0 to the data set's `pixel_max`.
+    /// `[count, channels, height, width]`, 0 to the data set's `pixel_max`.
     pub pixels: Vec<u8>,
-    /// [count], the labels of the file.
+    /// `[count]`, the labels of the file.
     pub labels: Vec<u8>,
     /// Number of images.
     pub count: usize,
@@ -63,7 +63,7 @@ impl Images {
         self.channels.saturating_mul(self.height).saturating_mul(self.width)
     }
 
-    /// The pixels of one image, [channels, height, width].
+    /// The pixels of one image, `[channels, height, width]`.
     ///
     /// # Errors
     /// [`DataError::RowOutOfRange`].

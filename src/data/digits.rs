@@ -30,7 +30,6 @@ pub(super) fn images() -> Result<(Images, Images), DataError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::data::Dataset;
 
     #[test]
@@ -65,8 +64,10 @@ mod tests {
     #[cfg(feature = "cli")]
     #[test]
     fn the_uncompressed_bytes_have_their_hashes() {
-        use sha2::{Digest, Sha256};
+        use super::*;
         use std::io::Read;
+
+        use sha2::{Digest, Sha256};
 
         for (packed, expected) in [
             (

@@ -133,16 +133,16 @@ pub enum DataError {
     PixelCount {
         /// Values found.
         found: usize,
-        /// The sizes [count, channels, height, width].
+        /// The sizes `[count, channels, height, width]`.
         shape: [usize; 4],
     },
     /// Training and test images differ in size.
     ShapeMismatch {
         /// The folder.
         place: String,
-        /// [channels, height, width] of the training images.
+        /// `[channels, height, width]` of the training images.
         train: [usize; 3],
-        /// [channels, height, width] of the test images.
+        /// `[channels, height, width]` of the test images.
         test: [usize; 3],
     },
     /// A word given for an option has no meaning there.

@@ -29,7 +29,7 @@ pub struct IdxImages {
     pub height: usize,
     /// Columns of an image.
     pub width: usize,
-    /// [count, height, width].
+    /// `[count, height, width]`.
     pub pixels: Vec<u8>,
 }
 

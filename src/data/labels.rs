@@ -121,9 +121,9 @@ pub struct Classes {
 /// The rows that a rule keeps and their classes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labelled {
-    /// [n], rows of the file, ascending.
+    /// `[n]`, rows of the file, ascending.
     pub rows: Vec<usize>,
-    /// [n], class indices.
+    /// `[n]`, class indices.
     pub labels: Vec<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! Weights in safetensors files, under the names and shapes that PyTorch gives them (`0.weight` [out, in], `0.bias` [out]).
+//! Weights in safetensors files, under the names and shapes that PyTorch gives them (`0.weight` `[out, in]`, `0.bias` `[out]`).
 //!
 //! `F32` and `F64` tensors are read, `f32` values widened exactly; `f32` is written. The crate `safetensors` checks that the
 //! tensors cover the file without gap or overlap, so a header cannot ask for more than the file has.

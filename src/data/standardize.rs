@@ -203,7 +203,7 @@ impl Standardizer {
         Ok(fitted)
     }
 
-    /// The standardised pixels of the given rows, [rows, pixels].
+    /// The standardised pixels of the given rows, `[rows, pixels]`.
     ///
     /// # Errors
     /// [`DataError::RowOutOfRange`]; [`DataError::PixelMismatch`] for images of another size.
