@@ -1,5 +1,5 @@
-//! Files as they come: whole, damaged and hostile. Every wrong one is a typed error of one line, none is a panic, and none
-//! makes the reader hold more memory than its own bytes account for.
+//! Files as they come: whole, damaged and hostile. Every wrong one is a typed error of one line, none is a panic, and
+//! none makes the reader hold more memory than its own bytes account for.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -367,8 +367,8 @@ mod packed {
         fs::read(&path).unwrap()
     }
 
-    /// Reads all tensors; each has the values of its shape. Parsed JSON takes room beside the file, some hundred bytes for
-    /// the shortest entry.
+    /// Reads all tensors; each has the values of its shape. Parsed JSON takes room beside the file, some hundred bytes
+    /// for the shortest entry.
     fn check_tensors(bytes: Vec<u8>) -> Result<(), TestCaseError> {
         let len = bytes.len() as isize;
         let (result, peak) = peak_bytes(|| {

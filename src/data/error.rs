@@ -262,8 +262,8 @@ impl fmt::Display for DataError {
             }
             Self::NoIdxFiles { folder } => write!(
                 f,
-                "{}: no IDX files; expected train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and \
-                 t10k-labels-idx1-ubyte, raw or .gz",
+                "{}: no IDX files; expected train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte \
+                 and t10k-labels-idx1-ubyte, raw or .gz",
                 folder.display()
             ),
             Self::MissingFile { folder, names } => {
@@ -350,7 +350,8 @@ impl fmt::Display for DataError {
                 source,
             } => write!(
                 f,
-                "{}: the header says {}, so {expected} bytes were expected after it; reading failed after {found} ({source})",
+                "{}: the header says {}, so {expected} bytes were expected after it; reading failed after {found} \
+                 ({source})",
                 path.display(),
                 Sizes(shape)
             ),
@@ -380,7 +381,8 @@ impl fmt::Display for DataError {
             } => write!(f, "{option}: `{value}`; expected {expected}"),
             Self::EmptyClass { rule, class, rows } => write!(
                 f,
-                "labels {rule}: class `{class}` has none of the {rows} training rows; expected at least one in each class"
+                "labels {rule}: class `{class}` has none of the {rows} training rows; expected at least one in each \
+                 class"
             ),
             Self::UnknownLabel { label, row, known } => write!(
                 f,
@@ -393,8 +395,8 @@ impl fmt::Display for DataError {
                 available,
             } => write!(
                 f,
-                "training rows: {samples} from row {offset} on were asked for; expected at least 1 of the {available} rows that \
-                 the label rule keeps"
+                "training rows: {samples} from row {offset} on were asked for; expected at least 1 of the {available} \
+                 rows that the label rule keeps"
             ),
             Self::Selection {
                 offset,
@@ -402,7 +404,8 @@ impl fmt::Display for DataError {
                 available,
             } => write!(
                 f,
-                "training rows: offset {offset}; expected less than {available}, the number of rows that the label rule keeps"
+                "training rows: offset {offset}; expected less than {available}, the number of rows that the label \
+                 rule keeps"
             ),
             Self::RowOutOfRange { row, count } => write!(f, "images: row {row}; expected less than {count}"),
             Self::TooFewValues { scheme, found } => write!(

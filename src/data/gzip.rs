@@ -1,7 +1,7 @@
 //! Opening a file that may be compressed.
 //!
-//! Whether it is decides its content (the two bytes 1f 8b), not its name: a browser that unpacks `.gz` files on the fly and
-//! keeps their names is a common way to get a data set.
+//! Whether it is decides its content (the two bytes 1f 8b), not its name: a browser that unpacks `.gz` files on the fly
+//! and keeps their names is a common way to get a data set.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -53,8 +53,8 @@ mod bounded {
     /// Beyond those, unpacked bytes per compressed byte. Deflate reaches 1032, images about 5.
     const MAX_EXPANSION: u64 = 256;
 
-    /// Unpacks a gzip stream (of one or more members, with nothing after them) and stops with an error when it grows out of
-    /// proportion to the bytes that it came from.
+    /// Unpacks a gzip stream (of one or more members, with nothing after them) and stops with an error when it grows
+    /// out of proportion to the bytes that it came from.
     pub(in crate::data) struct Gunzip<R> {
         decoder: MultiGzDecoder<Counted<R>>,
         unpacked: u64,

@@ -6,8 +6,8 @@
 //! | 4 | count, height, width | count |
 //! | then | count * height * width bytes, row by row | count bytes |
 //!
-//! All numbers are big-endian `u32`. A header is a claim, not a reason to reserve memory: the buffer grows with the bytes
-//! that come, and one byte more than the header says is enough to call the file wrong.
+//! All numbers are big-endian `u32`. A header is a claim, not a reason to reserve memory: the buffer grows with the
+//! bytes that come, and one byte more than the header says is enough to call the file wrong.
 
 use std::io::{self, Read};
 use std::path::Path;

@@ -141,8 +141,8 @@ impl Classes {
     /// The kept rows of a file with these labels, in file order, and their classes.
     ///
     /// `random` draws one 32-bit word per row of the file from the given stream
-    /// ([`TRAIN_LABELS`](streams::TRAIN_LABELS), [`TEST_LABELS`](streams::TEST_LABELS)) and takes its top bit, so the class
-    /// of a row is a function of (seed, stream, row); the other rules use neither seed nor stream.
+    /// ([`TRAIN_LABELS`](streams::TRAIN_LABELS), [`TEST_LABELS`](streams::TEST_LABELS)) and takes its top bit, so the
+    /// class of a row is a function of (seed, stream, row); the other rules use neither seed nor stream.
     ///
     /// # Errors
     /// [`DataError::UnknownLabel`] under `all` for a label that the training file lacks.

@@ -1,7 +1,8 @@
-//! Weights in safetensors files, under the names and shapes that PyTorch gives them (`0.weight` `[out, in]`, `0.bias` `[out]`).
+//! Weights in safetensors files, under the names and shapes that PyTorch gives them (`0.weight` `[out, in]`, `0.bias`
+//! `[out]`).
 //!
-//! `F32` and `F64` tensors are read, `f32` values widened exactly; `f32` is written. The crate `safetensors` checks that the
-//! tensors cover the file without gap or overlap, so a header cannot ask for more than the file has.
+//! `F32` and `F64` tensors are read, `f32` values widened exactly; `f32` is written. The crate `safetensors` checks
+//! that the tensors cover the file without gap or overlap, so a header cannot ask for more than the file has.
 
 use std::borrow::Cow;
 use std::fs;
@@ -152,7 +153,8 @@ impl View for TensorRef<'_> {
     }
 }
 
-/// Writes the tensors, ordered by name, to a temporary file beside `path` and renames it. Equal tensors give equal files.
+/// Writes the tensors, ordered by name, to a temporary file beside `path` and renames it. Equal tensors give equal
+/// files.
 ///
 /// # Errors
 /// [`DataError::TensorShape`], [`DataError::TensorName`], [`DataError::Write`].
@@ -249,8 +251,8 @@ mod tests {
 
     #[test]
     fn a_file_that_another_program_wrote_is_read() {
-        // {"a":F64 [2], "b":I64 [1]} by hand.
-        let header = r#"{"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},"b":{"dtype":"I64","shape":[1],"data_offsets":[16,24]}}"#;
+        let header = r#"{"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},
+            "b":{"dtype":"I64","shape":[1],"data_offsets":[16,24]}}"#;
         let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
         bytes.extend(header.as_bytes());
         bytes.extend([0.1f64, -2.0].iter().flat_map(|value| value.to_le_bytes()));

@@ -8,7 +8,8 @@ use super::labels::{Classes, Labelled};
 /// The rows returned are rows of the training file.
 ///
 /// # Errors
-/// [`DataError::Selection`] if there are not as many, or none; [`DataError::EmptyClass`] if a class has no row among them.
+/// [`DataError::Selection`] if there are not as many, or none; [`DataError::EmptyClass`] if a class has no row among
+/// them.
 pub fn select(
     kept: &Labelled,
     classes: &Classes,

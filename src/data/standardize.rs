@@ -1,11 +1,11 @@
 //! From bytes to standardised pixels, all in `f64`.
 //!
-//! A pixel q becomes x = q / pixel_max and then (x - m) / (s + 1e-9), where m is the mean and s the unbiased deviation of
-//! the training rows used, per pixel or over all pixels.
+//! A pixel q becomes x = q / pixel_max and then (x - m) / (s + 1e-9), where m is the mean and s the unbiased deviation
+//! of the training rows used, per pixel or over all pixels.
 //!
-//! Both come from the exact integers A = sum q and B = sum q^2 over n values: m = A / (n pixel_max) and
-//! s = sqrt((n B - A^2) / (n (n - 1))) / pixel_max. So m carries one rounding, s at most five, and s is 0 exactly when all
-//! values are equal: such a *dead* pixel is found by integers, never by the luck of a float sum.
+//! Both come from the exact integers A = sum q and B = sum q^2 over n values: m = A / (n pixel_max) and s = sqrt((n B -
+//! A^2) / (n (n - 1))) / pixel_max. So m carries one rounding, s at most five, and s is 0 exactly when all values are
+//! equal: such a *dead* pixel is found by integers, never by the luck of a float sum.
 //!
 //! A dead pixel is 0 in every training row. A test row that differs there becomes up to 1e9 by the formula; see
 //! [`DeadPixels`] and [`Standardizer::lit_dead_rows`].
@@ -397,8 +397,8 @@ mod tests {
                 let deviation = (x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
                 // Multiples of 1/16 up to 1: their sum is exact, so the plain mean has one rounding, like ours.
                 prop_assert_eq!(fitted.mean[p], mean);
-                // The plain sum of squares has a relative error of (n + 3) u (its mean is off by at most u, which enters
-                // squared), its quotient and root 3 u / 2 more, ours 5 u: in all less than (n / 2 + 8) 2u.
+                // The plain sum of squares has a relative error of (n + 3) u (its mean is off by at most u, which
+                // enters squared), its quotient and root 3 u / 2 more, ours 5 u: in all less than (n / 2 + 8) 2u.
                 let bound = (n / 2.0 + 8.0) * f64::EPSILON * deviation;
                 prop_assert!((fitted.deviation[p] - deviation).abs() <= bound);
                 prop_assert_eq!(fitted.dead.contains(&p), x.iter().all(|&value| value == x[0]));

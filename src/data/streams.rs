@@ -1,8 +1,8 @@
 //! Which random stream belongs to whom.
 //!
-//! Every draw of this crate comes from ChaCha8 with the key `seed_from_u64(seed)` and a stream number. The streams below
-//! 2^63 belong to the replicas (replica r draws from a stream that is a function of r alone), those from 2^63 on to what
-//! the replicas share, so that no two uses of one seed read the same words.
+//! Every draw of this crate comes from ChaCha8 with the key `seed_from_u64(seed)` and a stream number. The streams
+//! below 2^63 belong to the replicas (replica r draws from a stream that is a function of r alone), those from 2^63 on
+//! to what the replicas share, so that no two uses of one seed read the same words.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

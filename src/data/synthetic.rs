@@ -4,12 +4,12 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::streams;
 
-/// `classes` clouds of `per_class` points each in `dimension` dimensions: unit variance in every direction, around centres
-/// that are `separation` times a uniformly random unit vector.
+/// `classes` clouds of `per_class` points each in `dimension` dimensions: unit variance in every direction, around
+/// centres that are `separation` times a uniformly random unit vector.
 ///
-/// Returns the points, `[classes * per_class, dimension]`, class after class, and their class indices. The normal numbers come
-/// from the stream [`GAUSSIAN_CLASSES`](streams::GAUSSIAN_CLASSES) of `seed`: first those of all centres, then those of the
-/// points in the order returned. Equal arguments give equal bits on one kind of processor.
+/// Returns the points, `[classes * per_class, dimension]`, class after class, and their class indices. The normal
+/// numbers come from the stream [`GAUSSIAN_CLASSES`](streams::GAUSSIAN_CLASSES) of `seed`: first those of all centres,
+/// then those of the points in the order returned. Equal arguments give equal bits on one kind of processor.
 pub fn gaussian_classes(
     seed: u64,
     classes: u32,
