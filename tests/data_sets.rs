@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use disentangle::data::{Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select, streams};
+use disentangle::data::{Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select, streams::Stream};
 
 fn open(name: &str) -> Dataset {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
@@ -12,7 +12,7 @@ fn open(name: &str) -> Dataset {
 /// Even and odd labels among the first 8192 training images, and the standardisation fitted on those.
 fn first_block(data: &Dataset) -> (usize, usize, Standardizer) {
     let classes = LabelRule::Parity.classes(&data.train.labels);
-    let kept = classes.apply(&data.train.labels, 0, streams::TRAIN_LABELS).unwrap();
+    let kept = classes.apply(&data.train.labels, 0, Stream::TrainLabels).unwrap();
     let block = select(&kept, &classes, 0, Some(8192)).unwrap();
     assert_eq!(block.rows, (0..8192).collect::<Vec<_>>());
     let odd = block.labels.iter().filter(|&&label| label == 1).count();

@@ -41,12 +41,13 @@ pub fn select(
 mod tests {
     use super::*;
     use crate::data::LabelRule;
+    use crate::data::streams::Stream;
 
     #[test]
     fn consecutive_kept_rows_are_taken_in_file_order() {
         let file = [3, 1, 8, 3, 8, 8, 0, 3];
         let classes = "8,3".parse::<LabelRule>().unwrap().classes(&file);
-        let kept = classes.apply(&file, 0, 0).unwrap();
+        let kept = classes.apply(&file, 0, Stream::TrainLabels).unwrap();
         assert_eq!(kept.rows, [0, 2, 3, 4, 5, 7]);
         let block = select(&kept, &classes, 1, Some(3)).unwrap();
         assert_eq!((block.rows, block.labels), (vec![2, 3, 4], vec![0, 1, 0]));
@@ -57,7 +58,7 @@ mod tests {
     #[test]
     fn rows_that_are_not_there_are_an_error() {
         let classes = LabelRule::Parity.classes(&[]);
-        let kept = classes.apply(&[0, 1, 2], 0, 0).unwrap();
+        let kept = classes.apply(&[0, 1, 2], 0, Stream::TrainLabels).unwrap();
         for (offset, samples) in [
             (0, Some(4)),
             (2, Some(2)),

@@ -2,13 +2,13 @@
 
 use rand_distr::{Distribution, StandardNormal};
 
-use super::streams;
+use super::streams::{Stream, generator};
 
 /// `classes` clouds of `per_class` points each in `dimension` dimensions: unit variance in every direction, around
 /// centres that are `separation` times a uniformly random unit vector.
 ///
 /// Returns the points, `[classes * per_class, dimension]`, class after class, and their class indices. The normal
-/// numbers come from the stream [`GAUSSIAN_CLASSES`](streams::GAUSSIAN_CLASSES) of `seed`: first those of all centres,
+/// numbers come from the stream [`GaussianClasses`](Stream::GaussianClasses) of `seed`: first those of all centres,
 /// then those of the points in the order returned. Equal arguments give equal bits on one kind of processor.
 pub fn gaussian_classes(
     seed: u64,
@@ -17,7 +17,7 @@ pub fn gaussian_classes(
     dimension: usize,
     separation: f64,
 ) -> (Vec<f64>, Vec<u32>) {
-    let mut rng = streams::generator(seed, streams::GAUSSIAN_CLASSES);
+    let mut rng = generator(seed, Stream::GaussianClasses);
     let mut normals = || -> Vec<f64> { (0..dimension).map(|_| StandardNormal.sample(&mut rng)).collect() };
     let centres: Vec<Vec<f64>> = (0..classes)
         .map(|_| {

@@ -7,7 +7,11 @@ use super::moments::ClassMoments;
 
 /// D of two classes by their moments.
 pub fn centroid_distance(a: &ClassMoments, b: &ClassMoments) -> f64 {
-    a.centroid().zip(b.centroid()).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
+    a.centroid()
+        .zip(b.centroid())
+        .map(|(a, b)| (a - b) * (a - b))
+        .sum::<f64>()
+        .sqrt()
 }
 
 #[cfg(test)]
@@ -20,12 +24,23 @@ mod tests {
     fn obeys_the_identity_of_mean_squared_distances() {
         let (rows, labels) = gaussian_classes(5, 2, 30, 4, 3.0);
         let moments = [0, 1].map(|class| ClassMoments::of_class(&rows, 4, &labels, class));
-        let members = |class| rows.chunks_exact(4).zip(&labels).filter(move |(_, l)| **l == class).map(|(r, _)| r);
+        let members = |class| {
+            rows.chunks_exact(4)
+                .zip(&labels)
+                .filter(move |(_, l)| **l == class)
+                .map(|(r, _)| r)
+        };
         let square = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
-        let cross: f64 = members(0).flat_map(|a| members(1).map(move |b| square(a, b))).sum::<f64>() / 900.0;
+        let cross: f64 = members(0)
+            .flat_map(|a| members(1).map(move |b| square(a, b)))
+            .sum::<f64>()
+            / 900.0;
         let [r0, r1] = [0, 1].map(|class: usize| gyration_radius(&moments[class]));
         let by_moments = r0 * r0 + r1 * r1 + centroid_distance(&moments[0], &moments[1]).powi(2);
         // 900 positive terms on one side, cancellation by less than 10 on the other.
-        assert!((cross - by_moments).abs() < 900.0 * f64::EPSILON * cross, "{cross} {by_moments}");
+        assert!(
+            (cross - by_moments).abs() < 900.0 * f64::EPSILON * cross,
+            "{cross} {by_moments}"
+        );
     }
 }

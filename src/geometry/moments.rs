@@ -18,8 +18,16 @@ pub struct ClassMoments {
 impl ClassMoments {
     /// Moments of the members of `class` among `rows` `[labels.len(), cols]`, row-major.
     pub fn of_class(rows: &[f64], cols: usize, labels: &[u32], class: u32) -> ClassMoments {
-        let mut moments = ClassMoments { count: 0.0, square_sum: 0.0, sum: vec![0.0; cols] };
-        for (row, _) in rows.chunks_exact(cols).zip(labels).filter(|(_, label)| **label == class) {
+        let mut moments = ClassMoments {
+            count: 0.0,
+            square_sum: 0.0,
+            sum: vec![0.0; cols],
+        };
+        for (row, _) in rows
+            .chunks_exact(cols)
+            .zip(labels)
+            .filter(|(_, label)| **label == class)
+        {
             moments.count += 1.0;
             moments.square_sum += row.iter().map(|v| v * v).sum::<f64>();
             moments.sum.iter_mut().zip(row).for_each(|(sum, v)| *sum += v);
@@ -29,7 +37,11 @@ impl ClassMoments {
 
     /// Reads what the probe `class_moments` wrote for one replica: `[classes, 2 + cols]`.
     pub fn from_probe(values: &[f64], cols: usize) -> Vec<ClassMoments> {
-        let class = |m: &[f64]| ClassMoments { count: m[0], square_sum: m[1], sum: m[2..].to_vec() };
+        let class = |m: &[f64]| ClassMoments {
+            count: m[0],
+            square_sum: m[1],
+            sum: m[2..].to_vec(),
+        };
         values.chunks_exact(cols + 2).map(class).collect()
     }
 

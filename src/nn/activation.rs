@@ -55,7 +55,10 @@ impl FromStr for Activation {
             found: text.into(),
             expected: "tanh, relu, gelu, sigmoid or identity",
         };
-        ALL.iter().find(|(name, _)| *name == text).map(|(_, activation)| *activation).ok_or(unknown)
+        ALL.iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, activation)| *activation)
+            .ok_or(unknown)
     }
 }
 

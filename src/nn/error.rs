@@ -63,6 +63,10 @@ pub(crate) fn check(
     if value.is_finite() && fits(value) {
         Ok(value)
     } else {
-        Err(NnError::Range { what, found: value.to_string(), expected })
+        Err(NnError::Range {
+            what,
+            found: value.to_string(),
+            expected,
+        })
     }
 }

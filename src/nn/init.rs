@@ -97,16 +97,24 @@ fn orthogonal(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> Vec<f64> {
         }
     }
     let element = |i: usize, j: usize| if rows <= cols { basis[i][j] } else { basis[j][i] };
-    (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))).map(|(i, j)| element(i, j)).collect()
+    (0..rows)
+        .flat_map(|i| (0..cols).map(move |j| (i, j)))
+        .map(|(i, j)| element(i, j))
+        .collect()
 }
 
-const NAMES: &str = "pytorch, kaiming-uniform, kaiming-normal, xavier-uniform, xavier-normal, orthogonal or normal:SCALE";
+const NAMES: &str =
+    "pytorch, kaiming-uniform, kaiming-normal, xavier-uniform, xavier-normal, orthogonal or normal:SCALE";
 
 impl FromStr for Initializer {
     type Err = NnError;
 
     fn from_str(text: &str) -> Result<Self, NnError> {
-        let unknown = || NnError::Unknown { what: "initializer", found: text.into(), expected: NAMES };
+        let unknown = || NnError::Unknown {
+            what: "initializer",
+            found: text.into(),
+            expected: NAMES,
+        };
         Ok(match text {
             "pytorch" => Initializer::Pytorch,
             "kaiming-uniform" => Initializer::KaimingUniform,
@@ -141,13 +149,13 @@ impl fmt::Display for Initializer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::random::{Purpose, stream};
+    use crate::data::streams::{Stream, generator};
 
     /// Largest absolute value and mean square of 200 x 300 weights.
     fn moments(text: &str) -> (f64, f64) {
         let initializer: Initializer = text.parse().unwrap();
         assert_eq!(initializer.to_string(), text);
-        let weights = initializer.weights(&mut stream(1, 2, Purpose::Initialization, 0), 200, 300);
+        let weights = initializer.weights(&mut generator(1, Stream::Initialization { replica: 2 }), 200, 300);
         assert_eq!(weights.len(), 60_000);
         let largest = weights.iter().fold(0.0, |m: f64, w| m.max(w.abs()));
         (largest, weights.iter().map(|w| w * w).sum::<f64>() / 60_000.0)
@@ -158,12 +166,20 @@ mod tests {
         // The mean square of n draws has relative deviation sqrt(kurtosis - 1) / sqrt(n): uniform 0.0037, normal 0.0058.
         // Five of them.
         let within = |found: f64, expected: f64, spread: f64| (found / expected - 1.0).abs() < 5.0 * spread;
-        for (name, a) in [("pytorch", 1.0f64 / 300.0), ("kaiming-uniform", 6.0 / 300.0), ("xavier-uniform", 6.0 / 500.0)] {
+        for (name, a) in [
+            ("pytorch", 1.0f64 / 300.0),
+            ("kaiming-uniform", 6.0 / 300.0),
+            ("xavier-uniform", 6.0 / 500.0),
+        ] {
             let (largest, square) = moments(name);
             assert!(largest <= a.sqrt() && largest > 0.999 * a.sqrt(), "{name}");
             assert!(within(square, a / 3.0, 0.0037), "{name}");
         }
-        for (name, variance) in [("kaiming-normal", 2.0 / 300.0), ("xavier-normal", 2.0 / 500.0), ("normal:3", 9.0 / 300.0)] {
+        for (name, variance) in [
+            ("kaiming-normal", 2.0 / 300.0),
+            ("xavier-normal", 2.0 / 500.0),
+            ("normal:3", 9.0 / 300.0),
+        ] {
             assert!(within(moments(name).1, variance, 0.0058), "{name}");
         }
     }
@@ -171,7 +187,8 @@ mod tests {
     #[test]
     fn orthogonal_is_orthogonal_whichever_side_is_longer() {
         for (rows, cols) in [(3, 7), (7, 3), (5, 5), (1, 4), (4, 1)] {
-            let w = Initializer::Orthogonal.weights(&mut stream(0, 0, Purpose::Initialization, 0), rows, cols);
+            let w =
+                Initializer::Orthogonal.weights(&mut generator(0, Stream::Initialization { replica: 0 }), rows, cols);
             let few = rows.min(cols);
             let vector = |i: usize| -> Vec<f64> {
                 if rows <= cols {
@@ -183,7 +200,10 @@ mod tests {
             for (i, j) in (0..few).flat_map(|i| (0..few).map(move |j| (i, j))) {
                 let dot: f64 = vector(i).iter().zip(vector(j)).map(|(a, b)| a * b).sum();
                 // Two rounds of Gram-Schmidt leave a few u per element of the sum.
-                assert!((dot - f64::from(u8::from(i == j))).abs() < 1e-14, "{rows}x{cols}: {i}.{j} = {dot}");
+                assert!(
+                    (dot - f64::from(u8::from(i == j))).abs() < 1e-14,
+                    "{rows}x{cols}: {i}.{j} = {dot}"
+                );
             }
         }
     }

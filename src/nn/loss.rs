@@ -49,14 +49,24 @@ pub enum Truth {
 impl Loss {
     /// Outputs of a network that tells `classes` classes apart.
     pub fn outputs(self, classes: usize) -> usize {
-        if classes == 2 && self != Loss::CrossEntropy { 1 } else { classes }
+        if classes == 2 && self != Loss::CrossEntropy {
+            1
+        } else {
+            classes
+        }
     }
 
     /// Target outputs `[rows, outputs]` of labels, for the squared error.
     pub fn targets(self, labels: &[u32], classes: usize) -> Vec<f64> {
         match self.outputs(classes) {
-            1 => labels.iter().map(|&label| if label == 1 { 1.0 } else { -1.0 }).collect(),
-            n => labels.iter().flat_map(|&l| (0..n).map(move |j| f64::from(u8::from(j == l as usize)))).collect(),
+            1 => labels
+                .iter()
+                .map(|&label| if label == 1 { 1.0 } else { -1.0 })
+                .collect(),
+            n => labels
+                .iter()
+                .flat_map(|&l| (0..n).map(move |j| f64::from(u8::from(j == l as usize))))
+                .collect(),
         }
     }
 
@@ -73,7 +83,12 @@ impl Loss {
         classes: usize,
     ) -> Result<Truth, AutogradError> {
         match self {
-            Loss::SquaredError => Ok(Truth::Targets(graph.input(name, space, self.outputs(classes), false)?)),
+            Loss::SquaredError => Ok(Truth::Targets(graph.input(
+                name,
+                space,
+                self.outputs(classes),
+                false,
+            )?)),
             _ => Ok(Truth::Labels(labels)),
         }
     }
@@ -112,7 +127,9 @@ impl FromStr for Loss {
             None => (text, None),
             Some((name, number)) => (name, Some(number.parse::<f64>().map_err(|_| unknown())?)),
         };
-        let of_hinge = check("hinge threshold", threshold.unwrap_or(1.0), "a positive number", |h| h > 0.0);
+        let of_hinge = check("hinge threshold", threshold.unwrap_or(1.0), "a positive number", |h| {
+            h > 0.0
+        });
         match (name, threshold) {
             ("cross-entropy", None) => Ok(Loss::CrossEntropy),
             ("logistic", None) => Ok(Loss::Logistic),

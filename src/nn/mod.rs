@@ -6,7 +6,6 @@ pub mod init;
 pub mod loss;
 pub mod network;
 pub mod optimizer;
-pub mod random;
 pub mod schedule;
 
 pub use activation::Activation;

@@ -6,8 +6,8 @@
 use super::activation::Activation;
 use super::error::NnError;
 use super::init::Initializer;
-use super::random::{Purpose, stream};
 use crate::autograd::{Graph, Value};
+use crate::data::streams::{Stream, generator};
 
 /// What a network looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,12 @@ pub type Parameters = Vec<(String, Vec<f64>)>;
 impl Architecture {
     /// (inputs, units) of each layer.
     fn layers(&self) -> Vec<(usize, usize)> {
-        let widths: Vec<usize> =
-            [self.inputs].iter().chain(&self.hidden).chain([&self.outputs]).copied().collect();
+        let widths: Vec<usize> = [self.inputs]
+            .iter()
+            .chain(&self.hidden)
+            .chain([&self.outputs])
+            .copied()
+            .collect();
         widths.windows(2).map(|pair| (pair[0], pair[1])).collect()
     }
 
@@ -50,9 +54,17 @@ impl Architecture {
     pub fn parameters(&self) -> Vec<ParameterShape> {
         let mut shapes = Vec::new();
         for (n, (inputs, units)) in self.layers().into_iter().enumerate() {
-            shapes.push(ParameterShape { name: format!("{}.weight", 2 * n), rows: units, cols: inputs });
+            shapes.push(ParameterShape {
+                name: format!("{}.weight", 2 * n),
+                rows: units,
+                cols: inputs,
+            });
             if self.bias {
-                shapes.push(ParameterShape { name: format!("{}.bias", 2 * n), rows: 1, cols: units });
+                shapes.push(ParameterShape {
+                    name: format!("{}.bias", 2 * n),
+                    rows: 1,
+                    cols: units,
+                });
             }
         }
         shapes
@@ -60,9 +72,13 @@ impl Architecture {
 
     /// Draws initial parameters for these replicas: each from its own stream, layer by layer.
     pub fn initial(&self, initializer: Initializer, seed: u64, replicas: &[u64]) -> Parameters {
-        let mut all: Parameters = self.parameters().into_iter().map(|shape| (shape.name, Vec::new())).collect();
+        let mut all: Parameters = self
+            .parameters()
+            .into_iter()
+            .map(|shape| (shape.name, Vec::new()))
+            .collect();
         for &replica in replicas {
-            let mut rng = stream(seed, replica, Purpose::Initialization, 0);
+            let mut rng = generator(seed, Stream::Initialization { replica });
             let mut drawn = Vec::new();
             for (inputs, units) in self.layers() {
                 drawn.push(initializer.weights(&mut rng, units, inputs));
@@ -87,21 +103,30 @@ impl Architecture {
         let shapes = self.parameters();
         if let Some((name, ..)) = given.iter().find(|(name, ..)| shapes.iter().all(|s| s.name != *name)) {
             let names: Vec<&str> = shapes.iter().map(|s| s.name.as_str()).collect();
-            return wrong(format!("'{name}' is no parameter of this network, expected {}", names.join(", ")));
+            return wrong(format!(
+                "'{name}' is no parameter of this network, expected {}",
+                names.join(", ")
+            ));
         }
         let mut adopted = Vec::new();
         for ParameterShape { name, rows, cols } in shapes {
             let Some((_, shape, values)) = given.iter().find(|(given, ..)| *given == name) else {
                 return wrong(format!("'{name}' is missing"));
             };
-            let own = if name.ends_with("bias") { vec![cols] } else { vec![rows, cols] };
+            let own = if name.ends_with("bias") {
+                vec![cols]
+            } else {
+                vec![rows, cols]
+            };
             let with_replicas: Vec<usize> = [replicas].into_iter().chain(own.iter().copied()).collect();
             let copies = if *shape == own {
                 replicas
             } else if *shape == with_replicas {
                 1
             } else {
-                return wrong(format!("'{name}' has shape {shape:?}, expected {own:?} or {with_replicas:?}"));
+                return wrong(format!(
+                    "'{name}' has shape {shape:?}, expected {own:?} or {with_replicas:?}"
+                ));
             };
             if let Some(value) = values.iter().find(|v| !v.is_finite()) {
                 return wrong(format!("'{name}' holds {value}, expected finite numbers"));
@@ -143,7 +168,10 @@ impl Network {
                 _ => layers.push((value, None)),
             }
         }
-        Ok(Network { activation: architecture.activation, layers })
+        Ok(Network {
+            activation: architecture.activation,
+            layers,
+        })
     }
 
     /// Records a forward pass on rows `x`; several share the parameters.

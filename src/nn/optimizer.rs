@@ -50,15 +50,38 @@ impl Optimizer {
     /// # Errors
     /// [`NnError::Range`] for a momentum outside [0, 1), none for Nesterov, one for Adam; for a negative weight decay.
     pub fn rule(self, momentum: f64, weight_decay: f64) -> Result<UpdateRule, NnError> {
-        let momentum = check("momentum", momentum, "at least 0 and below 1", |m| (0.0..1.0).contains(&m))?;
+        let momentum = check("momentum", momentum, "at least 0 and below 1", |m| {
+            (0.0..1.0).contains(&m)
+        })?;
         let weight_decay = check("weight decay", weight_decay, "at least 0", |d| d >= 0.0)?;
-        let misfit = |expected| Err(NnError::Range { what: "momentum", found: momentum.to_string(), expected });
+        let misfit = |expected| {
+            Err(NnError::Range {
+                what: "momentum",
+                found: momentum.to_string(),
+                expected,
+            })
+        };
         match self {
-            Optimizer::Sgd => Ok(UpdateRule::Sgd { momentum, nesterov: false, weight_decay }),
+            Optimizer::Sgd => Ok(UpdateRule::Sgd {
+                momentum,
+                nesterov: false,
+                weight_decay,
+            }),
             Optimizer::Nesterov if momentum == 0.0 => misfit("above 0 for nesterov"),
-            Optimizer::Nesterov => Ok(UpdateRule::Sgd { momentum, nesterov: true, weight_decay }),
-            Optimizer::RmsProp => Ok(UpdateRule::RmsProp { alpha: 0.99, epsilon: 1e-8, momentum, weight_decay }),
-            Optimizer::Adam | Optimizer::AdamW if momentum != 0.0 => misfit("0 for adam and adamw, which have their own"),
+            Optimizer::Nesterov => Ok(UpdateRule::Sgd {
+                momentum,
+                nesterov: true,
+                weight_decay,
+            }),
+            Optimizer::RmsProp => Ok(UpdateRule::RmsProp {
+                alpha: 0.99,
+                epsilon: 1e-8,
+                momentum,
+                weight_decay,
+            }),
+            Optimizer::Adam | Optimizer::AdamW if momentum != 0.0 => {
+                misfit("0 for adam and adamw, which have their own")
+            }
             Optimizer::Adam | Optimizer::AdamW => Ok(UpdateRule::Adam {
                 beta1: 0.9,
                 beta2: 0.999,
@@ -79,7 +102,10 @@ impl FromStr for Optimizer {
             found: text.into(),
             expected: "sgd, nesterov, adam, adamw or rmsprop",
         };
-        ALL.iter().find(|(name, _)| *name == text).map(|(_, optimizer)| *optimizer).ok_or(unknown)
+        ALL.iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, optimizer)| *optimizer)
+            .ok_or(unknown)
     }
 }
 

@@ -48,8 +48,11 @@ impl FromStr for Schedule {
     type Err = NnError;
 
     fn from_str(text: &str) -> Result<Self, NnError> {
-        let unknown =
-            || NnError::Unknown { what: "schedule", found: text.into(), expected: "constant, step:EPOCHS:FACTOR or cosine" };
+        let unknown = || NnError::Unknown {
+            what: "schedule",
+            found: text.into(),
+            expected: "constant, step:EPOCHS:FACTOR or cosine",
+        };
         match text.split(':').collect::<Vec<_>>()[..] {
             ["constant"] => Ok(Schedule::Constant),
             ["cosine"] => Ok(Schedule::Cosine),
@@ -89,7 +92,12 @@ mod tests {
         assert_eq!(rates("step:2:0.5"), [8.0, 8.0, 4.0, 4.0, 2.0]);
         let expected = [8.0, 4.0 + 8f64.sqrt(), 4.0, 4.0 - 8f64.sqrt(), 0.0];
         // A cosine and three roundings.
-        assert!(rates("cosine").iter().zip(expected).all(|(a, b)| (a - b).abs() <= 8.0 * f64::EPSILON));
+        assert!(
+            rates("cosine")
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() <= 8.0 * f64::EPSILON)
+        );
         for bad in ["", "step", "step:0:0.5", "step:2:-1", "step:2:0.5:1", "linear"] {
             assert!(bad.parse::<Schedule>().is_err(), "{bad}");
         }

@@ -1,3 +1,9 @@
-//! The experiments of the papers.
+//! The experiments of the papers, and what they need: prepared data, extrema of curves, outcomes.
 
+mod error;
+pub mod extremum;
+pub mod inversion;
 pub mod outcome;
+pub mod prepare;
+
+pub use error::StudyError;

@@ -60,7 +60,10 @@ impl Recipe {
     pub(super) fn check(&self) -> Result<(), TrainError> {
         let wrong = |detail: String| Err(TrainError::Recipe { detail });
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return wrong(format!("learning rate {}, expected a positive number", self.learning_rate));
+            return wrong(format!(
+                "learning rate {}, expected a positive number",
+                self.learning_rate
+            ));
         }
         if !(self.l2.is_finite() && self.l2 >= 0.0) {
             return wrong(format!("l2 {}, expected at least 0", self.l2));
@@ -78,7 +81,10 @@ impl Recipe {
         let outputs = self.loss.outputs(self.classes);
         let found = self.architecture.outputs;
         if found != outputs && !(found == 2 && outputs == 1) {
-            return wrong(format!("{found} outputs, expected {outputs} for {} classes and {}", self.classes, self.loss));
+            return wrong(format!(
+                "{found} outputs, expected {outputs} for {} classes and {}",
+                self.classes, self.loss
+            ));
         }
         Ok(())
     }
@@ -94,7 +100,10 @@ impl Recipe {
             return wrong("none, expected at least one".into());
         }
         if rows.checked_mul(inputs) != Some(samples.features.len()) {
-            return wrong(format!("{} numbers for {rows} samples of {inputs} inputs", samples.features.len()));
+            return wrong(format!(
+                "{} numbers for {rows} samples of {inputs} inputs",
+                samples.features.len()
+            ));
         }
         if let Some(label) = samples.labels.iter().find(|&&l| l as usize >= self.classes) {
             return wrong(format!("label {label}, expected below {}", self.classes));

@@ -9,10 +9,10 @@ use super::error::TrainError;
 use super::recipe::{Batch, Recipe, Samples};
 use crate::autograd::{AutogradError, Entry, Graph, Plan, Session, Training, Value};
 use crate::backend::{Backend, EntryId, RowSpace, Step};
+use crate::data::streams::{Stream, generator};
 use crate::geometry::ClassMoments;
 use crate::nn::loss::Truth;
 use crate::nn::network::{Network, Parameters};
-use crate::nn::random::{Purpose, stream};
 
 /// The state of the replicas at one time, measured on all training samples.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +29,6 @@ pub struct Measurement {
 
 /// What is recorded on one set of rows.
 struct Pass {
-    space: RowSpace,
     x: Value,
     labels: Value,
     truth: Truth,
@@ -85,25 +84,49 @@ impl Trainer {
         let mut probes = Vec::new();
         for &layer in &recipe.layers {
             let unit = graph.row_normalize(hidden[layer])?;
-            probes.push((graph.class_moments(unit, pass.labels, recipe.classes, None)?, graph.zero_rows(unit)?));
+            probes.push((
+                graph.class_moments(unit, pass.labels, recipe.classes, None)?,
+                graph.zero_rows(unit)?,
+            ));
         }
         let measured: Vec<Value> = [pass.loss, pass.errors, pass.outputs]
             .into_iter()
             .chain(probes.iter().flat_map(|&(moments, zero_rows)| [moments, zero_rows]))
             .collect();
-        let measure = Entry { outputs: measured.clone(), training: None };
+        let measure = Entry {
+            outputs: measured.clone(),
+            training: None,
+        };
 
         let (batch, step) = match recipe.batch {
             Batch::Size(size) if size < rows => {
                 let (batch, loss) = record_batch(&mut graph, &network, &recipe, &pass, rows, size)?;
                 let objective = with_decay(&mut graph, &network, &recipe, loss)?;
-                let training = Training { objective, rule: Some(recipe.rule) };
-                (Some(batch), Entry { outputs: vec![], training: Some(training) })
+                let training = Training {
+                    objective,
+                    rule: Some(recipe.rule),
+                };
+                (
+                    Some(batch),
+                    Entry {
+                        outputs: vec![],
+                        training: Some(training),
+                    },
+                )
             }
             _ => {
                 let objective = with_decay(&mut graph, &network, &recipe, pass.loss)?;
-                let training = Training { objective, rule: Some(recipe.rule) };
-                (None, Entry { outputs: measured, training: Some(training) })
+                let training = Training {
+                    objective,
+                    rule: Some(recipe.rule),
+                };
+                (
+                    None,
+                    Entry {
+                        outputs: measured,
+                        training: Some(training),
+                    },
+                )
             }
         };
         let mut entries = vec![measure, step];
@@ -112,7 +135,10 @@ impl Trainer {
             Some(samples) => {
                 recipe.check_samples(samples)?;
                 let (pass, _) = record_pass(&mut graph, &network, &recipe, "test", samples.labels.len())?;
-                entries.push(Entry { outputs: vec![pass.errors], training: None });
+                entries.push(Entry {
+                    outputs: vec![pass.errors],
+                    training: None,
+                });
                 Some(pass)
             }
         };
@@ -130,11 +156,25 @@ impl Trainer {
         let parameters: Vec<Value> = session.parameters().iter().map(|(_, value)| *value).collect();
         for ((name, values), own) in initial.iter().zip(session.parameters().to_vec()) {
             if *name != own.0 {
-                return Err(AutogradError::UnknownValue { expected: "initial parameters in the network's order" }.into());
+                return Err(AutogradError::UnknownValue {
+                    expected: "initial parameters in the network's order",
+                }
+                .into());
             }
             session.write(own.1, values)?;
         }
-        Ok(Trainer { recipe, session, train: pass, test: test_pass, batch, probes, parameters, rows, epoch: 0, steps: 0 })
+        Ok(Trainer {
+            recipe,
+            session,
+            train: pass,
+            test: test_pass,
+            batch,
+            probes,
+            parameters,
+            rows,
+            epoch: 0,
+            steps: 0,
+        })
     }
 
     /// Epochs done.
@@ -161,14 +201,23 @@ impl Trainer {
     /// # Errors
     /// Those of the backend.
     pub fn advance(&mut self) -> Result<Measurement, TrainError> {
-        let learning_rate = self.recipe.schedule.rate(self.recipe.learning_rate, self.epoch, self.recipe.epochs);
+        let learning_rate = self
+            .recipe
+            .schedule
+            .rate(self.recipe.learning_rate, self.epoch, self.recipe.epochs);
         let measurement = if self.batch.is_some() {
             let measurement = self.measure()?;
             self.run_batches(learning_rate)?;
             measurement
         } else {
             self.steps += 1;
-            self.session.run(STEP, Step { learning_rate, number: self.steps })?;
+            self.session.run(
+                STEP,
+                Step {
+                    learning_rate,
+                    number: self.steps,
+                },
+            )?;
             self.read_measurement()?
         };
         self.epoch += 1;
@@ -177,7 +226,9 @@ impl Trainer {
 
     /// One pass over the samples in batches, each replica in its own order.
     fn run_batches(&mut self, learning_rate: f64) -> Result<(), TrainError> {
-        let Some(MiniBatch { space, index, size }) = self.batch else { return Ok(()) };
+        let Some(MiniBatch { space, index, size }) = self.batch else {
+            return Ok(());
+        };
         let orders: Vec<Vec<u32>> = self
             .recipe
             .replicas
@@ -188,11 +239,19 @@ impl Trainer {
         for start in (0..self.rows).step_by(size) {
             let end = (start + size).min(self.rows);
             rows.clear();
-            orders.iter().for_each(|order| rows.extend_from_slice(&order[start..end]));
+            orders
+                .iter()
+                .for_each(|order| rows.extend_from_slice(&order[start..end]));
             self.session.set_rows(space, end - start)?;
             self.session.write_index(index, &rows)?;
             self.steps += 1;
-            self.session.run(STEP, Step { learning_rate, number: self.steps })?;
+            self.session.run(
+                STEP,
+                Step {
+                    learning_rate,
+                    number: self.steps,
+                },
+            )?;
         }
         Ok(())
     }
@@ -210,7 +269,12 @@ impl Trainer {
         }
         let error = fractions(&self.session.read(self.train.errors)?);
         debug_assert_eq!(error.len(), replicas);
-        Ok(Measurement { loss: self.session.read(self.train.loss)?, error, moments, zero_rows })
+        Ok(Measurement {
+            loss: self.session.read(self.train.loss)?,
+            error,
+            moments,
+            zero_rows,
+        })
     }
 
     /// Misclassified fraction of the test samples in the present state, per replica; `None` without test samples.
@@ -237,7 +301,9 @@ impl Trainer {
     /// Those of the backend.
     pub fn parameters(&self) -> Result<Parameters, TrainError> {
         let named = self.session.parameters().iter().zip(&self.parameters);
-        named.map(|((name, _), &value)| Ok((name.clone(), self.session.read(value)?))).collect()
+        named
+            .map(|((name, _), &value)| Ok((name.clone(), self.session.read(value)?)))
+            .collect()
     }
 }
 
@@ -252,12 +318,24 @@ fn record_pass(
     let space = graph.rows(rows)?;
     let x = graph.input(&format!("{name} samples"), space, recipe.architecture.inputs, false)?;
     let labels = graph.index(&format!("{name} labels"), space, recipe.classes, false)?;
-    let truth = recipe.loss.truth(graph, &format!("{name} targets"), space, labels, recipe.classes)?;
+    let truth = recipe
+        .loss
+        .truth(graph, &format!("{name} targets"), space, labels, recipe.classes)?;
     let forward = network.forward(graph, x)?;
     let losses = recipe.loss.of_rows(graph, forward.outputs, truth)?;
     let loss = graph.mean_over_rows(losses, None)?;
     let errors = graph.error_count(forward.outputs, labels, None)?;
-    Ok((Pass { space, x, labels, truth, outputs: forward.outputs, loss, errors }, forward.hidden))
+    Ok((
+        Pass {
+            x,
+            labels,
+            truth,
+            outputs: forward.outputs,
+            loss,
+            errors,
+        },
+        forward.hidden,
+    ))
 }
 
 /// Records the loss on rows gathered from the training pass's, every replica's own.
@@ -298,7 +376,7 @@ fn fractions(counts: &[f64]) -> Vec<f64> {
 
 /// The order of the samples in a replica's epoch: Fisher and Yates, from the replica's stream of that epoch.
 fn shuffled(rows: usize, seed: u64, replica: u64, epoch: u64) -> Vec<u32> {
-    let mut rng = stream(seed, replica, Purpose::Shuffle, epoch);
+    let mut rng = generator(seed, Stream::Shuffle { replica, epoch });
     let mut order: Vec<u32> = (0..rows as u32).collect();
     for i in (1..rows).rev() {
         // Multiply-shift: the bias is below i / 2^64.

@@ -21,9 +21,17 @@ struct Split {
 /// `outputs` is R x out, the units of all replicas.
 fn split(x: Rows<f32>, outputs: usize) -> Split {
     if x.copies == 1 {
-        Split { products: 1, units: outputs, x_step: 0 }
+        Split {
+            products: 1,
+            units: outputs,
+            x_step: 0,
+        }
     } else {
-        Split { products: x.copies, units: outputs / x.copies, x_step: x.cols }
+        Split {
+            products: x.copies,
+            units: outputs / x.copies,
+            x_step: x.cols,
+        }
     }
 }
 
@@ -38,11 +46,26 @@ pub(super) fn dense(
 ) {
     let (rows, inputs) = (x.rows(), x.cols);
     let outputs = weight.len() / inputs;
-    let Split { products, units, x_step } = split(x, outputs);
+    let Split {
+        products,
+        units,
+        x_step,
+    } = split(x, outputs);
     for p in 0..products {
-        let a = MatRef { ptr: x.data[p * x_step..].as_ptr(), row_stride: x.copies * inputs, col_stride: 1 };
-        let b = MatRef { ptr: weight[p * units * inputs..].as_ptr(), row_stride: 1, col_stride: inputs };
-        let c = MatMut { ptr: y[p * units..].as_mut_ptr(), row_stride: outputs };
+        let a = MatRef {
+            ptr: x.data[p * x_step..].as_ptr(),
+            row_stride: x.copies * inputs,
+            col_stride: 1,
+        };
+        let b = MatRef {
+            ptr: weight[p * units * inputs..].as_ptr(),
+            row_stride: 1,
+            col_stride: inputs,
+        };
+        let c = MatMut {
+            ptr: y[p * units..].as_mut_ptr(),
+            row_stride: outputs,
+        };
         // SAFETY: x has `rows` rows of stride copies * inputs, the weight units * inputs elements from the offset, y `rows`
         // rows of stride `outputs` with units elements from the offset: the last element of each is in its slice.
         unsafe { gemm(isa, rows, inputs, units, a, b, c, false, workspace) };
@@ -51,7 +74,10 @@ pub(super) fn dense(
         vectorize(
             isa,
             #[inline(always)]
-            || y.chunks_exact_mut(outputs).for_each(|y| y.iter_mut().zip(bias).for_each(|(y, b)| *y += b)),
+            || {
+                y.chunks_exact_mut(outputs)
+                    .for_each(|y| y.iter_mut().zip(bias).for_each(|(y, b)| *y += b))
+            },
         );
     }
 }
@@ -68,9 +94,20 @@ pub(super) fn dense_input_grad(
     let (rows, out, copies) = (dy.rows(), dy.cols, dy.copies);
     let inputs = weight.len() / (copies * out);
     for r in 0..copies {
-        let a = MatRef { ptr: dy.data[r * out..].as_ptr(), row_stride: copies * out, col_stride: 1 };
-        let b = MatRef { ptr: weight[r * out * inputs..].as_ptr(), row_stride: inputs, col_stride: 1 };
-        let c = MatMut { ptr: dx[r * inputs..].as_mut_ptr(), row_stride: copies * inputs };
+        let a = MatRef {
+            ptr: dy.data[r * out..].as_ptr(),
+            row_stride: copies * out,
+            col_stride: 1,
+        };
+        let b = MatRef {
+            ptr: weight[r * out * inputs..].as_ptr(),
+            row_stride: inputs,
+            col_stride: 1,
+        };
+        let c = MatMut {
+            ptr: dx[r * inputs..].as_mut_ptr(),
+            row_stride: copies * inputs,
+        };
         // SAFETY: as in `dense`: every operand has `rows` (the weight: `out`) rows of its stride from the offset.
         unsafe { gemm(isa, rows, out, inputs, a, b, c, write == Write::Add, workspace) };
     }
@@ -86,11 +123,26 @@ pub(super) fn dense_weight_grad(
     write: Write,
 ) {
     let (rows, inputs, outputs) = (x.rows(), x.cols, dy.copies * dy.cols);
-    let Split { products, units, x_step } = split(x, outputs);
+    let Split {
+        products,
+        units,
+        x_step,
+    } = split(x, outputs);
     for p in 0..products {
-        let a = MatRef { ptr: dy.data[p * units..].as_ptr(), row_stride: 1, col_stride: outputs };
-        let b = MatRef { ptr: x.data[p * x_step..].as_ptr(), row_stride: x.copies * inputs, col_stride: 1 };
-        let c = MatMut { ptr: dweight[p * units * inputs..].as_mut_ptr(), row_stride: inputs };
+        let a = MatRef {
+            ptr: dy.data[p * units..].as_ptr(),
+            row_stride: 1,
+            col_stride: outputs,
+        };
+        let b = MatRef {
+            ptr: x.data[p * x_step..].as_ptr(),
+            row_stride: x.copies * inputs,
+            col_stride: 1,
+        };
+        let c = MatMut {
+            ptr: dweight[p * units * inputs..].as_mut_ptr(),
+            row_stride: inputs,
+        };
         // SAFETY: as in `dense`.
         unsafe { gemm(isa, units, rows, inputs, a, b, c, write == Write::Add, workspace) };
     }

@@ -56,7 +56,13 @@ pub(super) fn unary(isa: Isa, function: Unary, x: &[f32], y: &mut [f32]) {
         Unary::SubtractConstant(c) => map(isa, x, y, |x| x - c as f32),
         Unary::Logistic => map(isa, x, y, |x| (-x).max(0.0) + (-x.abs()).exp().ln_1p()),
         Unary::Hinge(h) => map(isa, x, y, |x| if x >= h as f32 { 0.0 } else { h as f32 - x }),
-        Unary::SquaredHinge(h) => map(isa, x, y, |x| if x >= h as f32 { 0.0 } else { (h as f32 - x) * (h as f32 - x) }),
+        Unary::SquaredHinge(h) => map(isa, x, y, |x| {
+            if x >= h as f32 {
+                0.0
+            } else {
+                (h as f32 - x) * (h as f32 - x)
+            }
+        }),
     }
 }
 
@@ -76,7 +82,9 @@ pub(super) fn unary_grad(isa: Isa, function: Unary, x: &[f32], y: &[f32], dy: &[
         Unary::Logistic => chain(isa, x, dy, dx, write, |x| -sigmoid(-x)),
         Unary::Hinge(h) => chain(isa, x, dy, dx, write, |x| if x < h as f32 { -1.0 } else { 0.0 }),
         Unary::SquaredHinge(h) => {
-            chain(isa, x, dy, dx, write, |x| if x < h as f32 { -2.0 * (h as f32 - x) } else { 0.0 });
+            chain(isa, x, dy, dx, write, |x| {
+                if x < h as f32 { -2.0 * (h as f32 - x) } else { 0.0 }
+            });
         }
     }
 }

@@ -28,7 +28,9 @@ fn largest(row: &[f32]) -> f32 {
 
 /// Index of the largest element outside `skip`, lowest index on ties.
 fn best_other(row: &[f32], skip: usize) -> Option<usize> {
-    (0..row.len()).filter(|&j| j != skip).reduce(|best, j| if row[j] > row[best] { j } else { best })
+    (0..row.len())
+        .filter(|&j| j != skip)
+        .reduce(|best, j| if row[j] > row[best] { j } else { best })
 }
 
 /// Label 1 wants a positive output, label 0 a negative one.
@@ -44,28 +46,36 @@ pub(super) fn softmax_cross_entropy(x: Rows<f32>, labels: Rows<u32>, y: &mut [f3
         let top = largest(row);
         // The largest term is exactly 1: taking it out keeps the digits of a small loss (ln_1p).
         let at_top = row.iter().position(|&v| v == top).unwrap_or(0);
-        let rest: f32 = row.iter().enumerate().filter(|&(j, _)| j != at_top).map(|(_, v)| (v - top).exp()).sum();
+        let rest: f32 = row
+            .iter()
+            .enumerate()
+            .filter(|&(j, _)| j != at_top)
+            .map(|(_, v)| (v - top).exp())
+            .sum();
         rest.ln_1p() + (top - row[labels.at(i, r)[0] as usize])
     });
 }
 
 /// dx_ij (=, +=) dy_i (softmax(x_i)_j - [j = label])
-pub(super) fn softmax_cross_entropy_grad(
-    x: Rows<f32>,
-    labels: Rows<u32>,
-    dy: Rows<f32>,
-    dx: &mut [f32],
-    write: Write,
-) {
+pub(super) fn softmax_cross_entropy_grad(x: Rows<f32>, labels: Rows<u32>, dy: Rows<f32>, dx: &mut [f32], write: Write) {
     for (n, dx) in dx.chunks_exact_mut(x.cols).enumerate() {
         let (i, r) = (n / x.copies, n % x.copies);
         let (row, label, dy) = (x.at(i, r), labels.at(i, r)[0] as usize, dy.at(i, r)[0]);
         let top = largest(row);
-        let others: f32 = row.iter().enumerate().filter(|&(j, _)| j != label).map(|(_, v)| (v - top).exp()).sum();
+        let others: f32 = row
+            .iter()
+            .enumerate()
+            .filter(|&(j, _)| j != label)
+            .map(|(_, v)| (v - top).exp())
+            .sum();
         let total = others + (row[label] - top).exp();
         for (j, (dx, v)) in dx.iter_mut().zip(row).enumerate() {
             // softmax - 1 as minus the sum of the others: no cancellation when the row is learnt.
-            let slope = if j == label { -others / total } else { (v - top).exp() / total };
+            let slope = if j == label {
+                -others / total
+            } else {
+                (v - top).exp() / total
+            };
             put(dx, dy * slope, write);
         }
     }
@@ -108,7 +118,12 @@ pub(super) fn margin_grad(x: Rows<f32>, labels: Rows<u32>, dy: Rows<f32>, dx: &m
 /// y_i = sum_j (x_ij - t_ij)^2 / cols
 pub(super) fn squared_error(x: Rows<f32>, target: Rows<f32>, y: &mut [f32]) {
     each(y, x.copies, |i, r| {
-        let sum: f32 = x.at(i, r).iter().zip(target.at(i, r)).map(|(x, t)| (x - t) * (x - t)).sum();
+        let sum: f32 = x
+            .at(i, r)
+            .iter()
+            .zip(target.at(i, r))
+            .map(|(x, t)| (x - t) * (x - t))
+            .sum();
         sum / x.cols as f32
     });
 }

@@ -89,8 +89,11 @@ impl Machine {
                 (Storage::Tile, Element::Index { .. }) => Place::IndexTile(offset(&mut tile_indices)),
             });
         }
-        let entries: Vec<Vec<Prepared>> =
-            program.entries.iter().map(|segments| segments.iter().map(|s| prepare(&program, s)).collect()).collect();
+        let entries: Vec<Vec<Prepared>> = program
+            .entries
+            .iter()
+            .map(|segments| segments.iter().map(|s| prepare(&program, s)).collect())
+            .collect();
         let all = || entries.iter().flatten();
         let widest = |f: fn(&Prepared) -> usize| all().map(f).max().unwrap_or(0);
         let lanes = program.spaces.iter().map(|&rows| lanes(rows)).max().unwrap_or(1);
@@ -117,7 +120,18 @@ impl Machine {
             }))
         };
         let scratch = (0..pool.threads()).map(|_| worker()).collect();
-        Machine { program, isa, pool, active, places, entries, scratch, real_sums, wide_sums, fresh }
+        Machine {
+            program,
+            isa,
+            pool,
+            active,
+            places,
+            entries,
+            scratch,
+            real_sums,
+            wide_sums,
+            fresh,
+        }
     }
 
     fn run_rows(&self, segment: &Prepared, space: RowSpace, step: Step) {
@@ -136,7 +150,12 @@ impl Machine {
                 )
             };
             fresh.fill(1);
-            let mut partials = Partials { reductions: &segment.reductions, reals, wides, fresh };
+            let mut partials = Partials {
+                reductions: &segment.reductions,
+                reals,
+                wides,
+                fresh,
+            };
             for tile in lane * tiles / lanes..(lane + 1) * tiles / lanes {
                 let range = tile * TILE_ROWS..((tile + 1) * TILE_ROWS).min(rows);
                 for kernel in &segment.kernels {
@@ -151,13 +170,17 @@ impl Machine {
     fn combine(&self, segment: &Prepared, lanes: usize, rows: usize) {
         for (number, reduction) in segment.reductions.iter().enumerate() {
             debug_assert!((0..lanes).all(|l| self.fresh.all()[l * segment.reductions.len() + number] == 0));
-            let Reduction { target, offset, length, .. } = *reduction;
+            let Reduction {
+                target, offset, length, ..
+            } = *reduction;
             // SAFETY: the lanes' tasks have ended; this thread alone touches the sums and the targets until the next region.
             unsafe {
                 if !reduction.wide {
                     let sums = self.real_sums.part_mut(0, lanes * segment.real_sums);
                     let total = sum_lanes(sums, lanes, segment.real_sums, offset, length);
-                    let Place::Real(slab) = &self.places[target.buffer.0] else { unreachable!("gradients are real") };
+                    let Place::Real(slab) = &self.places[target.buffer.0] else {
+                        unreachable!("gradients are real")
+                    };
                     let y = slab.part_mut(0, length);
                     match target.write {
                         Write::Set => y.copy_from_slice(total),
@@ -187,7 +210,9 @@ impl Machine {
             Divisor::One => 1.0,
             Divisor::Rows => rows as f64,
             Divisor::Total(total) => {
-                let Place::Real(slab) = &self.places[total.0] else { unreachable!("sums of weights are real") };
+                let Place::Real(slab) = &self.places[total.0] else {
+                    unreachable!("sums of weights are real")
+                };
                 let copies = self.program.copies(total);
                 f64::from(slab.all()[if copies == 1 { 0 } else { r }])
             }
@@ -197,7 +222,12 @@ impl Machine {
     fn run_whole(&self, segment: &Prepared, step: Step) {
         // SAFETY: no region is running, so worker 0's scratch is free.
         let scratch = unsafe { &mut *self.scratch[0].0.get() };
-        let mut none = Partials { reductions: &[], reals: &mut [], wides: &mut [], fresh: &mut [] };
+        let mut none = Partials {
+            reductions: &[],
+            reals: &mut [],
+            wides: &mut [],
+            fresh: &mut [],
+        };
         for kernel in &segment.kernels {
             self.execute(kernel, 0..0, scratch, &mut none, step);
         }
@@ -212,9 +242,13 @@ impl Machine {
         sums: &mut Partials,
         step: Step,
     ) {
-        let Scratch { reals, indices, column_sums, workspace } = scratch;
+        let Scratch {
+            reals,
+            indices,
+            column_sums,
+            workspace,
+        } = scratch;
         let t = Tile {
-            isa: self.isa,
             program: &self.program,
             places: &self.places,
             active: &self.active,
@@ -280,11 +314,20 @@ impl Machine {
             Kernel::RowSum { x, weights, y, .. } => {
                 rows::row_sum(t.real(*x), weights.map(|w| t.real(w)), sums.wide(*y));
             }
-            Kernel::RowSumGrad { dy, weights, divisor, dx } => {
+            Kernel::RowSumGrad {
+                dy,
+                weights,
+                divisor,
+                dx,
+            } => {
                 let (dy, active) = (t.real(*dy), t.active_rows(dx.buffer));
                 let scale = |r: usize| {
                     let divisor = self.divisor(*divisor, r, active);
-                    if divisor == 0.0 { 0.0 } else { (f64::from(dy.at(0, r)[0]) / divisor) as f32 }
+                    if divisor == 0.0 {
+                        0.0
+                    } else {
+                        (f64::from(dy.at(0, r)[0]) / divisor) as f32
+                    }
                 };
                 let copies = self.program.copies(dx.buffer);
                 rows::row_sum_grad(scale, weights.map(|w| t.real(w)), copies, t.write(dx.buffer), dx.write);
@@ -297,19 +340,34 @@ impl Machine {
                 Element::Index { .. } => rows::gather(t.index_table(*table), t.index(*index), t.write_index(*y)),
                 _ => rows::gather(t.table(*table), t.index(*index), t.write(*y)),
             },
-            Kernel::ClassMoments { x, labels, weights, moments } => {
+            Kernel::ClassMoments {
+                x,
+                labels,
+                weights,
+                moments,
+            } => {
                 let Extent::Whole { rows: classes } = self.program.buffer(*moments).extent else {
                     unreachable!("moments are a whole buffer")
                 };
                 let weights = weights.map(|w| t.real(w));
                 probe::class_moments(isa, t.real(*x), t.index(*labels), weights, classes, sums.wide(*moments));
             }
-            Kernel::ErrorCount { x, labels, weights, counts } => {
+            Kernel::ErrorCount {
+                x,
+                labels,
+                weights,
+                counts,
+            } => {
                 let weights = weights.map(|w| t.real(w));
                 probe::error_count(t.real(*x), t.index(*labels), weights, sums.wide(*counts));
             }
             Kernel::ZeroRows { norms, count } => probe::zero_rows(t.real(*norms), sums.wide(*count)),
-            Kernel::Update { rule, parameter, gradient, states } => {
+            Kernel::Update {
+                rule,
+                parameter,
+                gradient,
+                states,
+            } => {
                 let state = |k: usize| states.get(k).map_or(&mut [][..], |&id| t.write(id));
                 let states = [state(0), state(1)];
                 optimizer::update(isa, *rule, step, t.write(*parameter), t.real(*gradient).data, states);
@@ -331,7 +389,9 @@ fn sum_lanes<T: Copy + std::ops::AddAssign>(
         for lane in (0..lanes - gap).step_by(2 * gap) {
             let (low, high) = sums.split_at_mut((lane + gap) * stride);
             let into = &mut low[lane * stride + offset..][..length];
-            into.iter_mut().zip(&high[offset..][..length]).for_each(|(a, b)| *a += *b);
+            into.iter_mut()
+                .zip(&high[offset..][..length])
+                .for_each(|(a, b)| *a += *b);
         }
         gap *= 2;
     }
@@ -358,12 +418,22 @@ fn prepare(program: &Program, segment: &Segment) -> Prepared {
             }
             let length = program.len(target.buffer, &program.spaces);
             let wide = !matches!(kernel, Kernel::DenseWeightGrad { .. });
-            let total = if wide { &mut prepared.wide_sums } else { &mut prepared.real_sums };
+            let total = if wide {
+                &mut prepared.wide_sums
+            } else {
+                &mut prepared.real_sums
+            };
             let divisor = match kernel {
                 Kernel::RowSum { divisor, .. } => *divisor,
                 _ => Divisor::One,
             };
-            prepared.reductions.push(Reduction { target, offset: *total, length, wide, divisor });
+            prepared.reductions.push(Reduction {
+                target,
+                offset: *total,
+                length,
+                wide,
+                divisor,
+            });
             *total += length;
         }
     }
@@ -464,11 +534,17 @@ impl Order {
     fn of(program: &Program, active: &[usize], id: BufferId) -> Order {
         let buffer = program.buffer(id);
         match buffer.extent {
-            Extent::Rows(space) => {
-                Order { copies: program.copies(id), rows: active[space.0], cols: buffer.cols }
-            }
+            Extent::Rows(space) => Order {
+                copies: program.copies(id),
+                rows: active[space.0],
+                cols: buffer.cols,
+            },
             // A whole buffer has the host's own order: one copy of everything.
-            Extent::Whole { .. } => Order { copies: 1, rows: 1, cols: program.len(id, active) },
+            Extent::Whole { .. } => Order {
+                copies: 1,
+                rows: 1,
+                cols: program.len(id, active),
+            },
         }
     }
 

@@ -66,7 +66,8 @@ pub fn tanh(x: f32) -> f32 {
     let small = p * z * x + x;
     // tanh rounds to 1 from 9.02 on, so 2a can stop at 20; a NaN passes through `small`.
     let large = 1.0 - 2.0 / (exp_of_moderate((a + a).min(20.0)) + 1.0);
-    if a > 0.625 { large.copysign(x) } else { small }
+    // The sign is x's in both, and the sign of -0 survives.
+    (if a > 0.625 { large } else { small }).copysign(x)
 }
 
 #[cfg(test)]

@@ -10,7 +10,11 @@ pub(super) fn update(isa: Isa, rule: UpdateRule, step: Step, w: &mut [f32], g: &
     let lr = step.learning_rate as f32;
     let [first, second] = states;
     match rule {
-        UpdateRule::Sgd { momentum, nesterov, weight_decay } => {
+        UpdateRule::Sgd {
+            momentum,
+            nesterov,
+            weight_decay,
+        } => {
             let (momentum, decay) = (momentum as f32, weight_decay as f32);
             if momentum == 0.0 {
                 vectorize(
@@ -32,7 +36,13 @@ pub(super) fn update(isa: Isa, rule: UpdateRule, step: Step, w: &mut [f32], g: &
                 },
             );
         }
-        UpdateRule::Adam { beta1, beta2, epsilon, weight_decay, decoupled } => {
+        UpdateRule::Adam {
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            decoupled,
+        } => {
             // The corrections are computed in f64: 1 - beta^t cancels in the first steps.
             let t = i32::try_from(step.number).unwrap_or(i32::MAX);
             let (c1, c2) = ((1.0 - beta1.powi(t)) as f32, (1.0 - beta2.powi(t)) as f32);
@@ -52,7 +62,12 @@ pub(super) fn update(isa: Isa, rule: UpdateRule, step: Step, w: &mut [f32], g: &
                 },
             );
         }
-        UpdateRule::RmsProp { alpha, epsilon, momentum, weight_decay } => {
+        UpdateRule::RmsProp {
+            alpha,
+            epsilon,
+            momentum,
+            weight_decay,
+        } => {
             let (a, n, momentum) = (alpha as f32, (1.0 - alpha) as f32, momentum as f32);
             let (epsilon, decay) = (epsilon as f32, weight_decay as f32);
             let scaled = |w: f32, g: f32, v: &mut f32| {
@@ -64,7 +79,12 @@ pub(super) fn update(isa: Isa, rule: UpdateRule, step: Step, w: &mut [f32], g: &
                 vectorize(
                     isa,
                     #[inline(always)]
-                    || w.iter_mut().zip(g).zip(first).for_each(|((w, &g), v)| *w -= lr * scaled(*w, g, v)),
+                    || {
+                        w.iter_mut()
+                            .zip(g)
+                            .zip(first)
+                            .for_each(|((w, &g), v)| *w -= lr * scaled(*w, g, v))
+                    },
                 );
                 return;
             }

@@ -12,13 +12,18 @@ pub(super) fn row_normalize(isa: Isa, x: Rows<f32>, y: &mut [f32], norms: &mut [
         isa,
         #[inline(always)]
         || {
-            for ((x, y), norm) in
-                x.data.chunks_exact(x.cols).zip(y.chunks_exact_mut(x.cols)).zip(norms.iter_mut())
+            for ((x, y), norm) in x
+                .data
+                .chunks_exact(x.cols)
+                .zip(y.chunks_exact_mut(x.cols))
+                .zip(norms.iter_mut())
             {
                 let length = x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
                 let inverse = if length == 0.0 { 0.0 } else { 1.0 / length };
                 *norm = length as f32;
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = (f64::from(x) * inverse) as f32);
+                y.iter_mut()
+                    .zip(x)
+                    .for_each(|(y, &x)| *y = (f64::from(x) * inverse) as f32);
             }
         },
     );
@@ -26,7 +31,11 @@ pub(super) fn row_normalize(isa: Isa, x: Rows<f32>, y: &mut [f32], norms: &mut [
 
 /// dx_i (=, +=) (dy_i - y_i (y_i . dy_i)) / norms_i
 pub(super) fn row_normalize_grad(y: Rows<f32>, norms: Rows<f32>, dy: Rows<f32>, dx: &mut [f32], write: Write) {
-    let rows = y.data.chunks_exact(y.cols).zip(dy.data.chunks_exact(y.cols)).zip(norms.data);
+    let rows = y
+        .data
+        .chunks_exact(y.cols)
+        .zip(dy.data.chunks_exact(y.cols))
+        .zip(norms.data);
     for (dx, ((y, dy), &norm)) in dx.chunks_exact_mut(y.cols).zip(rows) {
         let along: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
         for ((dx, y), dy) in dx.iter_mut().zip(y).zip(dy) {
@@ -80,7 +89,10 @@ pub(super) fn sum_squares(x: &[f32], y: &mut [f32]) {
 /// dx (=, +=) 2 dy_r x
 pub(super) fn sum_squares_grad(x: &[f32], dy: &[f32], dx: &mut [f32], write: Write) {
     let per_replica = x.len() / dy.len();
-    let replicas = dx.chunks_exact_mut(per_replica).zip(x.chunks_exact(per_replica)).zip(dy);
+    let replicas = dx
+        .chunks_exact_mut(per_replica)
+        .zip(x.chunks_exact(per_replica))
+        .zip(dy);
     for ((dx, x), dy) in replicas {
         for (dx, x) in dx.iter_mut().zip(x) {
             match write {

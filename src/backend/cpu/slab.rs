@@ -30,20 +30,27 @@ impl<T: Plain> Slab<T> {
     pub(super) fn new(length: usize) -> Slab<T> {
         let layout = Self::layout(length);
         if layout.size() == 0 {
-            return Slab { start: NonNull::dangling(), length };
+            return Slab {
+                start: NonNull::dangling(),
+                length,
+            };
         }
         // SAFETY: the layout is not empty.
         let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        let Some(start) = NonNull::new(start) else {
+            handle_alloc_error(layout)
+        };
         Slab { start, length }
     }
 
     fn layout(length: usize) -> Layout {
         const CACHE_LINE: usize = 64;
-        Layout::array::<T>(length).and_then(|l| l.align_to(CACHE_LINE)).unwrap_or_else(|_| {
-            // Too long for the address space: an impossible layout is what an allocation failure looks like.
-            handle_alloc_error(Layout::new::<T>())
-        })
+        Layout::array::<T>(length)
+            .and_then(|l| l.align_to(CACHE_LINE))
+            .unwrap_or_else(|_| {
+                // Too long for the address space: an impossible layout is what an allocation failure looks like.
+                handle_alloc_error(Layout::new::<T>())
+            })
     }
 
     pub(super) fn all(&self) -> &[T] {
@@ -71,7 +78,10 @@ impl<T: Plain> Slab<T> {
     ///
     /// # Safety
     /// Nobody else reads or writes them while the slice lives.
-    #[expect(clippy::mut_from_ref, reason = "that is what a slab is for; see the module's comment")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "that is what a slab is for; see the module's comment"
+    )]
     pub(super) unsafe fn part_mut(&self, start: usize, length: usize) -> &mut [T] {
         assert!(start.checked_add(length).is_some_and(|end| end <= self.length));
         // SAFETY: in range (just checked), initialised, and exclusive by the caller's promise.

@@ -7,7 +7,6 @@
 use std::ops::Range;
 
 use super::gemm::Workspace;
-use super::isa::Isa;
 use super::slab::Slab;
 use crate::backend::kernel::Target;
 use crate::backend::program::{BufferId, Extent, Program};
@@ -101,7 +100,6 @@ impl<'a, T> Rows<'a, T> {
 
 /// A kernel's surroundings: the rows it runs on and the worker it runs in.
 pub(super) struct Tile<'a> {
-    pub(super) isa: Isa,
     pub(super) program: &'a Program,
     pub(super) places: &'a [Place],
     pub(super) active: &'a [usize],
@@ -125,7 +123,11 @@ impl<'a> Tile<'a> {
     }
 
     fn rows_of<T>(&self, id: BufferId, data: &'a [T]) -> Rows<'a, T> {
-        Rows { data, copies: self.program.copies(id), cols: self.program.buffer(id).cols }
+        Rows {
+            data,
+            copies: self.program.copies(id),
+            cols: self.program.buffer(id).cols,
+        }
     }
 
     /// A real operand that the kernel reads.
@@ -156,7 +158,10 @@ impl<'a> Tile<'a> {
     }
 
     /// A real buffer that the kernel writes, which is none of its operands.
-    #[expect(clippy::mut_from_ref, reason = "lanes and workers write disjoint parts; see the SAFETY line")]
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "lanes and workers write disjoint parts; see the SAFETY line"
+    )]
     pub(super) fn write(&self, id: BufferId) -> &'a mut [f32] {
         let (start, length) = self.part(id);
         // SAFETY: these rows belong to this lane, this scratch to this worker, and a whole buffer is written only by a
@@ -184,13 +189,17 @@ impl<'a> Tile<'a> {
 
     /// All rows of a persistent buffer of another row space.
     pub(super) fn table(&self, id: BufferId) -> Rows<'a, f32> {
-        let Place::Real(slab) = &self.places[id.0] else { unreachable!("tables are persistent") };
+        let Place::Real(slab) = &self.places[id.0] else {
+            unreachable!("tables are persistent")
+        };
         self.rows_of(id, slab.all())
     }
 
     /// As [`Tile::table`] for indices.
     pub(super) fn index_table(&self, id: BufferId) -> Rows<'a, u32> {
-        let Place::Index(slab) = &self.places[id.0] else { unreachable!("tables are persistent") };
+        let Place::Index(slab) = &self.places[id.0] else {
+            unreachable!("tables are persistent")
+        };
         self.rows_of(id, slab.all())
     }
 

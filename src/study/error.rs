@@ -1,0 +1,44 @@
+//! What can be wrong with an experiment.
+
+use std::fmt;
+
+use crate::data::DataError;
+use crate::train::TrainError;
+
+/// An error of this room, one line each.
+#[derive(Debug)]
+pub enum StudyError {
+    /// An option that does not fit the others.
+    Option {
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// From the data.
+    Data(DataError),
+    /// From training.
+    Train(TrainError),
+}
+
+impl fmt::Display for StudyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StudyError::Option { detail } => f.write_str(detail),
+            StudyError::Data(error) => error.fmt(f),
+            StudyError::Train(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StudyError {}
+
+impl From<DataError> for StudyError {
+    fn from(error: DataError) -> Self {
+        StudyError::Data(error)
+    }
+}
+
+impl From<TrainError> for StudyError {
+    fn from(error: TrainError) -> Self {
+        StudyError::Train(error)
+    }
+}

@@ -1,0 +1,222 @@
+//! The inversion experiment of Ciceri et al. (Nat. Mach. Intell. 2024), as in the authors' released recipe.
+//!
+//! R networks learn a two-class (or C-class) problem. After every epoch the hidden activations of the training set,
+//! projected on the unit sphere, give a gyration radius per class and a centroid distance per pair of classes. Radii fall
+//! and distances rise, until at the *inversion* both turn back. The stragglers of a replica are the training samples that
+//! it still misclassifies at the first epoch t >= 20 with R_0(t) >= R_0(t - 1).
+
+use super::error::StudyError;
+use super::extremum::{extremum, stops};
+use super::outcome::{EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn};
+use super::prepare::Prepared;
+use crate::backend::Backend;
+use crate::geometry::{centroid_distance, gyration_radius};
+use crate::nn::network::Parameters;
+use crate::train::{Measurement, Recipe, Trainer};
+
+/// What the experiment runs on.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// How to train.
+    pub recipe: &'a Recipe,
+    /// On what.
+    pub data: &'a Prepared,
+    /// From where.
+    pub initial: &'a Parameters,
+    /// The test error is taken every so many epochs, and at the end; 0 for never.
+    pub test_every: usize,
+}
+
+/// What an observer is told after each epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The epoch that was measured.
+    pub epoch: usize,
+    /// Epochs in all.
+    pub epochs: usize,
+    /// Mean training error of the replicas.
+    pub train_error: f64,
+    /// Replicas whose stop has come.
+    pub stopped: usize,
+}
+
+/// What a run leaves beside its outcome.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The curves, extrema and stragglers.
+    pub outcome: InversionOutcome,
+    /// The parameters at the end.
+    pub parameters: Parameters,
+    /// Most rows of zeros that a measured hidden layer had at any time in any replica.
+    pub zero_rows: usize,
+}
+
+/// The metric columns for `classes` classes and these hidden layers: radii, then distances, layer by layer. Several layers
+/// are told apart by a prefix `layer_1_`.
+pub fn columns(classes: usize, layers: &[usize]) -> Vec<MetricColumn> {
+    let mut columns = Vec::new();
+    for &layer in layers {
+        let prefix = if layers.len() > 1 {
+            format!("layer_{}_", layer + 1)
+        } else {
+            String::new()
+        };
+        for c in 0..classes {
+            columns.push(MetricColumn {
+                name: format!("{prefix}gyration_radius_{c}"),
+                turn: Turn::Minimum,
+            });
+        }
+        for (a, b) in pairs(classes) {
+            columns.push(MetricColumn {
+                name: format!("{prefix}centroid_distance_{a}_{b}"),
+                turn: Turn::Maximum,
+            });
+        }
+    }
+    columns
+}
+
+fn pairs(classes: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..classes).flat_map(move |a| (a + 1..classes).map(move |b| (a, b)))
+}
+
+/// The metrics of one replica, in the order of [`columns`].
+fn metrics(measurement: &Measurement, replica: usize) -> Vec<f64> {
+    let mut values = Vec::new();
+    for layer in &measurement.moments {
+        let classes = &layer[replica];
+        values.extend(classes.iter().map(gyration_radius));
+        values.extend(pairs(classes.len()).map(|(a, b)| centroid_distance(&classes[a], &classes[b])));
+    }
+    values
+}
+
+/// Runs the experiment; `observe` is called after each epoch and may end the run early by returning false.
+///
+/// # Errors
+/// [`StudyError::Train`] for a recipe that does not fit the data, or from the backend.
+pub fn run(
+    setup: Setup,
+    backend: &dyn Backend,
+    observe: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Finished, StudyError> {
+    let Setup {
+        recipe,
+        data,
+        initial,
+        test_every,
+    } = setup;
+    let test = if test_every == 0 { None } else { data.test() };
+    let mut trainer = Trainer::new(recipe.clone(), data.train(), test, initial, backend)?;
+    let columns = columns(recipe.classes, &recipe.layers);
+    // The recipe's rule looks at class 0 of the last measured layer.
+    let first_radius = columns.len().saturating_sub(columns.len() / recipe.layers.len().max(1));
+    let mut replicas: Vec<ReplicaOutcome> = recipe
+        .replicas
+        .iter()
+        .map(|&replica| ReplicaOutcome {
+            replica,
+            records: Vec::new(),
+            stop: None,
+            extrema: Vec::new(),
+        })
+        .collect();
+    let mut first_radii: Vec<Vec<f64>> = vec![Vec::new(); replicas.len()];
+    let mut zero_rows = 0.0f64;
+
+    for epoch in 0..=recipe.epochs {
+        let tested = test_every > 0 && (epoch % test_every == 0 || epoch == recipe.epochs);
+        let test_error = if tested { trainer.test_error()? } else { None };
+        let measurement = if epoch < recipe.epochs {
+            trainer.advance()?
+        } else {
+            trainer.measure()?
+        };
+        zero_rows = measurement
+            .zero_rows
+            .iter()
+            .flatten()
+            .copied()
+            .fold(zero_rows, f64::max);
+        let mut outputs = None;
+        for (r, replica) in replicas.iter_mut().enumerate() {
+            let metrics = metrics(&measurement, r);
+            first_radii[r].extend(metrics.get(first_radius));
+            if replica.stop.is_none() && stops(&first_radii[r], epoch) {
+                if outputs.is_none() {
+                    outputs = Some(trainer.outputs()?);
+                }
+                let all = outputs.as_deref().unwrap_or_default();
+                let own = all.len() / recipe.replicas.len();
+                let stragglers = stragglers(&all[r * own..(r + 1) * own], recipe.architecture.outputs, data);
+                replica.stop = Some(Stop {
+                    epoch,
+                    error: measurement.error[r],
+                    stragglers,
+                });
+            }
+            replica.records.push(EpochRecord {
+                epoch,
+                train_loss: measurement.loss[r],
+                train_error: measurement.error[r],
+                test_error: test_error.as_ref().map(|errors| errors[r]),
+                metrics,
+            });
+        }
+        let train_error = measurement.error.iter().sum::<f64>() / measurement.error.len() as f64;
+        let stopped = replicas.iter().filter(|replica| replica.stop.is_some()).count();
+        if !observe(Progress {
+            epoch,
+            epochs: recipe.epochs,
+            train_error,
+            stopped,
+        }) {
+            break;
+        }
+    }
+    for replica in &mut replicas {
+        replica.extrema = columns
+            .iter()
+            .enumerate()
+            .map(|(m, column)| turning_point(replica, m, column.turn))
+            .collect();
+    }
+    let outcome = InversionOutcome {
+        classes: data.classes.clone(),
+        columns,
+        replicas,
+    };
+    Ok(Finished {
+        outcome,
+        parameters: trainer.parameters()?,
+        zero_rows: zero_rows as usize,
+    })
+}
+
+/// The extremum of metric `m` in a replica's records.
+fn turning_point(replica: &ReplicaOutcome, m: usize, turn: Turn) -> Option<Extremum> {
+    let series: Vec<f64> = replica.records.iter().map(|record| record.metrics[m]).collect();
+    let epoch = extremum(&series, turn)?;
+    Some(Extremum {
+        epoch,
+        error: replica.records[epoch].train_error,
+        value: series[epoch],
+    })
+}
+
+/// The training samples that outputs `[rows, cols]` misclassify; ties go to the lowest index.
+fn stragglers(outputs: &[f64], cols: usize, data: &Prepared) -> Vec<Straggler> {
+    let right = |row: &[f64], label: u32| match (cols, label) {
+        (1, 1) => row[0] > 0.0,
+        (1, _) => row[0] < 0.0,
+        _ => (0..cols).reduce(|best, j| if row[j] > row[best] { j } else { best }) == Some(label as usize),
+    };
+    let rows = outputs.chunks_exact(cols).zip(&data.train_labels).zip(&data.train_rows);
+    rows.filter(|((row, label), _)| !right(row, **label))
+        .map(|((_, label), index)| Straggler {
+            sample_index: *index,
+            label: *label,
+        })
+        .collect()
+}

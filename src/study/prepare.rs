@@ -1,0 +1,87 @@
+//! From a dataset to samples: label rule, block of training rows, standardisation.
+
+use super::error::StudyError;
+use crate::data::streams::Stream;
+use crate::data::{Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select};
+use crate::train::Samples;
+
+/// How a dataset becomes samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preparation {
+    /// Which class a label belongs to.
+    pub labels: LabelRule,
+    /// So many consecutive training rows; all if `None`.
+    pub train_samples: Option<usize>,
+    /// The first of them.
+    pub data_offset: usize,
+    /// How pixels become numbers.
+    pub standardize: Standardize,
+    /// What becomes of pixels that never change.
+    pub dead_pixels: DeadPixels,
+    /// Seed of random labels.
+    pub seed: u64,
+}
+
+/// Samples, with where they come from.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Width of a sample.
+    pub inputs: usize,
+    /// Names of the classes, by class index.
+    pub classes: Vec<String>,
+    /// `[train_labels.len(), inputs]`
+    pub train_features: Vec<f64>,
+    /// Class of each training sample.
+    pub train_labels: Vec<u32>,
+    /// Row of each training sample in the training file.
+    pub train_rows: Vec<usize>,
+    /// `[test_labels.len(), inputs]`
+    pub test_features: Vec<f64>,
+    /// Class of each test sample.
+    pub test_labels: Vec<u32>,
+    /// Pixels that are the same in all training samples.
+    pub dead_pixels: usize,
+    /// Test samples that light one of them.
+    pub lit_test_rows: usize,
+}
+
+impl Prepared {
+    /// Applies a preparation to a dataset.
+    ///
+    /// # Errors
+    /// [`StudyError::Data`] for rules, rows or statistics that the dataset does not allow.
+    pub fn new(dataset: &Dataset, how: &Preparation) -> Result<Prepared, StudyError> {
+        let classes = how.labels.classes(&dataset.train.labels);
+        let kept = classes.apply(&dataset.train.labels, how.seed, Stream::TrainLabels)?;
+        let train = select(&kept, &classes, how.data_offset, how.train_samples)?;
+        let test = classes.apply(&dataset.test.labels, how.seed, Stream::TestLabels)?;
+        let standardizer = Standardizer::fit(how.standardize, &dataset.train, &train.rows, dataset.pixel_max)?;
+        Ok(Prepared {
+            inputs: dataset.train.pixels_per_image(),
+            classes: classes.names().to_vec(),
+            train_features: standardizer.apply(&dataset.train, &train.rows, how.dead_pixels)?,
+            test_features: standardizer.apply(&dataset.test, &test.rows, how.dead_pixels)?,
+            dead_pixels: standardizer.dead.len(),
+            lit_test_rows: standardizer.lit_dead_rows(&dataset.test, &test.rows)?,
+            train_labels: train.labels,
+            train_rows: train.rows,
+            test_labels: test.labels,
+        })
+    }
+
+    /// The training samples.
+    pub fn train(&self) -> Samples<'_> {
+        Samples {
+            features: &self.train_features,
+            labels: &self.train_labels,
+        }
+    }
+
+    /// The test samples; `None` if the label rule keeps none.
+    pub fn test(&self) -> Option<Samples<'_>> {
+        (!self.test_labels.is_empty()).then_some(Samples {
+            features: &self.test_features,
+            labels: &self.test_labels,
+        })
+    }
+}
