@@ -1,1 +1,66 @@
 //! What a run leaves behind: tables, JSON, figures and the page that shows them.
+//!
+//! [`write_run`] writes all of it; [`read::read_outcome`] reads the tables back. Every file is complete or absent
+//! ([`files::write_atomic`]).
+
+pub mod canvas;
+pub mod chart;
+pub mod families;
+pub mod figures;
+pub mod files;
+pub mod legend;
+pub mod meaning;
+pub mod number;
+pub mod page;
+pub mod palette;
+pub mod read;
+pub mod summary;
+pub mod svg;
+pub mod tables;
+pub mod thin;
+pub mod ticks;
+
+use std::path::{Path, PathBuf};
+
+pub use files::{ReportError, create_run_folder, write_atomic};
+pub use page::RunFacts;
+pub use read::read_outcome;
+
+use crate::study::outcome::InversionOutcome;
+
+/// Name of the table of epochs in a run's folder.
+pub const EPOCHS_CSV: &str = "epochs.csv";
+/// Name of the table of stragglers.
+pub const STRAGGLERS_CSV: &str = "stragglers.csv";
+/// Name of the summary.
+pub const SUMMARY_JSON: &str = "summary.json";
+/// Name of the folder of figures.
+pub const FIGURES: &str = "figures";
+/// Name of the page.
+pub const REPORT_HTML: &str = "report.html";
+
+/// Writes `epochs.csv`, `stragglers.csv`, `summary.json`, `figures/*.svg` and, last, `report.html` into a run's folder,
+/// which is made if it is absent. Returns the path of the page.
+///
+/// # Errors
+/// [`ReportError`]: a folder or file that cannot be written, or an outcome that contradicts itself. Everything is
+/// made before the first file is written.
+pub fn write_run(folder: &Path, outcome: &InversionOutcome, facts: &RunFacts) -> Result<PathBuf, ReportError> {
+    let epochs = tables::epochs_csv(outcome)?;
+    let stragglers = tables::stragglers_csv(outcome);
+    let summary = summary::summary_json(outcome)?;
+    let figures = figures::figures(outcome)?;
+    let page = page::page(outcome, facts, &figures);
+
+    let drawings = folder.join(FIGURES);
+    files::create_folder(&drawings)?;
+    write_atomic(&folder.join(EPOCHS_CSV), epochs.as_bytes())?;
+    write_atomic(&folder.join(STRAGGLERS_CSV), stragglers.as_bytes())?;
+    write_atomic(&folder.join(SUMMARY_JSON), summary.as_bytes())?;
+    for figure in &figures {
+        write_atomic(&drawings.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
+    }
+    let path = folder.join(REPORT_HTML);
+    write_atomic(&path, page.as_bytes())?;
+    Ok(path)
+}

@@ -1,0 +1,403 @@
+//! `report.html`: one self-contained page of an inversion run. It loads nothing, needs no script, and is a list of
+//! sections, so that an experiment can add its own.
+
+use std::fmt::Write as _;
+
+use super::families::{Family, column_name, families};
+use super::figures::{Against, Figure};
+use super::meaning;
+use super::number::{DASH, duration, significant};
+use super::palette;
+use super::summary::Spreads;
+use super::svg::escape;
+use crate::study::outcome::{InversionOutcome, ReplicaOutcome, Turn};
+
+/// What the page says of a run beside its outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunFacts {
+    /// Heading of the page.
+    pub title: String,
+    /// The command that repeats the run.
+    pub command: String,
+    /// Every option and its value, in the order to be shown.
+    pub configuration: Vec<(String, String)>,
+    /// Which data, in words, with their attribution.
+    pub data: String,
+    /// Which processor, in words.
+    pub device: String,
+    /// How long the run took, in seconds.
+    pub seconds: f64,
+}
+
+/// A part of the page: its heading is in the list at the top.
+struct Section {
+    id: &'static str,
+    title: &'static str,
+    /// HTML.
+    body: String,
+}
+
+/// Of more metric columns than this, the table of replicas shows none.
+const REPLICA_COLUMNS: usize = 6;
+
+/// Of more columns than this, the extrema of a family are folded away.
+const EXTREMA_ROWS: usize = 12;
+
+/// The whole page. `figures` are those of the same outcome.
+pub fn page(outcome: &InversionOutcome, facts: &RunFacts, figures: &[Figure]) -> String {
+    let spreads = Spreads::of(outcome);
+    let families = families(outcome);
+    let sections = [
+        Section {
+            id: "curves",
+            title: "Curves",
+            body: curves(outcome, figures),
+        },
+        Section {
+            id: "extrema",
+            title: "Where the quantities turn",
+            body: extrema(outcome, &spreads, &families),
+        },
+        Section {
+            id: "replicas",
+            title: "Replicas",
+            body: replicas(outcome, &families),
+        },
+        Section {
+            id: "meaning",
+            title: "What the quantities mean",
+            body: meaning::meaning(outcome, &families),
+        },
+        Section {
+            id: "run",
+            title: "This run",
+            body: run(facts),
+        },
+    ];
+    let title = escape(&facts.title);
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>{title}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#curves\">Skip to the curves</a>\n\
+         <header>\n<h1>{title}</h1>\n<p class=\"found\">{}</p>\n<p class=\"muted\">{} · {} · {}</p>\n{}</header>\n",
+        include_str!("page.css"),
+        palette::css(),
+        escape(&headline(outcome).replace(" ± ", "\u{a0}±\u{a0}")),
+        escape(&facts.data),
+        escape(&facts.device),
+        duration(facts.seconds),
+        tiles(outcome, &spreads),
+    );
+    html.push_str("<nav aria-label=\"Sections\"><ul>\n");
+    for Section { id, title, .. } in &sections {
+        let _ = writeln!(html, "<li><a href=\"#{id}\">{title}</a></li>");
+    }
+    html.push_str("</ul></nav>\n<main>\n");
+    for Section { id, title, body } in &sections {
+        let _ = write!(
+            html,
+            "<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n<h2 id=\"{id}-title\">{title}</h2>\n{body}</section>\n"
+        );
+    }
+    let _ = write!(
+        html,
+        "</main>\n<footer>Made by disentangle {}. The same curves are in figures/*.svg, the numbers in epochs.csv, \
+         stragglers.csv and summary.json.</footer>\n</body>\n</html>\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    html
+}
+
+/// What was found, in one or two sentences.
+///
+/// A replica inverts if the leading quantity, the first metric column, has a lasting extremum.
+pub fn headline(outcome: &InversionOutcome) -> String {
+    let spreads = Spreads::of(outcome);
+    let total = outcome.replicas.len();
+    let replicas = |count: usize| format!("{count} replica{}", if count == 1 { "" } else { "s" });
+    let (Some(leading), Some(spread)) = (outcome.columns.first(), spreads.extrema.first()) else {
+        return format!("{} trained; no metric was followed.", replicas(total));
+    };
+    let turning = spreads.extrema.iter().filter(|spread| spread.count > 0).count();
+    if turning == 0 {
+        let which = if total == 1 {
+            "in its one replica".to_owned()
+        } else {
+            format!("in any of {}", replicas(total))
+        };
+        return format!("No inversion was found: no quantity turns and comes back {which}.");
+    }
+    let name = column_name(&leading.name, &outcome.classes);
+    if spread.count == 0 {
+        let all = spreads.extrema.len();
+        return format!(
+            "No inversion was found in the {name}, but {turning} of {all} quantities turn in some replica."
+        );
+    }
+    let mut words = match total {
+        1 => "The replica inverts; ".to_owned(),
+        _ => format!("{} of {} invert; ", spread.count, replicas(total)),
+    };
+    let error = spread.error.plus_minus();
+    if spread.count == 1 {
+        let _ = write!(words, "training error at the inversion {error}");
+    } else {
+        let _ = write!(words, "mean training error at the inversion {error} (sd)");
+    }
+    if let Some(stragglers) = spreads.stragglers.mean {
+        let each = if spreads.stragglers.count > 1 { " each" } else { "" };
+        let _ = write!(words, ", {stragglers:.0} stragglers{each}");
+    }
+    words.push('.');
+    let quantities = spreads.extrema.len();
+    if quantities > 1 && total == 1 {
+        let _ = write!(words, " {turning} of {quantities} quantities turn.");
+    } else if quantities > 1 {
+        let all = outcome
+            .replicas
+            .iter()
+            .filter(|replica| replica.extrema.iter().all(Option::is_some))
+            .count();
+        let _ = write!(words, " All {quantities} quantities turn in {all} of {total}.");
+    }
+    words
+}
+
+/// The numbers that most people look for.
+fn tiles(outcome: &InversionOutcome, spreads: &Spreads) -> String {
+    let mut tiles: Vec<(String, String)> = Vec::new();
+    if let Some(first) = spreads.extrema.first() {
+        tiles.push((
+            "Replicas that invert".into(),
+            format!("{} of {}", first.count, outcome.replicas.len()),
+        ));
+        if first.count > 0 {
+            tiles.push(("Training error at the inversion".into(), first.error.plus_minus()));
+            tiles.push(("Epoch of the inversion".into(), first.epoch.plus_minus()));
+        }
+    }
+    if spreads.stragglers.count > 0 {
+        tiles.push(("Stragglers".into(), spreads.stragglers.plus_minus()));
+    }
+    tiles.push(("Final training error".into(), spreads.final_train_error.plus_minus()));
+    if spreads.final_test_error.count > 0 {
+        tiles.push(("Final test error".into(), spreads.final_test_error.plus_minus()));
+    }
+    let mut html = String::from("<dl class=\"tiles\">\n");
+    for (name, value) in tiles {
+        let _ = writeln!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+    }
+    html.push_str("</dl>\n");
+    html
+}
+
+/// The figures and the switch between their axes. Where a browser does not know `:has()`, and in print, both are seen.
+fn curves(outcome: &InversionOutcome, figures: &[Figure]) -> String {
+    let mut html = String::from(
+        "<fieldset class=\"axis\"><legend>Against</legend><div class=\"switch\">\n\
+         <input type=\"radio\" name=\"axis\" id=\"by-epoch\" checked><label for=\"by-epoch\">epoch</label>\n\
+         <input type=\"radio\" name=\"axis\" id=\"by-error\"><label for=\"by-error\">training error</label>\n\
+         </div></fieldset>\n<div class=\"figures\">\n",
+    );
+    for figure in figures {
+        let class = match figure.against {
+            Against::Epoch => "by-epoch",
+            Against::Error => "by-error",
+        };
+        let _ = write!(
+            html,
+            "<figure class=\"{class}\" id=\"{}\">\n{}",
+            escape(&figure.name),
+            figure.inline
+        );
+        if !figure.note.is_empty() {
+            let _ = writeln!(html, "<figcaption>{}</figcaption>", escape(&figure.note));
+        }
+        html.push_str("</figure>\n");
+    }
+    html.push_str("</div>\n<p class=\"muted\">");
+    html.push_str(if outcome.replicas.len() > 1 {
+        "Thick: the mean over replicas with its 95 % band; thin: the replicas. Large dots with bars: mean and standard \
+         deviation of where a quantity turns; small dots: the replicas."
+    } else {
+        "Dots: where a quantity turns."
+    });
+    html.push_str(" The training error is on a logarithmic axis; points at which it is zero are not drawn.</p>\n");
+    html
+}
+
+/// A table that scrolls sideways in its own box, also with the keyboard.
+fn table(class: &str, label: &str, head: &[String], rows: &[Vec<String>]) -> String {
+    let mut html = format!(
+        "<div class=\"wide\" role=\"region\" aria-label=\"{}\" tabindex=\"0\"><table class=\"{class}\">\n",
+        escape(label)
+    );
+    if !head.is_empty() {
+        html.push_str("<thead><tr>");
+        for name in head {
+            let _ = write!(html, "<th scope=\"col\">{}</th>", escape(name));
+        }
+        html.push_str("</tr></thead>\n");
+    }
+    html.push_str("<tbody>\n");
+    for row in rows {
+        html.push_str("<tr>");
+        for (column, cell) in row.iter().enumerate() {
+            let cell = escape(cell);
+            let _ = if column == 0 {
+                write!(html, "<th scope=\"row\">{cell}</th>")
+            } else {
+                write!(html, "<td>{cell}</td>")
+            };
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str("</tbody></table></div>\n");
+    html
+}
+
+fn extrema(outcome: &InversionOutcome, spreads: &Spreads, families: &[Family]) -> String {
+    let total = outcome.replicas.len();
+    if outcome.columns.is_empty() {
+        return "<p>No metric was followed.</p>\n".to_owned();
+    }
+    let mut html = String::new();
+    let stopped = spreads.stop_epoch.count;
+    let none_turns = spreads.extrema.iter().all(|spread| spread.count == 0);
+    if none_turns {
+        html.push_str("<p>None does: each changes in one direction, or comes back too little or too briefly to count.");
+        if stopped > 0 {
+            html.push_str(" The rule of the stop epoch was met all the same, by a fluctuation of the first radius.");
+        }
+        html.push_str("</p>\n");
+    }
+    let row = |(column, _): &(usize, String)| {
+        let (described, spread) = (outcome.columns.get(*column)?, spreads.extrema.get(*column)?);
+        let turn = match described.turn {
+            Turn::Minimum => "minimum",
+            Turn::Maximum => "maximum",
+        };
+        Some(vec![
+            capitalised(&column_name(&described.name, &outcome.classes)),
+            turn.to_owned(),
+            spread.epoch.plus_minus(),
+            spread.error.plus_minus(),
+            spread.value.plus_minus(),
+            format!("{} of {total}", spread.count),
+        ])
+    };
+    let (few, many): (Vec<&Family>, Vec<&Family>) =
+        families.iter().partition(|family| family.columns.len() <= EXTREMA_ROWS);
+    let mut rows: Vec<Vec<String>> = few.iter().flat_map(|family| &family.columns).filter_map(row).collect();
+    if stopped > 0 {
+        rows.push(vec![
+            "Stop epoch".to_owned(),
+            DASH.to_owned(),
+            spreads.stop_epoch.plus_minus(),
+            spreads.stop_error.plus_minus(),
+            DASH.to_owned(),
+            format!("{stopped} of {total}"),
+        ]);
+    }
+    let head = ["Quantity", "Turn", "Epoch", "Training error", "Value", "Replicas"].map(str::to_owned);
+    html.push_str(&table("", "Extrema of the metrics", &head, &rows));
+    for family in many {
+        let rows: Vec<Vec<String>> = family.columns.iter().filter_map(row).collect();
+        let title = format!("{}: {} lines", family.title, rows.len());
+        let _ = writeln!(html, "<details><summary>{}</summary>", escape(&title));
+        html.push_str(&table("", &title, &head, &rows));
+        html.push_str("</details>\n");
+    }
+    if total > 1 && !(none_turns && stopped == 0) {
+        html.push_str("<p class=\"muted\">Mean ± standard deviation (n − 1) over the replicas that have one.</p>\n");
+    }
+    html
+}
+
+fn replicas(outcome: &InversionOutcome, families: &[Family]) -> String {
+    let shown: Vec<usize> = families
+        .iter()
+        .flat_map(|family| &family.columns)
+        .map(|(column, _)| *column)
+        .collect();
+    let shown = if shown.len() > REPLICA_COLUMNS {
+        Vec::new()
+    } else {
+        shown
+    };
+    let mut head: Vec<String> = ["Replica", "Stop epoch", "Error there", "Stragglers"]
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    for column in shown.iter().filter_map(|column| outcome.columns.get(*column)) {
+        head.push(format!(
+            "{}: epoch (error)",
+            capitalised(&column_name(&column.name, &outcome.classes))
+        ));
+    }
+    head.extend(["Final training error", "Final test error"].map(str::to_owned));
+    let row = |replica: &ReplicaOutcome| {
+        let or_dash = |value: Option<String>| value.unwrap_or_else(|| DASH.to_owned());
+        let stop = replica.stop.as_ref();
+        let mut row = vec![
+            replica.replica.to_string(),
+            or_dash(stop.map(|stop| stop.epoch.to_string())),
+            or_dash(stop.map(|stop| fraction(stop.error))),
+            or_dash(stop.map(|stop| stop.stragglers.len().to_string())),
+        ];
+        for column in &shown {
+            let extremum = replica.extrema.get(*column).copied().flatten();
+            row.push(or_dash(
+                extremum.map(|at| format!("{} ({})", at.epoch, fraction(at.error))),
+            ));
+        }
+        let last = replica.records.last();
+        row.push(or_dash(last.map(|record| fraction(record.train_error))));
+        row.push(or_dash(last.and_then(|record| record.test_error).map(fraction)));
+        row
+    };
+    let rows: Vec<Vec<String>> = outcome.replicas.iter().map(row).collect();
+    format!(
+        "<details><summary>{} replica{}, one per line</summary>\n{}</details>\n",
+        rows.len(),
+        if rows.len() == 1 { "" } else { "s" },
+        table("", "One line per replica", &head, &rows)
+    )
+}
+
+fn run(facts: &RunFacts) -> String {
+    let mut rows = vec![
+        vec!["data".to_owned(), facts.data.clone()],
+        vec!["device".to_owned(), facts.device.clone()],
+        vec!["time".to_owned(), duration(facts.seconds)],
+    ];
+    rows.extend(
+        facts
+            .configuration
+            .iter()
+            .map(|(name, value)| vec![name.clone(), value.clone()]),
+    );
+    format!(
+        "<p>This command repeats it:</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n{}",
+        escape(&facts.command),
+        table("configuration", "Configuration", &[], &rows)
+    )
+}
+
+fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// An error, which is a fraction of some thousand samples.
+fn fraction(error: f64) -> String {
+    if error >= 1e-4 && error.is_finite() {
+        format!("{error:.4}")
+    } else {
+        significant(error, 2)
+    }
+}
