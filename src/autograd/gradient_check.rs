@@ -17,12 +17,11 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::error::AutogradError;
-use super::graph::{Graph, Source, Value};
-use super::plan::{Entry, Plan, Training};
+use super::graph::{Graph, Kink, Source, Value};
+use super::plan::{Entry, Plan, Training, ancestors, check_objective};
 use super::session::Session;
-use crate::backend::kernel::UpdateRule;
 use crate::backend::program::{Element, Extent};
-use crate::backend::{EntryId, Reference, Step};
+use crate::backend::{EntryId, Reference};
 
 /// How to check.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,14 +72,14 @@ pub struct Report {
 }
 
 impl Worst {
-    /// Error in units of the bound: the gradient is right if this is at most 1.
+    /// Error in units of the bound: the gradient is right if this is at most 1. Infinite if anything is not finite.
     pub fn ratio(&self) -> f64 {
-        let error = (self.by_gradient - self.by_differences).abs();
-        // A difference that is not a number is as wrong as can be.
-        if error.is_nan() {
-            f64::INFINITY
+        let ratio = (self.by_gradient - self.by_differences).abs() / self.bound;
+        // Where something is not finite nothing is shown to be right, least of all by an infinite bound.
+        if ratio.is_finite() && self.bound.is_finite() {
+            ratio
         } else {
-            error / self.bound
+            f64::INFINITY
         }
     }
 }
@@ -102,55 +101,80 @@ impl Report {
 /// Checks the gradient of `objective` by every trainable parameter. `feed` writes the inputs and the parameters.
 ///
 /// # Errors
-/// Those of planning ([`AutogradError::NoGradient`] for a parameter without gradient), of the backend and of `feed`.
+/// Those of [`gradients`] and [`compare`].
 pub fn gradient_check(
     graph: &Graph,
     objective: Value,
     feed: impl Fn(&mut Session) -> Result<(), AutogradError>,
     options: Options,
 ) -> Result<Report, AutogradError> {
-    let kinks: Vec<_> = graph
-        .nodes
-        .iter()
-        .filter_map(|node| match &node.source {
-            Source::Op(op) => op.kink().map(|kink| (op.name(), kink)),
-            _ => None,
-        })
-        .collect();
+    let gradients = gradients(graph, objective, &feed)?;
+    compare(graph, objective, &gradients, feed, options)
+}
+
+/// The gradient of `objective` by every trainable parameter, `[replicas, rows, cols]`, on the reference backend.
+///
+/// # Errors
+/// Those of planning ([`AutogradError::NoGradient`] for a parameter without gradient), of the backend and of `feed`.
+pub fn gradients(
+    graph: &Graph,
+    objective: Value,
+    feed: impl Fn(&mut Session) -> Result<(), AutogradError>,
+) -> Result<Vec<(Value, Vec<f64>)>, AutogradError> {
+    let entry = Entry {
+        outputs: vec![],
+        training: Some(Training { objective, rule: None }),
+    };
+    let mut session = Plan::new(graph, &[entry])?.start(&Reference)?;
+    feed(&mut session)?;
+    session.evaluate(EntryId(0))?;
+    let parameters = graph.parameters();
+    parameters.map(|(p, _)| Ok((p, session.gradient(p)?))).collect()
+}
+
+/// Compares gradients from anywhere (another backend, another program) with differences of `objective`: parameter and
+/// gradient, `[replicas, rows, cols]`. `feed` writes the inputs and the parameters.
+///
+/// # Errors
+/// [`AutogradError::Constant`] for a step that is not positive and finite; [`AutogradError::NotScalar`];
+/// [`AutogradError::UnknownValue`] for a gradient by something that is no parameter; [`AutogradError::Shape`] for one of
+/// another length than its parameter; and those of the backend and of `feed`.
+pub fn compare(
+    graph: &Graph,
+    objective: Value,
+    gradients: &[(Value, Vec<f64>)],
+    feed: impl Fn(&mut Session) -> Result<(), AutogradError>,
+    options: Options,
+) -> Result<Report, AutogradError> {
+    if !(options.step > 0.0 && options.step.is_finite()) {
+        return Err(AutogradError::Constant {
+            op: "gradient_check",
+            detail: format!("step {}, expected a positive finite number", options.step),
+        });
+    }
+    check_objective(graph, objective)?;
+    let kinks = kinks(graph, objective);
+    let decisive = kinks.iter().flat_map(|(_, kink)| [Some(kink.input), kink.labels]);
     let forward = Entry {
-        outputs: kinks
-            .iter()
-            .flat_map(|(_, kink)| [Some(kink.input), kink.labels])
-            .flatten()
-            .chain([objective])
-            .collect(),
+        outputs: decisive.flatten().chain([objective]).collect(),
         training: None,
     };
-    let no_rule: Option<UpdateRule> = None;
-    let gradients = Entry {
-        outputs: vec![],
-        training: Some(Training {
-            objective,
-            rule: no_rule,
-        }),
-    };
-    let mut session = Plan::new(graph, &[forward, gradients])?.start(&Reference)?;
+    let mut session = Plan::new(graph, &[forward])?.start(&Reference)?;
     feed(&mut session)?;
-    session.run(
-        EntryId(1),
-        Step {
-            learning_rate: 0.0,
-            number: 1,
-        },
-    )?;
 
     let roundings = roundings(graph) as f64;
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
     let mut report = Report::default();
-    let parameters: Vec<(Value, String)> = graph.parameters().map(|(v, name)| (v, name.to_string())).collect();
-    for (parameter, name) in parameters {
+    for (parameter, gradient) in gradients {
+        let (parameter, name) = (*parameter, parameter_name(graph, *parameter)?);
         let start = session.read(parameter)?;
-        let gradient = session.gradient(parameter)?;
+        if gradient.len() != start.len() {
+            let detail = format!("{} values for '{name}', expected {}", gradient.len(), start.len());
+            return Err(AutogradError::Shape {
+                op: "gradient_check",
+                detail,
+            });
+        }
         let per_replica = start.len() / graph.replicas;
         for _ in 0..options.directions {
             let direction: Vec<f64> = (0..start.len()).map(|_| StandardNormal.sample(&mut rng)).collect();
@@ -166,37 +190,32 @@ pub fn gradient_check(
                 session.write(parameter, &moved)?;
                 session.evaluate(EntryId(0))?;
                 losses.push(session.read(objective)?);
-                let at = |(op, kink): &(&'static str, _)| Ok((*op, pieces_at(&session, graph, kink)?));
+                let at = |(_, kink): &(_, Kink)| pieces_at(&session, graph, kink);
                 pieces.push(kinks.iter().map(at).collect::<Result<Vec<_>, AutogradError>>()?);
             }
             session.write(parameter, &start)?;
-            let bent = (0..kinks.len()).find(|&k| {
-                pieces[0][k].1.iter().any(Option::is_none) || pieces.iter().any(|p| p[k].1 != pieces[0][k].1)
-            });
+            let bent = (0..kinks.len())
+                .find(|&k| pieces[0][k].iter().any(Option::is_none) || pieces.iter().any(|p| p[k] != pieces[0][k]));
             if let Some(k) = bent {
-                report.kinks.push((name.clone(), kinks[k].0));
+                report.kinks.push((name.to_string(), kinks[k].0));
                 continue;
             }
             for replica in 0..graph.replicas {
                 let own = replica * per_replica..(replica + 1) * per_replica;
-                let by_gradient = gradient[own.clone()]
-                    .iter()
-                    .zip(&direction[own])
-                    .map(|(g, v)| g * v)
-                    .sum();
-                let loss = |point: usize| losses[point][replica];
+                let products = gradient[own.clone()].iter().zip(&direction[own]).map(|(g, v)| g * v);
+                // An objective that depends on no parameter is one number for all replicas.
+                let loss = |point: usize| losses[point][replica % losses[point].len()];
                 let slope = |point: usize, m: f64| (loss(point) - loss(point + 1)) / (2.0 * m * options.step);
                 let (d1, d2, d4) = (slope(1, 1.0), slope(3, 2.0), slope(5, 4.0));
                 let (fine, coarse) = ((4.0 * d1 - d2) / 3.0, (4.0 * d2 - d4) / 3.0);
                 let size = 1.0 + (0..losses.len()).map(|p| loss(p).abs()).fold(0.0, f64::max);
                 let rounding = 1.5 / options.step * roundings * 0.5 * f64::EPSILON * size;
-                let bound = (coarse - fine).abs() + rounding;
                 report.add(Worst {
-                    parameter: name.clone(),
+                    parameter: name.to_string(),
                     replica,
-                    by_gradient,
+                    by_gradient: products.sum(),
                     by_differences: fine,
-                    bound,
+                    bound: (coarse - fine).abs() + rounding,
                 });
             }
         }
@@ -204,8 +223,30 @@ pub fn gradient_check(
     Ok(report)
 }
 
+/// The name of a parameter, trained or frozen.
+fn parameter_name(graph: &Graph, parameter: Value) -> Result<&str, AutogradError> {
+    match graph.nodes.get(parameter.0) {
+        Some(node) if matches!(node.source, Source::Parameter) => Ok(&node.name),
+        _ => Err(AutogradError::UnknownValue {
+            expected: "a parameter of this graph",
+        }),
+    }
+}
+
+/// The ops with a kink through which the objective may depend on a parameter. (A ReLU of the data bends nothing.)
+fn kinks(graph: &Graph, objective: Value) -> Vec<(&'static str, Kink)> {
+    let on_the_way = ancestors(graph, &[objective]).into_iter();
+    on_the_way
+        .filter(|&value| graph.differentiable(value))
+        .filter_map(|value| match &graph.nodes[value.0].source {
+            Source::Op(op) => op.kink().map(|kink| (op.name(), kink)),
+            _ => None,
+        })
+        .collect()
+}
+
 /// The smooth pieces on which the rows of a kink's input lie now.
-fn pieces_at(session: &Session, graph: &Graph, kink: &super::graph::Kink) -> Result<Vec<Option<usize>>, AutogradError> {
+fn pieces_at(session: &Session, graph: &Graph, kink: &Kink) -> Result<Vec<Option<usize>>, AutogradError> {
     let values = session.read(kink.input)?;
     let shape = graph.shape(kink.input)?;
     let rows = values.len() / shape.cols / if shape.replicated { graph.replicas } else { 1 };

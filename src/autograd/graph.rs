@@ -7,7 +7,8 @@ use super::lowering::Lowering;
 use crate::backend::RowSpace;
 use crate::backend::program::{Element, Extent};
 
-/// A value of a graph: the index of the node that makes it.
+/// A value of a graph: the index of the node that makes it. It carries no mark of its graph: another graph takes it for
+/// its own value of that number, and answers [`AutogradError::UnknownValue`] only if it has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Value(pub(crate) usize);
 
@@ -252,7 +253,7 @@ impl Graph {
     /// The shape of a value.
     ///
     /// # Errors
-    /// [`AutogradError::UnknownValue`] for a value of another graph.
+    /// [`AutogradError::UnknownValue`] for a value that this graph does not have.
     pub fn shape(&self, value: Value) -> Result<Shape, AutogradError> {
         let node = self.nodes.get(value.0).ok_or(AutogradError::UnknownValue {
             expected: "a value of this graph",

@@ -161,7 +161,7 @@ impl Plan {
 }
 
 /// The values that `targets` depend on, themselves included, in execution order.
-fn ancestors(graph: &Graph, targets: &[Value]) -> Vec<Value> {
+pub(super) fn ancestors(graph: &Graph, targets: &[Value]) -> Vec<Value> {
     let mut needed = vec![false; graph.nodes.len()];
     for target in targets {
         needed[target.0] = true;
@@ -179,14 +179,23 @@ fn ancestors(graph: &Graph, targets: &[Value]) -> Vec<Value> {
     (0..graph.nodes.len()).filter(|&id| needed[id]).map(Value).collect()
 }
 
-/// The same list from the end: seeds the objective with 1 and lets every op pass its gradient on.
-fn backward(graph: &Graph, objective: Value, lowering: &mut Lowering) -> Result<(), AutogradError> {
+/// Checks that an objective is one real number per replica.
+///
+/// # Errors
+/// [`AutogradError::NotScalar`], [`AutogradError::UnknownValue`].
+pub(super) fn check_objective(graph: &Graph, objective: Value) -> Result<(), AutogradError> {
     let shape = graph.shape(objective)?;
     if shape.element != Element::Real || shape.extent != (Extent::Whole { rows: 1 }) || shape.cols != 1 {
         return Err(AutogradError::NotScalar {
             found: shape.to_string(),
         });
     }
+    Ok(())
+}
+
+/// The same list from the end: seeds the objective with 1 and lets every op pass its gradient on.
+fn backward(graph: &Graph, objective: Value, lowering: &mut Lowering) -> Result<(), AutogradError> {
+    check_objective(graph, objective)?;
     if let Some(seed) = lowering.sink(objective) {
         lowering.push(Kernel::Fill {
             y: seed.buffer,

@@ -66,7 +66,7 @@ pub(crate) fn schedule(program: &Program, kernels: &[Kernel]) -> Vec<Segment> {
             // The earliest kernel left has all it needs, so its row segment is not empty.
             (
                 domains[first],
-                collect(program, &operands, &domains, &done, domains[first]),
+                row_segment(program, &operands, &domains, &done, domains[first]),
             )
         } else {
             (Domain::Whole, whole)
@@ -80,6 +80,36 @@ pub(crate) fn schedule(program: &Program, kernels: &[Kernel]) -> Vec<Segment> {
         });
     }
     segments
+}
+
+/// The next row segment: all kernels that can run now, or first the reductions of what is already there (the sum of the
+/// sample weights), if with them done the segment that follows reaches further.
+fn row_segment(
+    program: &Program,
+    operands: &[Operands],
+    domains: &[Domain],
+    done: &[bool],
+    domain: Domain,
+) -> Vec<usize> {
+    let members = collect(program, operands, domains, done, domain);
+    let on = |earlier: usize, later: usize| dependence(program, &operands[earlier], &operands[later]);
+    let awaited = |m: usize| (m + 1..operands.len()).any(|n| domains[n] == domain && on(m, n) == Dependence::Segment);
+    let alone = |m: usize| {
+        members
+            .iter()
+            .take_while(|&&e| e < m)
+            .all(|&e| on(e, m) == Dependence::None)
+    };
+    let first: Vec<usize> = members.iter().copied().filter(|&m| alone(m) && awaited(m)).collect();
+    let mut then = done.to_vec();
+    for &reduction in &first {
+        then[reduction] = true;
+    }
+    if first.len() + collect(program, operands, domains, &then, domain).len() > members.len() {
+        first
+    } else {
+        members
+    }
 }
 
 /// The kernels of a domain that can run now, together, in their order.

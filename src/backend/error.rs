@@ -122,7 +122,7 @@ impl fmt::Display for BackendError {
             } => {
                 write!(
                     f,
-                    "buffer '{buffer}': {copies} x {rows} x {cols} elements are more than memory can address"
+                    "buffer '{buffer}': {copies} x {rows} x {cols} elements are more than memory can hold"
                 )
             }
             BackendError::Isa(error) => error.fmt(f),

@@ -25,7 +25,7 @@ pub struct Target {
     pub write: Write,
 }
 
-/// A function of one number, applied to every element. Formulas and derivatives: one file each in `autograd/ops`.
+/// A function of one number, applied to every element; NaN stays NaN. Formulas and derivatives: one file each in `autograd/ops`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unary {
     /// tanh x
@@ -319,6 +319,7 @@ pub enum Kernel {
         moments: BufferId,
     },
     /// counts = (misclassified rows, rows): lowest index wins ties; with one column label 1 is x > 0 and label 0 is x < 0.
+    /// A row with NaN is misclassified.
     ErrorCount {
         /// `[rows, classes]`
         x: BufferId,

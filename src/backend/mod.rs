@@ -20,7 +20,7 @@ pub trait Backend {
     /// Prepares a program: allocates its buffers (all zero) and whatever else a run needs.
     ///
     /// # Errors
-    /// [`BackendError::TooLarge`] if a buffer's size overflows.
+    /// [`BackendError::TooLarge`] if a buffer's size overflows or its memory is not to be had.
     fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError>;
 }
 

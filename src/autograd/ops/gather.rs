@@ -1,6 +1,7 @@
 //! Rows by number: y_i = table[index_i]. Mini-batches are gathers, each replica with rows of its own.
 //!
-//! It has no derivative by the table: a table that depends on a parameter is an error.
+//! It has no derivative by the table: a table that depends on a parameter is an error. Indices are checked against the
+//! table's capacity when they are written; where fewer of its rows are active, the host keeps them below that.
 
 use crate::autograd::error::AutogradError;
 use crate::autograd::graph::{Graph, Op, Shape, Value};

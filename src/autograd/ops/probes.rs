@@ -4,7 +4,8 @@
 //! radius and every distance between centroids follow (`geometry/moments.rs`).
 //!
 //! `error_count`: how many rows are misclassified, and how many rows there are. The predicted class is that of the
-//! largest output, the lowest index on ties; with one output, label 1 needs x > 0 and label 0 needs x < 0.
+//! largest output, the lowest index on ties; with one output, label 1 needs x > 0 and label 0 needs x < 0. A row with NaN
+//! among its outputs is misclassified, whatever its label.
 //!
 //! Rows of weight 0 are left out of both.
 

@@ -4,12 +4,12 @@
 //!
 //! Saves the norms |x_i|, one per row.
 //!
-//! Backward: dx_i = (dy_i - y_i (y_i . dy_i)) / |x_i|, and 0 where x_i = 0.
+//! Backward: dx_i = (dy_i - y_i (y_i . dy_i)) / |x_i|, and 0 where x_i = 0, which is a choice: y jumps there.
 //!
 //! The radii and distances of Ciceri et al. (Nat. Mach. Intell. 2024) are of rows normalised like this.
 
 use crate::autograd::error::AutogradError;
-use crate::autograd::graph::{Graph, Op, Shape, Source, Value};
+use crate::autograd::graph::{Graph, Kink, Op, Shape, Source, Value};
 use crate::autograd::lowering::Lowering;
 use crate::backend::kernel::Kernel;
 use crate::backend::program::{Element, Extent};
@@ -41,6 +41,20 @@ impl Op for RowNormalize {
             let (norms, y) = (lowering.saved(y, self.shape.column()), lowering.value(y));
             lowering.push(Kernel::RowNormalizeGrad { y, norms, dy, dx });
         }
+    }
+
+    fn kink(&self) -> Option<Kink> {
+        // A zero row is a piece of its own: y = 0 there and nowhere near it. With one column y = sign x.
+        let piece = |row: &[f64]| match row {
+            _ if row.iter().all(|v| *v == 0.0) => 0,
+            [x] if *x < 0.0 => 1,
+            _ => 2,
+        };
+        Some(Kink {
+            input: self.x,
+            labels: None,
+            pieces: Box::new(move |row, _| vec![Some(piece(row))]),
+        })
     }
 }
 

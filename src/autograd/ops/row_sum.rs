@@ -2,8 +2,11 @@
 //!
 //! Backward: dx_i = w_i dy, or w_i dy / sum w. Nothing is saved but the sum of the weights, which is computed before.
 //!
-//! Without weights w = 1 and the mean divides by the number of active rows. A row of weight 0 is masked: it may hold
-//! anything, even NaN. If the weights of a replica sum to 0, its mean and gradient are 0. Weights get no gradient.
+//! Without weights w = 1 and the mean divides by the number of active rows. A row of weight 0 is masked: the result does
+//! not read x_i, which may be anything, even NaN, and dx_i = 0. What comes before multiplies that 0 by its own derivatives
+//! and data, and 0 * NaN = NaN: where gradients are wanted a masked row holds any *finite* data (and a NaN there shows up
+//! in the gradient of every weight). If the weights of a replica sum to 0, its mean and gradient are 0. Weights get no
+//! gradient.
 
 use crate::autograd::error::AutogradError;
 use crate::autograd::graph::{Graph, Op, Shape, Value};

@@ -6,7 +6,7 @@
 use crate::autograd::error::AutogradError;
 use crate::autograd::graph::{Graph, Op, Shape, Value};
 use crate::autograd::lowering::Lowering;
-use crate::backend::kernel::Kernel;
+use crate::backend::kernel::{Kernel, Unary};
 use crate::backend::program::Extent;
 
 #[derive(Debug)]
@@ -77,6 +77,6 @@ impl Graph {
         let total = total.ok_or(AutogradError::Empty {
             what: "parameters of l2_decay".into(),
         })?;
-        self.scale(total, 0.5 * lambda)
+        self.unary_with("l2_decay", 0.5 * lambda, Unary::Scale(0.5 * lambda), total)
     }
 }

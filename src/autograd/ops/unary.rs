@@ -32,16 +32,19 @@ impl Op for UnaryOp {
 
     fn backward(&self, y: Value, lowering: &mut Lowering) {
         let dy = lowering.gradient(y);
-        if let Some(dx) = lowering.sink(self.x) {
-            let (x, y) = (lowering.value(self.x), lowering.value(y));
-            lowering.push(Kernel::UnaryGrad {
-                function: self.function,
-                x,
-                y,
-                dy,
-                dx,
-            });
-        }
+        let Some(dx) = lowering.sink(self.x) else { return };
+        // A linear function's gradient needs neither x nor y, and must not wait for them: a scaled mean is still one
+        // segment.
+        let linear = |factor| Kernel::Accumulate { x: dy, factor, y: dx };
+        let kernel = match self.function {
+            Unary::Scale(factor) => linear(factor),
+            Unary::SubtractConstant(_) => linear(1.0),
+            function => {
+                let (x, y) = (lowering.value(self.x), lowering.value(y));
+                Kernel::UnaryGrad { function, x, y, dy, dx }
+            }
+        };
+        lowering.push(kernel);
     }
 
     fn kink(&self) -> Option<Kink> {

@@ -4,11 +4,12 @@ use super::Machine;
 use crate::backend::kernel::Target;
 use crate::backend::program::BufferId;
 
-/// Index of the largest element outside `skip`, lowest index on ties; `None` if there is none.
+/// Index of the largest element outside `skip`, lowest index on ties; `None` if there is none. NaN counts as largest, so
+/// that a margin over it is NaN.
 fn best_other(x: &[f64], skip: usize) -> Option<usize> {
     (0..x.len())
         .filter(|&j| j != skip)
-        .reduce(|best, j| if x[j] > x[best] { j } else { best })
+        .reduce(|best, j| if x[j] > x[best] || x[j].is_nan() { j } else { best })
 }
 
 impl Machine {

@@ -8,6 +8,8 @@ mod probe;
 mod rows;
 mod unary;
 
+use std::collections::TryReserveError;
+
 use super::kernel::{Kernel, Target, Write};
 use super::program::{BufferId, Element, EntryId, Program, RowSpace};
 use super::{Backend, BackendError, Executable, Step, check_access, check_indices, check_rows, check_sizes};
@@ -29,8 +31,14 @@ impl Backend for Reference {
         for id in (0..program.buffers.len()).map(BufferId) {
             let length = program.len(id, &active);
             let is_index = matches!(program.buffer(id).element, Element::Index { .. });
-            reals.push(vec![0.0; if is_index { 0 } else { length }]);
-            indices.push(vec![0; if is_index { length } else { 0 }]);
+            let hold = |_| BackendError::TooLarge {
+                buffer: program.buffer(id).name.clone(),
+                rows: program.rows(id, &active),
+                cols: program.buffer(id).cols,
+                copies: program.copies(id),
+            };
+            reals.push(zeros(if is_index { 0 } else { length }).map_err(hold)?);
+            indices.push(zeros(if is_index { length } else { 0 }).map_err(hold)?);
         }
         Ok(Box::new(Machine {
             program,
@@ -43,6 +51,14 @@ impl Backend for Reference {
             },
         }))
     }
+}
+
+/// `length` zeros, or an error where the memory for them is not to be had.
+fn zeros<T: Clone + Default>(length: usize) -> Result<Vec<T>, TryReserveError> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(length)?;
+    values.resize(length, T::default());
+    Ok(values)
 }
 
 /// A program with its buffers, each `[copies, rows, cols]` and packed for the rows now active.

@@ -39,7 +39,9 @@ impl Machine {
                     let right = if x.cols == 1 {
                         if label == 1 { row[0] > 0.0 } else { row[0] < 0.0 }
                     } else {
-                        (0..x.cols).reduce(|best, j| if row[j] > row[best] { j } else { best }) == Some(label)
+                        // Above every class before it and not below any after it; a row with NaN has no right answer.
+                        let (before, after) = row.split_at(label);
+                        before.iter().all(|v| row[label] > *v) && after.iter().all(|v| row[label] >= *v)
                     };
                     values[2 * r] += f64::from(u8::from(!right));
                     values[2 * r + 1] += 1.0;

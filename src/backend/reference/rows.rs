@@ -9,22 +9,34 @@ fn share(weight: f64, total: f64) -> f64 {
     if total == 0.0 { 0.0 } else { weight / total }
 }
 
+/// A row as 2^e (scaled row) with the largest element of the scaled row in [1, 2), and the norm of the scaled row. Powers
+/// of two are exact, so this changes no digit of an ordinary row; but squares neither overflow nor underflow.
+fn scaled(row: &[f64]) -> (i32, Vec<f64>, f64) {
+    let top = row.iter().fold(0.0, |top: f64, v| top.max(v.abs()));
+    let exponent = if top > 0.0 { libm::ilogb(top) } else { 0 };
+    let scaled: Vec<f64> = row.iter().map(|v| libm::scalbn(*v, -exponent)).collect();
+    let norm = scaled.iter().map(|v| v * v).sum::<f64>().sqrt();
+    (exponent, scaled, norm)
+}
+
 impl Machine {
     pub(super) fn row_normalize(&mut self, x: BufferId, y: BufferId, norms: BufferId) {
         self.fill(norms, |m, values| {
             let x = m.real(x);
             for r in 0..m.copies(norms) {
                 for i in 0..x.rows {
-                    values[r * x.rows + i] = x.row(r, i).iter().map(|v| v * v).sum::<f64>().sqrt();
+                    let (exponent, _, norm) = scaled(x.row(r, i));
+                    values[r * x.rows + i] = libm::scalbn(norm, exponent);
                 }
             }
         });
         self.fill(y, |m, values| {
-            let (x, norms) = (m.real(x), m.real(norms));
+            let x = m.real(x);
             for r in 0..m.copies(y) {
                 for i in 0..x.rows {
-                    for (j, v) in x.row(r, i).iter().enumerate() {
-                        values[(r * x.rows + i) * x.cols + j] = share(*v, norms.row(r, i)[0]);
+                    let (_, scaled, norm) = scaled(x.row(r, i));
+                    for (j, v) in scaled.iter().enumerate() {
+                        values[(r * x.rows + i) * x.cols + j] = share(*v, norm);
                     }
                 }
             }

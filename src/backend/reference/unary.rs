@@ -8,16 +8,23 @@ use crate::backend::program::BufferId;
 fn value(function: Unary, x: f64) -> f64 {
     match function {
         Unary::Tanh => x.tanh(),
-        Unary::Relu => x.max(0.0),
+        Unary::Relu => positive_part(x),
         Unary::Gelu => x * normal_cdf(x),
+        // The exponential of the side on which it is at most 1, so that the left tail ends with e^x itself.
+        Unary::Sigmoid if x < 0.0 => x.exp() / (1.0 + x.exp()),
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Unary::Scale(a) => a * x,
         Unary::SubtractConstant(c) => x - c,
         // log(1 + e^-x) without overflow for x << 0 and without loss of digits for x >> 0.
         Unary::Logistic => (-x).max(0.0) + (-x.abs()).exp().ln_1p(),
-        Unary::Hinge(h) => (h - x).max(0.0),
-        Unary::SquaredHinge(h) => (h - x).max(0.0).powi(2),
+        Unary::Hinge(h) => positive_part(h - x),
+        Unary::SquaredHinge(h) => positive_part(h - x).powi(2),
     }
+}
+
+/// max(x, 0), but NaN for NaN: `f64::max` would turn it into 0, and a diverged network would look healthy.
+fn positive_part(x: f64) -> f64 {
+    if x <= 0.0 { 0.0 } else { x }
 }
 
 /// f'(x); at a kink the derivative from the flat side.
@@ -31,7 +38,7 @@ fn derivative(function: Unary, x: f64) -> f64 {
         Unary::SubtractConstant(_) => 1.0,
         Unary::Logistic => -value(Unary::Sigmoid, -x),
         Unary::Hinge(h) => -f64::from(u8::from(x < h)),
-        Unary::SquaredHinge(h) => -2.0 * (h - x).max(0.0),
+        Unary::SquaredHinge(h) => -2.0 * positive_part(h - x),
     }
 }
 
