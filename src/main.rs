@@ -1,2 +1,9 @@
-//! The `disentangle` command.
-fn main() {}
+//! The `disentangle` command: parse, call, print.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,60 @@
+//! What a command ends with when it does not end well.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use disentangle::data::DataError;
+use disentangle::report::ReportError;
+use disentangle::study::StudyError;
+
+/// One line, and who is to blame.
+pub enum CliError {
+    /// Bad input, an absent device, a feature not built in: exit code 2.
+    Input(String),
+    /// It ran but failed: exit code 1.
+    Failed(String),
+}
+
+impl CliError {
+    /// 1 or 2
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            CliError::Input(_) => ExitCode::from(2),
+            CliError::Failed(_) => ExitCode::from(1),
+        }
+    }
+
+    /// Bad input that knows its own line.
+    pub fn input(error: impl fmt::Display) -> CliError {
+        CliError::Input(error.to_string())
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (CliError::Input(line) | CliError::Failed(line)) = self;
+        // Whatever a file name or a cause holds, the message stays one line.
+        f.write_str(&line.replace(['\n', '\r'], " "))
+    }
+}
+
+impl From<DataError> for CliError {
+    fn from(error: DataError) -> Self {
+        CliError::input(error)
+    }
+}
+
+impl From<StudyError> for CliError {
+    fn from(error: StudyError) -> Self {
+        CliError::input(error)
+    }
+}
+
+impl From<ReportError> for CliError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::FolderNotEmpty { .. } => CliError::input(error),
+            _ => CliError::Failed(error.to_string()),
+        }
+    }
+}
