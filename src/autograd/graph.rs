@@ -73,6 +73,9 @@ pub(crate) trait Op: fmt::Debug + Send + Sync {
     }
 }
 
+/// From a row and its label to the smooth pieces on which its elements lie.
+pub(crate) type Pieces = Box<dyn Fn(&[f64], usize) -> Vec<Option<usize>>>;
+
 /// A kink of an op, for the gradient check.
 pub(crate) struct Kink {
     /// The input that decides.
@@ -80,7 +83,7 @@ pub(crate) struct Kink {
     /// Labels that belong to its rows, if the kink depends on them.
     pub(crate) labels: Option<Value>,
     /// The pieces of a row of the input, one per number that decides.
-    pub(crate) pieces: Box<dyn Fn(&[f64], usize) -> Vec<Option<usize>>>,
+    pub(crate) pieces: Pieces,
 }
 
 /// What a node is.

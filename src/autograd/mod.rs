@@ -19,4 +19,4 @@ mod session;
 pub use error::AutogradError;
 pub use graph::{Graph, Shape, Value};
 pub use plan::{Entry, Plan, Training};
-pub use session::Session;
+pub use session::{OptimizerStates, Session};

@@ -5,6 +5,9 @@ use super::graph::Value;
 use super::plan::Plan;
 use crate::backend::{Backend, BackendError, BufferId, EntryId, Executable, RowSpace, Step};
 
+/// What an optimiser carries from step to step: parameter name, its buffers' values in order.
+pub type OptimizerStates = Vec<(String, Vec<Vec<f64>>)>;
+
 /// A loaded plan. All slices are `[replicas, rows, cols]` (one copy if shared), row-major.
 pub struct Session {
     plan: Plan,
@@ -119,7 +122,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of the backend.
-    pub fn states(&self) -> Result<Vec<(String, Vec<Vec<f64>>)>, AutogradError> {
+    pub fn states(&self) -> Result<OptimizerStates, AutogradError> {
         let read = |ids: &Vec<BufferId>| {
             ids.iter()
                 .map(|&id| self.read_buffer(id))

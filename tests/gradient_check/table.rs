@@ -1,7 +1,9 @@
 //! Every op, every loss and their combinations in odd and degenerate shapes, and faults planted in each.
 
-use disentangle::autograd::Value;
+use disentangle::autograd::{Entry, Plan, Training, Value};
+use disentangle::backend::kernel::UpdateRule;
 
+use crate::cut::assert_sound;
 use crate::net::{Net, Recorded};
 
 /// rows, cols, replicas.
@@ -262,6 +264,19 @@ fn check_all(cases: &[Case]) {
                 report.worst
             );
             assert!(kink.is_some() || report.passes(), "{name} {shape:?}: nothing compared");
+            let rule = Some(UpdateRule::RmsProp {
+                alpha: 0.9,
+                epsilon: 1e-8,
+                momentum: 0.5,
+                weight_decay: 0.0,
+            });
+            let training = Some(Training { objective, rule });
+            let entry = Entry {
+                outputs: vec![],
+                training,
+            };
+            let plan = Plan::new(&net.graph, &[entry]).unwrap();
+            assert_sound(plan.program(), name);
             for parameter in 0..net.gradients(objective).len() {
                 planted_faults_are_caught(&net, objective, parameter, &format!("{name} {shape:?}"));
             }
