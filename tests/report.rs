@@ -200,6 +200,21 @@ fn many_classes_and_many_replicas_stay_below_the_limit() {
 }
 
 #[test]
+fn jagged_curves_are_thinned_to_the_budget_and_the_page_says_so() {
+    let mut outcome = inverting(48, 1000);
+    for (salt, replica) in outcome.replicas.iter_mut().enumerate() {
+        for (epoch, record) in replica.records.iter_mut().enumerate() {
+            let jag = if (epoch * 7 + salt * 13) % 5 < 2 { 0.05 } else { -0.03 };
+            record.metrics.iter_mut().for_each(|value| *value += jag);
+        }
+    }
+    let (_folder, html) = written(&outcome, &facts());
+    assert!(html.contains("Curves of replicas are thinned: none is off by more than"));
+    assert!(figures_in(&html).iter().all(|figure| figure.len() < 155_000));
+    assert!(html.len() < 3_000_000, "{} bytes", html.len());
+}
+
+#[test]
 fn odd_outcomes_make_a_page_too() {
     let mut diverged = inverting(3, 40);
     for (index, record) in diverged.replicas[1].records.iter_mut().enumerate().skip(5) {

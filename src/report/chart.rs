@@ -361,7 +361,10 @@ fn draw_extrema(
             Turn::Maximum => !marked.iter().any(|other| *other > y),
         };
         let (offset, side) = if above {
-            (-units(13.0), VPos::Bottom)
+            (
+                -units(if mark.turn == Turn::Minimum { 18.0 } else { 13.0 }),
+                VPos::Bottom,
+            )
         } else {
             (units(11.0), VPos::Top)
         };
