@@ -9,7 +9,7 @@ pub type Pixel = (f64, f64);
 /// Points that are thinned together. The search takes up to the square of their number, when hardly a point can go.
 const STRETCH: usize = 256;
 
-/// The points to keep, in their order: the first, the last, every [`STRETCH`]th, and those without which some point
+/// The points to keep, in their order: the first, the last, every 256th, and those without which some point
 /// would be farther than `tolerance` from the drawn curve. A maximum or minimum of the curve thus never moves by more
 /// than `tolerance`.
 pub fn thin(points: &[Pixel], tolerance: f64) -> Vec<Pixel> {
