@@ -1,0 +1,171 @@
+//! Matrix product in f32: `C = A B` or `C += A B`, one thread, hand-written kernels.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `loops` | the five loops of BLIS: which piece of A and B is in which cache, and when a piece is copied |
+//! | `packing` | how a piece is copied so that the microkernel reads it in order |
+//! | `avx512`, `avx2`, `portable` | the microkernel: one tile of C in registers |
+//! | `workspace` | the memory for the copies |
+//!
+//! # The bits of an element
+//! `c_ij` is a function of k, row i of A, column j of B, the instruction set and, when accumulating, the old `c_ij`. It
+//! does not depend on m, n, strides, where in a tile (i, j) lies, or which operand was copied. So a network has the same
+//! bits alone as beside others in one wide product. The order of roundings, everywhere:
+//!
+//! ```text
+//! k is cut into equal blocks of at most 256;
+//! s_b  = fma(a_ip, b_pj, s_b)   for p in block b, in order, from 0     (portable: multiply, round, add, round)
+//! s    = ((s_0 + s_1) + s_2) + ...
+//! c_ij = s, or c_ij + s
+//! ```
+//!
+//! Serial chains of f32 additions grow their error with their length, hence the blocks and the product's own sum that
+//! meets the old value once: [`chain_length`] is what enters the bound `|got - exact| <= chain_length u sum|a||b|`.
+//!
+//! Source: Goto and van de Geijn, Anatomy of high-performance matrix multiplication, ACM TOMS 34 (2008); Van Zee and
+//! van de Geijn, BLIS, ACM TOMS 41 (2015).
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod loops;
+mod packing;
+mod portable;
+mod tile;
+mod workspace;
+
+use super::isa::Isa;
+use std::fmt;
+pub use workspace::Workspace;
+
+/// Longest serial chain of products: the depth of a block of k.
+const MAX_BLOCK_DEPTH: usize = 256;
+
+/// A matrix that is read: element (i, j) is at `ptr + i row_stride + j col_stride`. A transposed view swaps the strides.
+#[derive(Clone, Copy, Debug)]
+pub struct MatRef {
+    /// Element (0, 0).
+    pub ptr: *const f32,
+    /// Elements from one row to the next.
+    pub row_stride: usize,
+    /// Elements from one column to the next.
+    pub col_stride: usize,
+}
+
+/// A matrix that is written: element (i, j) is at `ptr + i row_stride + j`.
+#[derive(Clone, Copy, Debug)]
+pub struct MatMut {
+    /// Element (0, 0).
+    pub ptr: *mut f32,
+    /// Elements from one row to the next.
+    pub row_stride: usize,
+}
+
+/// Why a product of slices was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GemmError {
+    /// A slice has not rows x columns elements.
+    Length {
+        /// "a", "b" or "c".
+        operand: &'static str,
+        /// Rows, columns.
+        shape: (usize, usize),
+        /// Elements in the slice.
+        got: usize,
+    },
+    /// This processor lacks the instruction set.
+    Isa(Isa),
+}
+
+impl fmt::Display for GemmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GemmError::Length {
+                operand,
+                shape: (rows, columns),
+                got,
+            } => {
+                write!(
+                    f,
+                    "matrix product: {operand} has {got} elements, expected {rows} x {columns}"
+                )
+            }
+            GemmError::Isa(isa) => write!(f, "matrix product: this processor has no {isa}"),
+        }
+    }
+}
+
+impl std::error::Error for GemmError {}
+
+impl MatRef {
+    /// Element (i, j)'s address.
+    fn at(self, i: usize, j: usize) -> *const f32 {
+        self.ptr.wrapping_add(i * self.row_stride + j * self.col_stride)
+    }
+
+    /// The matrix that starts at element (i, j).
+    fn from(self, i: usize, j: usize) -> MatRef {
+        MatRef {
+            ptr: self.at(i, j),
+            ..self
+        }
+    }
+
+    /// The transposed view.
+    pub fn transposed(self) -> MatRef {
+        MatRef {
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+impl MatMut {
+    /// The matrix that starts at element (i, j).
+    fn from(self, i: usize, j: usize) -> MatMut {
+        MatMut {
+            ptr: self.ptr.wrapping_add(i * self.row_stride + j),
+            ..self
+        }
+    }
+}
+
+/// Depth of the blocks into which k is cut: equal ones of at most 256, in whole eights (which the packing likes), so
+/// that only the last may be shorter.
+fn block_depth(k: usize) -> usize {
+    let blocks = k.div_ceil(MAX_BLOCK_DEPTH).max(1);
+    k.div_ceil(blocks).next_multiple_of(8)
+}
+
+/// Roundings on the longest way from a product to its element of C: one block's depth, one per block for the sum over
+/// blocks and the addition to C, and one to cover the terms of second order in u. It stays under 300 up to k = 10,000.
+pub fn chain_length(k: usize) -> usize {
+    let depth = block_depth(k).max(1);
+    depth.min(k) + k.div_ceil(depth) + 1
+}
+
+/// `C = A B` or, with `accumulate`, `C += A B`, for A m x k, B k x n and C m x n. `C = 0` when k = 0.
+///
+/// It allocates only when `workspace` is too small (see [`Workspace::reserve`]). For the order of roundings see the
+/// [module](self).
+///
+/// # Safety
+/// - `isa.is_available()`.
+/// - Every element of A and B can be read and every element of C written; C overlaps neither.
+pub unsafe fn gemm(
+    isa: Isa,
+    m: usize,
+    k: usize,
+    n: usize,
+    a: MatRef,
+    b: MatRef,
+    c: MatMut,
+    accumulate: bool,
+    workspace: &mut Workspace,
+) {
+    // SAFETY: the caller's promise is that of `loops::product`.
+    unsafe { loops::product(isa, m, k, n, a, b, c, accumulate, workspace) }
+}
+pub use loops::PACK;

@@ -1,0 +1,103 @@
+//! What a microkernel is asked to do, and which microkernel an instruction set has.
+
+use super::super::isa::Isa;
+use super::{MatMut, MatRef};
+
+/// One tile of C: `rows x columns` sums over `depth` products each.
+///
+/// ```text
+///                         columns (lanes of the registers)
+///                     b +---------------------+
+///        depth          |   |   |   |   |   | |  depth   row p is at b + p b_stride
+///    a +------+         +---------------------+
+/// rows |-     |       c +---------------------+
+///      |-     |         | sums in registers   |  rows
+///      +------+         +---------------------+
+/// ```
+///
+/// For each p: load row p of B, and for each row i of A multiply it by the one number a_ip, spread over all lanes. A is
+/// read one number at a time, so it may have any strides; B is read along its rows.
+pub(super) struct Tile {
+    /// Rows of A and C: 1..=`Microkernel::max_rows`.
+    pub rows: usize,
+    /// Columns of B and C: 1..=`Microkernel::max_columns`.
+    pub columns: usize,
+    /// Columns of A, rows of B.
+    pub depth: usize,
+    /// Element (0, 0) is the tile's first row.
+    pub a: MatRef,
+    /// Row 0 of B at the tile's first column.
+    pub b: *const f32,
+    /// Elements from one row of B to the next.
+    pub b_stride: usize,
+    /// Element (0, 0) is the tile's first.
+    pub c: MatMut,
+    pub a_ahead: usize,
+    pub b_ahead: usize,
+    /// Add to C instead of overwriting it.
+    pub add: bool,
+}
+
+/// A microkernel and the largest tile whose sums fit in its registers.
+pub(super) struct Microkernel {
+    /// Largest `Tile::rows`.
+    pub max_rows: usize,
+    /// Largest `Tile::columns`.
+    pub max_columns: usize,
+    /// Computes a tile. Unsafe as `gemm` is: the instructions exist, A and B can be read and C written.
+    pub run: unsafe fn(&Tile),
+    /// Transposes up to eight rows for the packing, see [`Strip`].
+    pub transpose: unsafe fn(&Strip),
+}
+
+impl Microkernel {
+    /// The microkernel of an instruction set.
+    pub fn of(isa: Isa) -> &'static Microkernel {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => &super::avx512::MICROKERNEL,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => &super::avx2::MICROKERNEL,
+            _ => &super::portable::MICROKERNEL,
+        }
+    }
+}
+
+/// Up to eight rows of `length` numbers to be written as columns: `to[p to_stride + l] = from[l from_stride + p]`.
+///
+/// Columns are written in order of p, always eight numbers each: past the last row it is repeated, so that whole registers
+/// can be used.
+pub(super) struct Strip {
+    /// Rows: 1..=8.
+    pub rows: usize,
+    /// Numbers in a row.
+    pub length: usize,
+    /// Row 0.
+    pub from: *const f32,
+    /// Elements from one row to the next.
+    pub from_stride: usize,
+    /// Column 0, with room for eight numbers.
+    pub to: *mut f32,
+    /// Elements from one column to the next.
+    pub to_stride: usize,
+}
+
+impl Strip {
+    /// Row l, or the last if there are fewer.
+    pub fn row(&self, l: usize) -> *const f32 {
+        self.from.wrapping_add(l.min(self.rows - 1) * self.from_stride)
+    }
+
+    /// Transposes the numbers `start..length` one by one.
+    ///
+    /// # Safety
+    /// The rows can be read and eight numbers per column written.
+    pub unsafe fn transpose_from(&self, start: usize) {
+        for p in start..self.length {
+            for l in 0..8 {
+                // SAFETY: number p < length of an existing row; l < 8.
+                unsafe { *self.to.add(p * self.to_stride + l) = *self.row(l).add(p) };
+            }
+        }
+    }
+}
