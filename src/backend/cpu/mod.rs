@@ -1,5 +1,69 @@
-//! The CPU backend.
+//! The CPU backend: f32, row tiles, threads.
+//!
+//! A row segment runs tile by tile: all its kernels on rows [a, b), then the next tile, so that a tile of the data stays
+//! in cache from the forward pass to the gradients. Tiles are grouped into *lanes*, contiguous and fixed by the number of
+//! rows alone; a lane sums what it reduces over its rows, lanes are summed pairwise in a fixed tree, threads take whole
+//! lanes. So no bit depends on the number of threads, nor on how many replicas run side by side.
+//!
+//! One file per group of kernels, on slices; `machine.rs` is the loop around them, `tile.rs` finds their operands.
 
+mod dense;
+mod elementwise;
 pub mod gemm;
 pub mod isa;
+mod loss;
+mod machine;
+pub mod math;
+mod optimizer;
 pub mod pool;
+mod probe;
+mod rows;
+mod slab;
+mod tile;
+
+use std::sync::Arc;
+
+use super::program::Program;
+use super::{Backend, BackendError, Executable, check_sizes};
+use isa::Isa;
+use pool::Pool;
+
+/// The f32 backend. Its programs share one thread pool.
+pub struct Cpu {
+    isa: Isa,
+    pool: Arc<Pool>,
+}
+
+impl Cpu {
+    /// A backend with `threads` threads (the caller's is one of them) and the best instruction set of this processor, or
+    /// the one that `DISENTANGLE_ISA` names.
+    ///
+    /// # Errors
+    /// [`BackendError::Isa`], [`BackendError::Threads`].
+    pub fn new(threads: usize) -> Result<Cpu, BackendError> {
+        let isa = Isa::from_environment().map_err(BackendError::Isa)?;
+        let pool = Arc::new(Pool::new(threads).map_err(|e| BackendError::Threads { reason: e.to_string() })?);
+        Ok(Cpu { isa, pool })
+    }
+
+    /// The instruction set in use.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Tasks each thread has done so far, the caller's first: the proof that several worked.
+    pub fn tasks_done(&self) -> Vec<u64> {
+        self.pool.tasks_done()
+    }
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError> {
+        check_sizes(&program)?;
+        Ok(Box::new(machine::Machine::new(program, self.isa, self.pool.clone())))
+    }
+}
