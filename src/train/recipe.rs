@@ -57,7 +57,7 @@ impl Recipe {
     ///
     /// # Errors
     /// [`TrainError::Recipe`]
-    pub(super) fn check(&self) -> Result<(), TrainError> {
+    pub fn check(&self) -> Result<(), TrainError> {
         let wrong = |detail: String| Err(TrainError::Recipe { detail });
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             return wrong(format!(
