@@ -16,7 +16,7 @@ use disentangle::train::Recipe;
 use serde_json::json;
 
 use super::error::CliError;
-use super::guard::{CHECKPOINT, Guard};
+use super::guard::{self, CHECKPOINT, Guard};
 use super::options::InversionOptions;
 use super::progress::Reporter;
 use super::resume::{self, CONFIG, RUN_JSON};
@@ -29,6 +29,7 @@ use super::{config, facts, resolve};
 /// written.
 pub fn run(given: InversionOptions) -> Result<(), CliError> {
     let (out, quiet, json, resume) = (given.out.clone(), given.quiet, given.json, given.resume);
+    let interval = guard::interval(given.checkpoint_every)?;
     let options = if resume {
         resume::options(given)?
     } else {
@@ -80,7 +81,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
 
     let started = Instant::now();
     let reporter = Reporter::new(recipe.epochs, quiet || json);
-    let mut guard = Guard::new(reporter, recipe.replicas.len(), folder.join(CHECKPOINT))?;
+    let mut guard = Guard::new(reporter, recipe.replicas.len(), folder.join(CHECKPOINT), interval)?;
     let setup = Setup {
         recipe: &recipe,
         data: &data,

@@ -135,6 +135,10 @@ pub struct InversionOptions {
     #[arg(long, requires = "out", conflicts_with = "config", help_heading = "Run")]
     #[serde(skip)]
     pub resume: bool,
+    /// Seconds between checkpoints, at most 30 [30]
+    #[arg(long, value_name = "S", help_heading = "Run")]
+    #[serde(skip)]
+    pub checkpoint_every: Option<f64>,
     /// No progress, no warnings
     #[arg(long, help_heading = "Run")]
     #[serde(skip)]
