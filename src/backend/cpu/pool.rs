@@ -263,9 +263,9 @@ impl Shared {
             let mut first = lock(&self.panic);
             if first.is_none() {
                 *first = Some(payload);
-            } else {
-                // Dropping a payload may panic again, which would end the worker; two panics in one region are rare.
-                std::mem::forget(payload);
+            } else if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                // A payload that panics when dropped would end the worker, and so might the payload of that panic.
+                std::mem::forget(again);
             }
         }
     }

@@ -129,10 +129,15 @@ impl MatRef {
 }
 
 impl MatMut {
+    /// Element (i, j)'s address.
+    fn at(self, i: usize, j: usize) -> *mut f32 {
+        self.ptr.wrapping_add(i * self.row_stride + j)
+    }
+
     /// The matrix that starts at element (i, j).
     fn from(self, i: usize, j: usize) -> MatMut {
         MatMut {
-            ptr: self.ptr.wrapping_add(i * self.row_stride + j),
+            ptr: self.at(i, j),
             ..self
         }
     }

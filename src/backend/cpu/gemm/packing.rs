@@ -42,18 +42,13 @@ pub(super) struct Panel {
     pub width: usize,
 }
 
-/// The width of a panel of B: whole eights, so that whole registers can be written.
-pub(super) fn width(columns: usize) -> usize {
-    columns.next_multiple_of(EIGHT)
-}
-
 /// Numbers that a copy may write: its own, and up to seven after the last row, whose eights may stand out.
 pub(super) fn room(depth: usize, width: usize) -> usize {
     depth * width + EIGHT - 1
 }
 
-/// Copies a panel. What lies between `lanes` and `width`, and up to seven numbers after the copy, is overwritten with
-/// anything.
+/// Copies a panel. Between `lanes` and `width` comes what is never used but computed with: zeros or the last lane again. Up
+/// to seven numbers after the copy are overwritten.
 ///
 /// # Safety
 /// The instruction set is present, the piece can be read, and [`room`] for the copy can be written.
@@ -66,9 +61,9 @@ pub(super) unsafe fn pack(isa: Isa, panel: &Panel) {
     }
     let _ = (isa, contiguous);
     for p in 0..panel.depth {
-        for l in 0..panel.lanes {
-            // SAFETY: p < depth, l < lanes.
-            unsafe { *panel.to.add(p * panel.width + l) = *panel.from.at(p, l) };
+        for l in 0..panel.width {
+            // SAFETY: p < depth, and l < lanes or the last lane.
+            unsafe { *panel.to.add(p * panel.width + l) = *panel.from.at(p, l.min(panel.lanes - 1)) };
         }
     }
 }
