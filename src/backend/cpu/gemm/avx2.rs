@@ -49,6 +49,7 @@ unsafe fn run(tile: &Tile) {
 /// A tile of `ROWS` rows and `REGISTERS` registers per row.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn tile<const ROWS: usize, const REGISTERS: usize>(tile: &Tile) {
+    // C is needed last; by then it has arrived.
     for i in 0..ROWS {
         _mm_prefetch::<_MM_HINT_T0>(tile.c.at(i, 0).cast_const().cast());
     }

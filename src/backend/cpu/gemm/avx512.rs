@@ -25,7 +25,7 @@ use std::arch::x86_64::*;
 /// Numbers in a register.
 const LANES: usize = 16;
 
-/// In a matrix of any strides the address of row i of A is computed as that of row 3 (i / 3) plus 0, 1 or 2 row strides: five
+/// For any strides the address of row i of A is computed as that of row 3 (i / 3) plus 0, 1 or 2 row strides: five
 /// pointers serve 14 rows, where 14 would not fit in the general registers.
 const GROUP: usize = 3;
 
@@ -78,6 +78,7 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool>(tile
     for g in 0..5 {
         groups[g] = tile.a.ptr.wrapping_add(g * GROUP * a_stride);
     }
+    // C is needed last; by then it has arrived.
     for i in 0..ROWS {
         for v in 0..REGISTERS {
             _mm_prefetch::<_MM_HINT_T0>(tile.c.at(i, v * LANES).cast_const().cast());

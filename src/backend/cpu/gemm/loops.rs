@@ -20,10 +20,10 @@
 //!              A                            B                            C
 //! ```
 //!
-//! Blocks of k go in order: the first overwrites C, the others add. BLIS keeps a panel of B in the first-level cache and
-//! streams A; here it is the other way round, because a panel of A is less than half as big (14 rows against 32 columns): on a
-//! processor with 48 KB it left more room and was 1.15 times faster on large squares. A span of several blocks of
-//! k lets a narrow product read each row of A once, from its first to its last number.
+//! Blocks of k go in order: the first overwrites C, the others add. BLIS keeps a panel of B in the first-level cache
+//! and streams A; here it is the other way round, because a panel of A is less than half as big (14 rows, 32 columns):
+//! in a cache of 48 KB that leaves more room, and was 1.15 times faster on large squares. A span of several blocks of k
+//! lets a narrow product read each row of A once, from its first number to its last.
 //!
 //! A copy costs one pass over the operand; it pays when the operand is read often enough. See [`Product::plan`].
 
@@ -31,12 +31,13 @@ use super::super::isa::Isa;
 use super::packing::{self, Panel};
 use super::tile::{Microkernel, Tile};
 use super::workspace::Workspace;
-use super::{MatMut, MatRef, block_depth};
+use super::{MAX_BLOCK_DEPTH, MatMut, MatRef, block_depth};
 
 /// Columns of B in loop 1.
 const COLUMN_BLOCK: usize = 1024;
-/// Numbers of B that a span holds, unless one block of k is more: 1 MB.
+/// Numbers of B that a span holds: 1 MB. At least one block of k.
 const SPAN: usize = 1 << 18;
+const _: () = assert!(SPAN >= COLUMN_BLOCK * MAX_BLOCK_DEPTH);
 /// A piece of C that is summed apart before it is added.
 const PARTIAL_ROWS: usize = 1024;
 const PARTIAL_COLUMNS: usize = 512;
@@ -64,7 +65,7 @@ pub(super) fn need(m: usize, k: usize, n: usize) -> Need {
     };
     Need {
         a: packing::room(depth, m.min(MOST_ROWS)),
-        b: packing::room(k.min(SPAN / columns.max(1)).max(depth), columns),
+        b: packing::room(k.saturating_mul(columns).min(SPAN), 1),
         partial,
     }
 }
@@ -190,7 +191,7 @@ impl Product {
         for column in (0..self.n).step_by(COLUMN_BLOCK) {
             let columns = (self.n - column).min(COLUMN_BLOCK);
             let width = plan.kernel.width(columns);
-            let blocks = (SPAN / width / plan.depth).max(1);
+            let blocks = SPAN / width / plan.depth;
             for first in (0..self.k).step_by(blocks * plan.depth) {
                 let last = self.k.min(first + blocks * plan.depth);
                 let copy = workspace.b.get(packing::room(last - first, width));

@@ -1,13 +1,13 @@
 //! Copies of pieces of A and B that the microkernel reads front to back.
 //!
-//! A piece of a big matrix lies on as many pages as it has rows, and rows whose distance is a power of two compete for the
-//! same few places of a cache. A copy of the piece has neither trouble. And the rows of B must be contiguous, because the
-//! microkernel loads them as vectors.
+//! A piece of a big matrix lies on as many pages as it has rows, and rows whose distance is a power of two compete for
+//! the same few places of a cache. A copy of the piece has neither trouble. And the rows of B must be contiguous,
+//! because the microkernel loads them as vectors.
 //!
 //! ```text
-//! B, depth x columns, in panels as wide as a tile.         A, rows x depth, in panels as high as a tile. The microkernel
-//! Row p of a panel is what the microkernel loads at        reads the numbers of column p one after the other, so
-//! step p; rows follow each other.                          columns follow each other.
+//! B, depth x columns, in panels as wide as a tile.         A, rows x depth, in panels as high as a tile. The
+//! microkernel Row p of a panel is what the microkernel loads at        reads the numbers of column p one after the
+//! other, so step p; rows follow each other.                          columns follow each other.
 //!
 //!     +-----+-----+--+        +-----+                          +-------+        +-----+-----+--+
 //!     |  0  |  1  | 2|   ->   |  0  |  1  2                    |   0   |        | 0^T | 1^T | 2|^T
@@ -17,8 +17,8 @@
 //!                                                              |   2   |
 //! ```
 //!
-//! So a panel of A is one of B of the transposed matrix, and one function copies both: row by row if the source's rows are
-//! contiguous, by transposing if its columns are, and number by number if neither.
+//! So a panel of A is one of B of the transposed matrix, and one function copies both: row by row if the source's rows
+//! are contiguous, by transposing if its columns are, and number by number if neither.
 
 use super::super::isa::Isa;
 use super::MatRef;
@@ -47,8 +47,8 @@ pub(super) fn room(depth: usize, width: usize) -> usize {
     depth * width + EIGHT - 1
 }
 
-/// Copies a panel. Between `lanes` and `width` comes what is never used but computed with: zeros or the last lane again. Up
-/// to seven numbers after the copy are overwritten.
+/// Copies a panel. Between `lanes` and `width` comes what is computed with but not used: zeros or the last lane again.
+/// Up to seven numbers after the copy are overwritten.
 ///
 /// # Safety
 /// The instruction set is present, the piece can be read, and [`room`] for the copy can be written.

@@ -1,5 +1,5 @@
-//! The copy of a panel in registers of eight numbers; AVX-512 uses it too, because eight rows are what a transpose of this
-//! kind does best (registers of 16 would have one port for their shuffles, not two).
+//! The copy of a panel in registers of eight numbers. AVX-512 uses it too: a transpose is all shuffles, and registers
+//! of 16 have one port for them where those of eight have two.
 
 use super::packing::{EIGHT, Panel};
 use std::arch::x86_64::*;
@@ -14,16 +14,16 @@ pub(super) unsafe fn pack(panel: &Panel) {
         // SAFETY: the caller's promise.
         return unsafe { copy_rows(panel) };
     }
-    // A strip's eights may stand out into the next row's first lanes, which the first strip puts right. So the strips go
-    // from last to first.
+    // The last strip's eights may stand out into the next row's first lanes, which the first strip puts right. So the
+    // strips go from last to first.
     for first in (0..panel.width).step_by(EIGHT).rev() {
         // SAFETY: the caller's promise.
         unsafe { transpose_strip(panel, first) };
     }
 }
 
-/// Copies rows in order, eight by eight: whole eights, then one with a mask on what is read, then zeros. What stands out
-/// is overwritten by the next row.
+/// Copies rows in order, eight by eight: whole eights, then one with a mask on what is read, then zeros. What stands
+/// out is overwritten by the next row.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn copy_rows(panel: &Panel) {
     let whole = panel.lanes / EIGHT * EIGHT;
@@ -48,8 +48,8 @@ unsafe fn copy_rows(panel: &Panel) {
     }
 }
 
-/// Transposes the lanes `first..first + 8`, four rows at a time, in three rounds that interleave ever longer pieces. With
-/// a, b, c ... the lanes, which are contiguous in the source, and 0, 1, 2 ... the rows of the panel:
+/// Transposes the lanes `first..first + 8`, four rows at a time, in three rounds that interleave ever longer pieces.
+/// With a, b, c ... the lanes, which are contiguous in the source, and 0, 1, 2 ... the rows of the panel:
 ///
 /// ```text
 /// source             a0 a1 a2 a3   b0 b1 b2 b3   c0 c1 c2 c3   ...

@@ -323,6 +323,7 @@ fn shapes_that_cross_every_block_are_exact_and_have_the_bits_of_the_definition()
         // More rows and columns than are summed apart at a time.
         ((1030, 260, 2), (rows, columns)),
         ((2, 260, 515), (rows, rows)),
+        ((1, 512, 600), (columns, columns)),
         // The skinny ones of the experiments.
         ((256, 784, 20), (rows, columns)),
         ((20, 256, 784), (columns, rows)),

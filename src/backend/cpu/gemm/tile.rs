@@ -16,8 +16,8 @@ use super::{MatMut, MatRef};
 /// ```
 ///
 /// For each p: load row p of B, and for each row i of A multiply it by the one number a_ip, spread over all lanes. A is
-/// read one number at a time, so it may have any strides; with a row stride of 1 the addresses cost the least. B is read
-/// along its rows, in whole registers: masks in this loop would take a tenth of the multipliers' time.
+/// read one number at a time, so it may have any strides; with a row stride of 1 the addresses cost the least. B is
+/// read along its rows, in whole registers: masks in this loop would take a tenth of the multipliers' time.
 pub(super) struct Tile {
     /// Rows of A and C: 1..=`Microkernel::max_rows`.
     pub rows: usize,
