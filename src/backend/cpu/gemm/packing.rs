@@ -5,16 +5,17 @@
 //! because the microkernel loads them as vectors.
 //!
 //! ```text
-//! B, depth x columns, in panels as wide as a tile.         A, rows x depth, in panels as high as a tile. The
-//! microkernel Row p of a panel is what the microkernel loads at        reads the numbers of column p one after the
-//! other, so step p; rows follow each other.                          columns follow each other.
+//! B, depth x columns, in panels as wide as a tile.      A, rows x depth, in panels as high as a tile.
+//! Row p of a panel is what the microkernel loads at     Column p of a panel is what the microkernel reads, number
+//! step p; rows follow each other.                       by number, at step p; columns follow each other.
 //!
-//!     +-----+-----+--+        +-----+                          +-------+        +-----+-----+--+
-//!     |  0  |  1  | 2|   ->   |  0  |  1  2                    |   0   |        | 0^T | 1^T | 2|^T
-//!     +-----+-----+--+        +-----+                          +-------+   ->   +-----+-----+--+
-//!                                                              |   1   |
-//!                                                              +-------+
-//!                                                              |   2   |
+//!                             +-----+                           +-------+        +-----+
+//!     +-----+-----+--+        |  0  |                           |   0   |        | 0^T |
+//!     |  0  |  1  | 2|        +-----+                           +-------+        +-----+
+//!     |     |     |  |   ->   |  1  |                           |   1   |   ->   | 1^T |
+//!     +-----+-----+--+        +--+--+                           +-------+        +---+-+
+//!                             | 2|                              |   2   |        |2^T|
+//!                             +--+                              +-------+        +---+
 //! ```
 //!
 //! So a panel of A is one of B of the transposed matrix, and one function copies both: row by row if the source's rows
