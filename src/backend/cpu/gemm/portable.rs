@@ -14,47 +14,34 @@
 //!
 //! The loops over columns have a fixed length, which is all a compiler needs to use its vector registers. The product
 //! and the sum are rounded separately: a fused multiply-add in software would be a hundred times slower. Columns past
-//! the tile's last are zeros that are computed with and not stored.
+//! the last are computed with and not stored.
 
 use super::tile::{Microkernel, Tile};
 
-/// Columns of the largest tile.
+/// Columns of a tile.
 const COLUMNS: usize = 8;
 
 pub(super) static MICROKERNEL: Microkernel = Microkernel {
     max_rows: 4,
     max_columns: COLUMNS,
+    lanes: COLUMNS,
     run,
 };
 
+/// Kernels by rows - 1.
+static KERNELS: [unsafe fn(&Tile); 4] = [tile::<1>, tile::<2>, tile::<3>, tile::<4>];
+
 unsafe fn run(tile: &Tile) {
-    let kernels: [unsafe fn(&Tile); 8] = [
-        rows::<1, false>,
-        rows::<2, false>,
-        rows::<3, false>,
-        rows::<4, false>,
-        rows::<1, true>,
-        rows::<2, true>,
-        rows::<3, true>,
-        rows::<4, true>,
-    ];
-    let partial = if tile.columns == COLUMNS { 0 } else { 4 };
     // SAFETY: the caller has the matrices; rows are within the table.
-    unsafe { kernels[partial + tile.rows - 1](tile) }
+    unsafe { KERNELS[tile.rows - 1](tile) }
 }
 
-/// A tile of `ROWS` rows and eight columns, or fewer if `PARTIAL`.
-unsafe fn rows<const ROWS: usize, const PARTIAL: bool>(tile: &Tile) {
-    let columns = if PARTIAL { tile.columns } else { COLUMNS };
+/// A tile of `ROWS` rows.
+unsafe fn tile<const ROWS: usize>(tile: &Tile) {
     let mut sums = [[0.0f32; COLUMNS]; ROWS];
     for p in 0..tile.depth {
-        let mut b = [0.0f32; COLUMNS];
-        // SAFETY: row p of B has `columns` numbers.
-        unsafe {
-            tile.b
-                .add(p * tile.b_stride)
-                .copy_to_nonoverlapping(b.as_mut_ptr(), columns)
-        };
+        // SAFETY: row p < depth of B, in whole eights.
+        let b: [f32; COLUMNS] = unsafe { tile.b.add(p * tile.b_stride).cast::<[f32; COLUMNS]>().read() };
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: row i < rows and column p < depth of A.
             let a = unsafe { *tile.a.at(i, p) };
@@ -65,7 +52,7 @@ unsafe fn rows<const ROWS: usize, const PARTIAL: bool>(tile: &Tile) {
     }
     for (i, sums) in sums.iter().enumerate() {
         // SAFETY: row i of C has `columns` numbers.
-        let c = unsafe { std::slice::from_raw_parts_mut(tile.c.ptr.add(i * tile.c.row_stride), columns) };
+        let c = unsafe { std::slice::from_raw_parts_mut(tile.c.at(i, 0), tile.columns) };
         for (c, sum) in c.iter_mut().zip(sums) {
             *c = if tile.add { *c + sum } else { *sum };
         }
