@@ -1,4 +1,4 @@
-//! A training step allocates nothing after the first. One test in a file of its own: the counter is global.
+//! A training step allocates nothing, the first one included. One test in a file of its own: the counter is global.
 
 mod network_support;
 
@@ -97,7 +97,7 @@ fn start(cpu: &Cpu) {
 }
 
 #[test]
-fn a_training_step_allocates_nothing_after_the_first() {
+fn a_training_step_allocates_nothing() {
     // The counter counts, on other threads too.
     let there = std::thread::scope(|scope| {
         let other = scope.spawn(|| allocations(|| drop(std::hint::black_box(vec![1u8; 100]))));
@@ -125,8 +125,8 @@ fn a_training_step_allocates_nothing_after_the_first() {
                     let setup = setup(loss, rule, rows, total, inputs);
                     let ids: Vec<u64> = (0..replicas).collect();
                     let mut net = Net::new(&setup, &ids, &cpu);
-                    net.step();
-                    let found = allocations(|| (0..10).for_each(|_| net.step()));
+                    // Not even in the first step: with several threads, a thread's first task may come in any later one.
+                    let found = allocations(|| (0..11).for_each(|_| net.step()));
                     assert_eq!(found, 0, "{threads} threads, {replicas} replicas, {setup:?}");
                 }
             }
