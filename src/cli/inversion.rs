@@ -44,7 +44,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
         Some(folder) => Dataset::open(folder)?,
         None => Dataset::digits()?,
     };
-    let data = Prepared::new(&dataset, &preparation)?;
+    let data = Prepared::new(&dataset, &preparation).map_err(resolve::of_preparation)?;
     let recipe = training.recipe(&data)?;
     let initial = training.initial(&options, &recipe)?;
     let hashes = facts::data_hashes(&dataset);

@@ -7,6 +7,7 @@ use disentangle::backend::{Backend, BackendError, Cpu, Reference};
 use disentangle::data::{DataError, DeadPixels, LabelRule, Standardize, TensorFile};
 use disentangle::nn::network::Parameters;
 use disentangle::nn::{Activation, Architecture, Initializer, Loss, NnError, Optimizer, Schedule};
+use disentangle::study::StudyError;
 use disentangle::study::prepare::{Preparation, Prepared};
 use disentangle::train::{Batch, Recipe};
 
@@ -105,6 +106,19 @@ pub fn preparation(options: &InversionOptions) -> Result<Preparation, CliError> 
         dead_pixels: parse::<DeadPixels>("dead-pixels", &options.dead_pixels)?,
         seed: options.seed.unwrap_or_default(),
     })
+}
+
+/// An error of preparing the data, under the options that it is about.
+pub fn of_preparation(error: StudyError) -> CliError {
+    match error {
+        StudyError::Data(DataError::Selection { .. }) => {
+            CliError::Input(format!("--train-samples, --data-offset: {error}"))
+        }
+        StudyError::Data(DataError::EmptyClass { .. } | DataError::UnknownLabel { .. }) => {
+            CliError::Input(format!("--{error}"))
+        }
+        other => other.into(),
+    }
 }
 
 /// Options that are read before the data are: what is wrong with them is told at once.
@@ -268,10 +282,9 @@ impl Training {
     /// # Errors
     /// [`CliError::Input`] for a file that is not there, is none, or does not fit.
     pub fn initial(&self, options: &InversionOptions, recipe: &Recipe) -> Result<Parameters, CliError> {
-        if let (None, initializer) = (&options.init, self.initializer.unwrap_or_default()) {
-            return Ok(recipe.architecture.initial(initializer, recipe.seed, &recipe.replicas));
-        }
-        let path = options.init.as_deref().unwrap_or(std::path::Path::new(""));
+        let Some(path) = &options.init else {
+            return Ok(recipe.initial(self.initializer.unwrap_or_default()));
+        };
         let file = TensorFile::open(path)?;
         let mut given = Vec::new();
         for name in file.names() {

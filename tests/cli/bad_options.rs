@@ -39,9 +39,9 @@ const CASES: &[(&str, &[&str])] = &[
     ("--replicas 0", &["--replicas 0", "at least 1"]),
     ("--threads 0", &["--threads 0", "expected 1 to"]),
     ("--threads 100000", &["--threads 100000", "expected 1 to"]),
-    ("--train-samples 0", &["samples", "0", "3823"]),
+    ("--train-samples 0", &["--train-samples", "0", "3823"]),
     ("--train-samples 3824", &["3824", "3823"]),
-    ("--data-offset 3823", &["3823"]),
+    ("--data-offset 3823", &["--data-offset", "less than 3823"]),
     (
         "--data-offset 9223372036854775807 --train-samples 9223372036854775807",
         &["9223372036854775807", "3823"],
@@ -104,7 +104,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("--device gpu", &["--device 'gpu'", "cpu or reference"]),
     ("--device=", &["--device ''", "cpu or reference"]),
     // A rule that leaves a class empty.
-    ("--labels below:0", &["below:0", "at least one in each class"]),
+    ("--labels below:0", &["--labels below:0", "at least one in each class"]),
     ("--labels below:10", &["below:10", "at least one in each class"]),
     (
         "--labels one-vs-rest:77",

@@ -24,7 +24,10 @@ fn the_options_are_in_groups_and_100_columns() {
         .lines()
         .filter(|line| line.ends_with(':') && !line.starts_with(' '))
         .collect();
-    assert_eq!(headings, ["Data:", "Network:", "Training:", "Measurement:", "Run:"]);
+    assert_eq!(
+        headings,
+        ["Options:", "Data:", "Network:", "Training:", "Measurement:", "Run:"]
+    );
 }
 
 #[test]
