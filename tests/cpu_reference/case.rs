@@ -16,6 +16,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::data::Data;
 use crate::judge::View;
+use crate::kernels::{absolute_factor, copy, name};
 
 /// Unit roundoff of f32.
 pub const U: f64 = 1.0 / (1u64 << 24) as f64;
@@ -446,58 +447,6 @@ impl Results<'_> {
         self.read(&*self.magnitude, id)
     }
 }
-
-/// y = x, exactly.
-fn copy(x: BufferId, y: BufferId) -> Kernel {
-    let y = Target {
-        buffer: y,
-        write: Write::Set,
-    };
-    Kernel::Accumulate { x, factor: 1.0, y }
-}
-
-fn absolute_factor(kernel: &Kernel) -> Kernel {
-    let mut kernel = kernel.clone();
-    match &mut kernel {
-        Kernel::Add { factor, .. } | Kernel::Accumulate { factor, .. } => *factor = factor.abs(),
-        _ => {}
-    }
-    kernel
-}
-
-/// Every kernel by name. A new variant does not compile until it has a name here, and the test fails until a check runs it.
-pub fn name(kernel: &Kernel) -> &'static str {
-    match kernel {
-        Kernel::Fill { .. } => "Fill",
-        Kernel::Add { .. } => "Add",
-        Kernel::Accumulate { .. } => "Accumulate",
-        Kernel::Unary { .. } => "Unary",
-        Kernel::UnaryGrad { .. } => "UnaryGrad",
-        Kernel::Dense { .. } => "Dense",
-        Kernel::DenseInputGrad { .. } => "DenseInputGrad",
-        Kernel::DenseWeightGrad { .. } => "DenseWeightGrad",
-        Kernel::RowNormalize { .. } => "RowNormalize",
-        Kernel::RowNormalizeGrad { .. } => "RowNormalizeGrad",
-        Kernel::SoftmaxCrossEntropy { .. } => "SoftmaxCrossEntropy",
-        Kernel::SoftmaxCrossEntropyGrad { .. } => "SoftmaxCrossEntropyGrad",
-        Kernel::Margin { .. } => "Margin",
-        Kernel::MarginGrad { .. } => "MarginGrad",
-        Kernel::SquaredError { .. } => "SquaredError",
-        Kernel::SquaredErrorGrad { .. } => "SquaredErrorGrad",
-        Kernel::RowSum { .. } => "RowSum",
-        Kernel::RowSumGrad { .. } => "RowSumGrad",
-        Kernel::SumSquares { .. } => "SumSquares",
-        Kernel::SumSquaresGrad { .. } => "SumSquaresGrad",
-        Kernel::Gather { .. } => "Gather",
-        Kernel::ClassMoments { .. } => "ClassMoments",
-        Kernel::ErrorCount { .. } => "ErrorCount",
-        Kernel::ZeroRows { .. } => "ZeroRows",
-        Kernel::Update { .. } => "Update",
-    }
-}
-
-/// How many names [`name`] gives.
-pub const KERNELS: usize = 25;
 
 /// One of the three divisors of a sum over rows, with the buffer of the total.
 pub fn divisor(case: &mut Case, replicated: bool) -> Divisor {

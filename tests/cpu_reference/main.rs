@@ -5,15 +5,17 @@ mod case;
 mod data;
 mod elementwise;
 mod judge;
+mod kernels;
 mod losses;
 mod optimizers;
 mod products;
 mod rows;
 mod special;
 
-use case::{Case, KERNELS};
+use case::Case;
 use disentangle::backend::Cpu;
 use judge::Report;
+use kernels::KERNELS;
 
 type Check = fn(&mut Case, &Cpu, &mut Report);
 

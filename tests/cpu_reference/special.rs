@@ -52,8 +52,6 @@ fn set(buffer: BufferId) -> Target {
     }
 }
 
-const MAX: f64 = f32::MAX as f64;
-
 #[test]
 fn functions_of_one_number() {
     let values = [
@@ -66,8 +64,8 @@ fn functions_of_one_number() {
         -ETA,
         1e-40,
         -1e-40,
-        MAX,
-        -MAX,
+        1e38,
+        -1e38,
         1.0,
         -1.0,
         -5.0,
