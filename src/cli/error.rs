@@ -1,6 +1,7 @@
 //! What a command ends with when it does not end well.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use disentangle::data::DataError;
@@ -13,14 +14,17 @@ pub enum CliError {
     Input(String),
     /// It ran but failed: exit code 1.
     Failed(String),
+    /// A signal ended it and a checkpoint was written into this folder: exit code 130.
+    Interrupted(PathBuf),
 }
 
 impl CliError {
-    /// 1 or 2
+    /// 1, 2 or 130
     pub fn exit_code(&self) -> ExitCode {
         match self {
             CliError::Input(_) => ExitCode::from(2),
             CliError::Failed(_) => ExitCode::from(1),
+            CliError::Interrupted(_) => ExitCode::from(130),
         }
     }
 
@@ -32,7 +36,13 @@ impl CliError {
 
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (CliError::Input(line) | CliError::Failed(line)) = self;
+        let line = match self {
+            CliError::Input(line) | CliError::Failed(line) => line.clone(),
+            CliError::Interrupted(folder) => {
+                let folder = folder.display();
+                format!("interrupted; go on with: disentangle inversion --resume --out {folder}")
+            }
+        };
         // Whatever a file name or a cause holds, the message stays one line.
         f.write_str(&line.replace(['\n', '\r'], " "))
     }

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::facts;
+use super::guard::{CHECKPOINT, Guard};
 use super::options::InversionOptions;
 use super::progress::Reporter;
 
@@ -44,17 +45,17 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
     warn_of_dead_pixels(&options, &data, quiet);
 
     let started = (Instant::now(), facts::unix_seconds());
-    let mut reporter = Reporter::new(recipe.epochs, quiet || json);
+    let reporter = Reporter::new(recipe.epochs, quiet || json);
+    let mut guard = Guard::new(reporter, recipe.replicas.len(), folder.join(CHECKPOINT))?;
     let setup = Setup {
         recipe: &recipe,
         data: &data,
         initial: &initial,
         test_every: options.test_every.unwrap_or_default(),
     };
-    let finished = run_study(setup, backend.as_ref(), &mut |progress| {
-        reporter.tell(progress, recipe.replicas.len());
-        true
-    })?;
+    let Some(finished) = run_study(setup, backend.as_ref(), None, &mut guard)? else {
+        return Err(CliError::Interrupted(folder));
+    };
     let seconds = started.0.elapsed().as_secs_f64();
 
     let weights = folder.join("weights");

@@ -4,6 +4,7 @@
 
 mod error;
 mod facts;
+mod guard;
 mod inversion;
 mod options;
 mod progress;

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, View, serialize};
@@ -120,20 +121,42 @@ impl TensorFile {
     }
 }
 
+/// A number type of tensors that are written: f32 for weights, f64 where every bit of a reference counts.
+pub trait TensorElement: Copy {
+    /// The format's name of it.
+    const DTYPE: Dtype;
+    /// Its bytes in the file.
+    fn bytes(self) -> impl Iterator<Item = u8>;
+}
+
+impl TensorElement for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        self.to_le_bytes().into_iter()
+    }
+}
+
+impl TensorElement for f64 {
+    const DTYPE: Dtype = Dtype::F64;
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        self.to_le_bytes().into_iter()
+    }
+}
+
 /// A tensor to be written.
 #[derive(Clone, Copy, Debug)]
-pub struct TensorRef<'a> {
+pub struct TensorRef<'a, T = f32> {
     /// Its name in the file.
     pub name: &'a str,
     /// Its sizes, slowest first.
     pub shape: &'a [usize],
     /// Row-major.
-    pub values: &'a [f32],
+    pub values: &'a [T],
 }
 
-impl View for TensorRef<'_> {
+impl<T: TensorElement> View for TensorRef<'_, T> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        T::DTYPE
     }
 
     fn shape(&self) -> &[usize] {
@@ -143,7 +166,7 @@ impl View for TensorRef<'_> {
     fn data(&self) -> Cow<'_, [u8]> {
         self.values
             .iter()
-            .flat_map(|value| value.to_le_bytes())
+            .flat_map(|value| value.bytes())
             .collect::<Vec<u8>>()
             .into()
     }
@@ -158,7 +181,7 @@ impl View for TensorRef<'_> {
 ///
 /// # Errors
 /// [`DataError::TensorShape`], [`DataError::TensorName`], [`DataError::Write`].
-pub fn write_tensors(path: &Path, tensors: &[TensorRef]) -> Result<(), DataError> {
+pub fn write_tensors<T: TensorElement>(path: &Path, tensors: &[TensorRef<T>]) -> Result<(), DataError> {
     for TensorRef { name, shape, values } in tensors {
         let product = shape
             .iter()
@@ -185,7 +208,11 @@ pub fn write_tensors(path: &Path, tensors: &[TensorRef]) -> Result<(), DataError
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = path.with_file_name(name);
-    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    // What a checkpoint replaces may be deleted only when the new one is on the disk.
+    let put = |mut file: fs::File| file.write_all(&bytes).and_then(|()| file.sync_all());
+    let written = fs::File::create(&temporary)
+        .and_then(put)
+        .and_then(|()| fs::rename(&temporary, path));
     written.map_err(|source| {
         // The first failure is the one worth telling.
         let _ = fs::remove_file(&temporary);

@@ -5,6 +5,7 @@
 //! and distances rise, until at the *inversion* both turn back. The stragglers of a replica are the training samples that
 //! it still misclassifies at the first epoch t >= 20 with R_0(t) >= R_0(t - 1).
 
+use super::checkpoint::Checkpoint;
 use super::error::StudyError;
 use super::extremum::{extremum, stops};
 use super::outcome::{EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn};
@@ -92,15 +93,53 @@ fn metrics(measurement: &Measurement, replica: usize) -> Vec<f64> {
     values
 }
 
-/// Runs the experiment; `observe` is called after each epoch and may end the run early by returning false.
+/// What the one who watches a run wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Go on.
+    Continue,
+    /// Save a checkpoint and go on.
+    Checkpoint,
+    /// Save a checkpoint and end.
+    Interrupt,
+}
+
+/// Who watches a run.
+pub trait Watcher {
+    /// Told after each epoch.
+    fn epoch(&mut self, progress: Progress) -> Wish;
+
+    /// Given a checkpoint when it wished for one.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), StudyError>;
+}
+
+/// A watcher that lets a run be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn epoch(&mut self, _: Progress) -> Wish {
+        Wish::Continue
+    }
+
+    fn save(&mut self, _: &Checkpoint) -> Result<(), StudyError> {
+        Ok(())
+    }
+}
+
+/// Runs the experiment from the beginning or from a checkpoint. `None` if the watcher interrupted it.
 ///
 /// # Errors
-/// [`StudyError::Train`] for a recipe that does not fit the data, or from the backend.
+/// [`StudyError::Train`] for a recipe that does not fit the data, or from the backend; what the watcher's `save` returns.
 pub fn run(
     setup: Setup,
     backend: &dyn Backend,
-    observe: &mut dyn FnMut(Progress) -> bool,
-) -> Result<Finished, StudyError> {
+    from: Option<Checkpoint>,
+    watcher: &mut dyn Watcher,
+) -> Result<Option<Finished>, StudyError> {
     let Setup {
         recipe,
         data,
@@ -112,20 +151,23 @@ pub fn run(
     let columns = columns(recipe.classes, &recipe.layers);
     // The recipe's rule looks at class 0 of the last measured layer.
     let first_radius = columns.len().saturating_sub(columns.len() / recipe.layers.len().max(1));
-    let mut replicas: Vec<ReplicaOutcome> = recipe
-        .replicas
-        .iter()
-        .map(|&replica| ReplicaOutcome {
-            replica,
-            records: Vec::new(),
-            stop: None,
-            extrema: Vec::new(),
-        })
-        .collect();
-    let mut first_radii: Vec<Vec<f64>> = vec![Vec::new(); replicas.len()];
-    let mut zero_rows = 0.0f64;
+    let (mut replicas, mut zero_rows) = match from {
+        Some(checkpoint) => {
+            trainer.restore(&checkpoint.snapshot)?;
+            (checkpoint.replicas, checkpoint.zero_rows)
+        }
+        None => {
+            let fresh = |&replica| ReplicaOutcome {
+                replica,
+                records: vec![],
+                stop: None,
+                extrema: vec![],
+            };
+            (recipe.replicas.iter().map(fresh).collect(), 0)
+        }
+    };
 
-    for epoch in 0..=recipe.epochs {
+    for epoch in trainer.epoch()..=recipe.epochs {
         let tested = test_every > 0 && (epoch % test_every == 0 || epoch == recipe.epochs);
         let test_error = if tested { trainer.test_error()? } else { None };
         let measurement = if epoch < recipe.epochs {
@@ -137,13 +179,17 @@ pub fn run(
             .zero_rows
             .iter()
             .flatten()
-            .copied()
-            .fold(zero_rows, f64::max);
+            .fold(zero_rows, |most, &rows| most.max(rows as usize));
         let mut outputs = None;
         for (r, replica) in replicas.iter_mut().enumerate() {
-            let metrics = metrics(&measurement, r);
-            first_radii[r].extend(metrics.get(first_radius));
-            if replica.stop.is_none() && stops(&first_radii[r], epoch) {
+            replica.records.push(EpochRecord {
+                epoch,
+                train_loss: measurement.loss[r],
+                train_error: measurement.error[r],
+                test_error: test_error.as_ref().map(|errors| errors[r]),
+                metrics: metrics(&measurement, r),
+            });
+            if replica.stop.is_none() && stops(&series(replica, first_radius), epoch) {
                 if outputs.is_none() {
                     outputs = Some(trainer.outputs()?);
                 }
@@ -156,23 +202,27 @@ pub fn run(
                     stragglers,
                 });
             }
-            replica.records.push(EpochRecord {
-                epoch,
-                train_loss: measurement.loss[r],
-                train_error: measurement.error[r],
-                test_error: test_error.as_ref().map(|errors| errors[r]),
-                metrics,
-            });
         }
         let train_error = measurement.error.iter().sum::<f64>() / measurement.error.len() as f64;
         let stopped = replicas.iter().filter(|replica| replica.stop.is_some()).count();
-        if !observe(Progress {
+        let wish = watcher.epoch(Progress {
             epoch,
             epochs: recipe.epochs,
             train_error,
             stopped,
-        }) {
-            break;
+        });
+        // After the last epoch there is nothing to come back to.
+        if wish != Wish::Continue && epoch < recipe.epochs {
+            let checkpoint = Checkpoint {
+                snapshot: trainer.snapshot()?,
+                replicas,
+                zero_rows,
+            };
+            watcher.save(&checkpoint)?;
+            if wish == Wish::Interrupt {
+                return Ok(None);
+            }
+            replicas = checkpoint.replicas;
         }
     }
     for replica in &mut replicas {
@@ -187,16 +237,25 @@ pub fn run(
         columns,
         replicas,
     };
-    Ok(Finished {
+    Ok(Some(Finished {
         outcome,
         parameters: trainer.parameters()?,
-        zero_rows: zero_rows as usize,
-    })
+        zero_rows,
+    }))
+}
+
+/// The curve of metric `m` in a replica's records.
+fn series(replica: &ReplicaOutcome, m: usize) -> Vec<f64> {
+    replica
+        .records
+        .iter()
+        .filter_map(|record| record.metrics.get(m).copied())
+        .collect()
 }
 
 /// The extremum of metric `m` in a replica's records.
 fn turning_point(replica: &ReplicaOutcome, m: usize, turn: Turn) -> Option<Extremum> {
-    let series: Vec<f64> = replica.records.iter().map(|record| record.metrics[m]).collect();
+    let series = series(replica, m);
     let epoch = extremum(&series, turn)?;
     Some(Extremum {
         epoch,

@@ -6,4 +6,4 @@ mod trainer;
 
 pub use error::TrainError;
 pub use recipe::{Batch, Recipe, Samples};
-pub use trainer::{Measurement, Trainer};
+pub use trainer::{Measurement, Snapshot, Trainer};

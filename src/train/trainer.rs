@@ -7,7 +7,7 @@ use rand_chacha::rand_core::Rng;
 
 use super::error::TrainError;
 use super::recipe::{Batch, Recipe, Samples};
-use crate::autograd::{AutogradError, Entry, Graph, Plan, Session, Training, Value};
+use crate::autograd::{AutogradError, Entry, Graph, OptimizerStates, Plan, Session, Training, Value};
 use crate::backend::{Backend, EntryId, RowSpace, Step};
 use crate::data::streams::{Stream, generator};
 use crate::geometry::ClassMoments;
@@ -25,6 +25,19 @@ pub struct Measurement {
     pub moments: Vec<Vec<Vec<ClassMoments>>>,
     /// Per measured layer and replica: rows that are zero and stay so on the sphere.
     pub zero_rows: Vec<Vec<f64>>,
+}
+
+/// A trainer between two epochs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Optimiser steps done.
+    pub steps: u64,
+    /// The parameters, by name.
+    pub parameters: Parameters,
+    /// What the optimiser carries from step to step.
+    pub states: OptimizerStates,
 }
 
 /// What is recorded on one set of rows.
@@ -53,7 +66,6 @@ pub struct Trainer {
     batch: Option<MiniBatch>,
     /// Per measured layer: moments, zero rows.
     probes: Vec<(Value, Value)>,
-    parameters: Vec<Value>,
     rows: usize,
     epoch: usize,
     steps: u64,
@@ -153,28 +165,19 @@ impl Trainer {
                 }
             }
         }
-        let parameters: Vec<Value> = session.parameters().iter().map(|(_, value)| *value).collect();
-        for ((name, values), own) in initial.iter().zip(session.parameters().to_vec()) {
-            if *name != own.0 {
-                return Err(AutogradError::UnknownValue {
-                    expected: "initial parameters in the network's order",
-                }
-                .into());
-            }
-            session.write(own.1, values)?;
-        }
-        Ok(Trainer {
+        let mut trainer = Trainer {
             recipe,
             session,
             train: pass,
             test: test_pass,
             batch,
             probes,
-            parameters,
             rows,
             epoch: 0,
             steps: 0,
-        })
+        };
+        trainer.write_parameters(initial)?;
+        Ok(trainer)
     }
 
     /// Epochs done.
@@ -295,14 +298,58 @@ impl Trainer {
         Ok(self.session.read(self.train.outputs)?)
     }
 
+    /// Everything that the next epochs depend on.
+    ///
+    /// # Errors
+    /// Those of the backend.
+    pub fn snapshot(&self) -> Result<Snapshot, TrainError> {
+        let (epoch, steps) = (self.epoch, self.steps);
+        Ok(Snapshot {
+            epoch,
+            steps,
+            parameters: self.parameters()?,
+            states: self.session.states()?,
+        })
+    }
+
+    /// Goes back (or on) to a snapshot of a trainer of the same recipe: what follows has the same bits.
+    ///
+    /// # Errors
+    /// [`TrainError`] for a snapshot of another network or optimiser.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), TrainError> {
+        self.write_parameters(&snapshot.parameters)?;
+        self.session.write_states(&snapshot.states)?;
+        (self.epoch, self.steps) = (snapshot.epoch, snapshot.steps);
+        Ok(())
+    }
+
+    /// Writes parameters in the network's order.
+    fn write_parameters(&mut self, parameters: &Parameters) -> Result<(), TrainError> {
+        let own = self.session.parameters().to_vec();
+        if !own
+            .iter()
+            .map(|(name, _)| name)
+            .eq(parameters.iter().map(|(name, _)| name))
+        {
+            return Err(AutogradError::UnknownValue {
+                expected: "the network's parameters in its order",
+            }
+            .into());
+        }
+        for ((_, value), (_, values)) in own.iter().zip(parameters) {
+            self.session.write(*value, values)?;
+        }
+        Ok(())
+    }
+
     /// The parameters as they are now, by name, each `[replicas, rows, cols]`.
     ///
     /// # Errors
     /// Those of the backend.
     pub fn parameters(&self) -> Result<Parameters, TrainError> {
-        let named = self.session.parameters().iter().zip(&self.parameters);
+        let named = self.session.parameters().iter();
         named
-            .map(|((name, _), &value)| Ok((name.clone(), self.session.read(value)?)))
+            .map(|(name, value)| Ok((name.clone(), self.session.read(*value)?)))
             .collect()
     }
 }

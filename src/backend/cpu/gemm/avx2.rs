@@ -14,7 +14,12 @@
 //! A tile whose last register is not full is masked: lanes past the last column are neither read nor written. Masked
 //! stores are slow on some processors, so full tiles have kernels of their own.
 
-use super::tile::{Microkernel, Strip, Tile};
+#![expect(
+    clippy::needless_range_loop,
+    reason = "an index that names the register is clearer, and unrolls"
+)]
+
+use super::tile::{Microkernel, Tile};
 use std::arch::x86_64::*;
 
 /// Lanes of a register.
@@ -24,7 +29,6 @@ pub(super) static MICROKERNEL: Microkernel = Microkernel {
     max_rows: 6,
     max_columns: 2 * LANES,
     run,
-    transpose,
 };
 
 /// Kernels by rows - 1 and registers per row - 1: full ones and masked ones.
@@ -112,54 +116,4 @@ unsafe fn load(source: *const f32, masked: bool, mask: __m256i) -> __m256 {
             _mm256_loadu_ps(source)
         }
     }
-}
-
-/// Transposes a strip of eight rows, eight columns at a time, in three rounds that interleave ever longer pieces:
-///
-/// ```text
-/// rows a, b, c, d, ...       a0 a1 a2 a3 ..   b0 b1 b2 b3 ..
-/// pairs of numbers           a0 b0 a1 b1 ..   c0 d0 c1 d1 ..
-/// pairs of pairs             a0 b0 c0 d0 ..   e0 f0 g0 h0 ..
-/// halves                     a0 b0 c0 d0 e0 f0 g0 h0 = column 0
-/// ```
-///
-/// The last round is done first, while loading: a register takes four numbers of row l and four of row l + 4.
-///
-/// # Safety
-/// AVX2 and FMA are present; the strip's rows can be read and eight numbers per column written.
-pub(super) unsafe fn transpose(strip: &Strip) {
-    // SAFETY: the caller's promise.
-    unsafe { transpose_strip(strip) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn transpose_strip(strip: &Strip) {
-    let rows: [*const f32; 8] = std::array::from_fn(|l| strip.row(l));
-    let whole = strip.length / 4 * 4;
-    for start in (0..whole).step_by(4) {
-        let mut halves = [_mm256_setzero_ps(); 4];
-        for l in 0..4 {
-            // SAFETY: numbers start..start + 4 of rows l and l + 4.
-            halves[l] = unsafe {
-                let low = _mm_loadu_ps(rows[l].add(start));
-                let high = _mm_loadu_ps(rows[l + 4].add(start));
-                _mm256_set_m128(high, low)
-            };
-        }
-        let [a, b, c, d] = halves;
-        let (ab, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-        let (cd, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-        let columns = [
-            _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd),
-            _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd),
-            _mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high),
-            _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
-        ];
-        for p in 0..4 {
-            // SAFETY: column start + p.
-            unsafe { _mm256_storeu_ps(strip.to.add((start + p) * strip.to_stride), columns[p]) }
-        }
-    }
-    // SAFETY: the caller's promise.
-    unsafe { strip.transpose_from(whole) }
 }

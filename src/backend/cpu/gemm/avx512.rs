@@ -14,10 +14,14 @@
 //!
 //! Lanes past the last column are masked off: they are neither read nor written, so B and C need no padding.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "an index that names the register is clearer, and unrolls"
+)]
+
 use super::tile::{Microkernel, Tile};
 use std::arch::x86_64::*;
 
-const PF: bool = false;
 /// Lanes of a register.
 const LANES: usize = 16;
 
@@ -29,7 +33,6 @@ pub(super) static MICROKERNEL: Microkernel = Microkernel {
     max_rows: 14,
     max_columns: 2 * LANES,
     run,
-    transpose: super::avx2::transpose,
 };
 
 /// Kernels by rows - 1 and registers per row - 1.
@@ -71,11 +74,6 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
         for v in 0..VECTORS {
             // SAFETY: the mask keeps the load within row p of B.
             row[v] = unsafe { _mm512_maskz_loadu_ps(masks[v], b.wrapping_add(v * LANES)) };
-        }
-        if PF {
-            for v in 0..VECTORS {
-                _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(tile.b_ahead + v * LANES).cast());
-            }
         }
         for g in 0..5 {
             for r in 0..GROUP {

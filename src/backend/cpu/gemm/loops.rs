@@ -1,205 +1,284 @@
-//! The five loops around the microkernel, outermost first:
+//! The five loops around the microkernel, outermost first.
 //!
 //! ```text
-//! loop  over               piece                        where it stays
-//! 1     columns of C       COLUMN_BLOCK columns of B
-//! 2     k                  depth x COLUMN_BLOCK of B    last-level cache; copied as panels
-//! 3     rows of C          ROW_BLOCK x depth of A       second-level cache; copied as panels
-//! 4     panels of B        depth x tile columns         first-level cache, read once per panel of A
-//! 5     panels of A        tile rows x depth            streams from the second-level cache
-//!       the microkernel    a tile of C                  registers
+//!    loop over                    what it fixes                       where that stays
+//! 1  blocks of columns of C       <= COLUMN_BLOCK columns of B
+//! 2  spans of k                   span x columns of B, <= 1 MB        second-level cache, copied as panels
+//! 3  tile rows of C               tile rows x span of A
+//! 4  blocks of k in the span      tile rows x depth of A, <= 14 KB    first-level cache, copied
+//! 5  panels of columns of B       depth x tile columns of B           streams from the second-level cache
+//!    microkernel                  a tile of C                         registers
 //! ```
 //!
-//! Loop 2 goes in order over the blocks of k that the [module](super) defines: the first overwrites C, the others add.
+//! ```text
+//!              k                          columns                      columns
+//!        +-----------+             +-----+-----+-----+          +-----+-----+-----+
+//!        |           |          k  |     |     |     |          |     |     |     |
+//!      3 |--4--+--4--|             |--5--|--5--|--5--|          |-----|-----|-----| 3
+//!   rows |     |     |      x      |     |     |     |    =     |     |     |     |
+//!        |-----+-----|             +-----+-----+-----+          |-----|-----|-----|
+//!              A                            B                            C
+//! ```
+//!
+//! Blocks of k go in order: the first overwrites C, the others add. BLIS keeps a panel of B in the first-level cache and
+//! streams A; here it is the other way round, because a panel of A is less than half as big (14 rows against 32 columns): on a
+//! processor with 48 KB it left more room and was 1.15 times faster on large squares. A span of several blocks of
+//! k lets a narrow product read each row of A once, from its first to its last number.
+//!
+//! A copy costs one pass over the operand; it pays when the operand is read often enough. See [`Product::plan`].
 
 use super::super::isa::Isa;
+use super::packing::{self, Panel};
 use super::tile::{Microkernel, Tile};
 use super::workspace::Workspace;
-use super::{MatMut, MatRef, block_depth, packing};
+use super::{MatMut, MatRef, block_depth};
 
-/// Rows of A in a block: with a depth of 256, 344 KB.
-const ROW_BLOCK: usize = 336;
-/// Columns of B in a block: with a depth of 256, 2 MB.
+/// Columns of B in loop 1.
 const COLUMN_BLOCK: usize = 1024;
-/// Rows and columns of a product that is added to C in one piece.
+/// Numbers of B that a span holds, unless one block of k is more: 1 MB.
+const SPAN: usize = 1 << 18;
+/// A piece of C that is summed apart before it is added.
 const PARTIAL_ROWS: usize = 1024;
 const PARTIAL_COLUMNS: usize = 512;
+/// Rows of a panel of A, at most, over all microkernels.
+const MOST_ROWS: usize = 14;
 
-/// Numbers of a workspace.
+/// Numbers that a workspace holds.
 pub(super) struct Need {
     pub a: usize,
     pub b: usize,
     pub partial: usize,
 }
 
-/// What products of these sizes need, with any strides.
+/// What a product of these sizes needs at most, for any strides and instruction set.
 pub(super) fn need(m: usize, k: usize, n: usize) -> Need {
     let depth = block_depth(k).min(k);
+    let columns = packing::width(n.min(COLUMN_BLOCK));
+    let partial = if depth < k {
+        m.min(PARTIAL_ROWS) * n.min(PARTIAL_COLUMNS)
+    } else {
+        0
+    };
     Need {
-        a: m.min(ROW_BLOCK) * depth + 7,
-        b: n.next_multiple_of(16).min(COLUMN_BLOCK) * depth,
-        partial: if depth < k {
-            m.min(PARTIAL_ROWS) * n.min(PARTIAL_COLUMNS)
+        a: packing::room(depth, m.min(MOST_ROWS)),
+        b: packing::room(k.min(SPAN / columns.max(1)).max(depth), columns),
+        partial,
+    }
+}
+
+/// The operands of a product, and how it is computed.
+pub(super) struct Product {
+    pub isa: Isa,
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    pub a: MatRef,
+    pub b: MatRef,
+    pub c: MatMut,
+    pub accumulate: bool,
+}
+
+/// What is copied, and the size of the pieces.
+struct Plan {
+    kernel: &'static Microkernel,
+    /// Rows of a tile of C: as equal as possible, since a tile of one or two rows wastes the multipliers.
+    height: usize,
+    /// Depth of a block of k.
+    depth: usize,
+    copy_a: bool,
+    copy_b: bool,
+}
+
+/// Columns `column..column + columns` and rows `first..last` of B: one turn of loop 2.
+struct Span {
+    column: usize,
+    columns: usize,
+    first: usize,
+    last: usize,
+    /// The copy, if there is one: block after block, and in a block panel after panel.
+    copy: *mut f32,
+}
+
+impl Product {
+    /// See [`super::gemm`].
+    ///
+    /// # Safety
+    /// That of [`super::gemm`].
+    pub unsafe fn run(&self, workspace: &mut Workspace) {
+        if self.m == 0 || self.n == 0 {
+            return;
+        }
+        if self.k == 0 && !self.accumulate {
+            for i in 0..self.m {
+                // SAFETY: row i of C.
+                unsafe { self.c.from(i, 0).ptr.write_bytes(0, self.n) };
+            }
+        } else if self.k > block_depth(self.k) && self.accumulate {
+            // SAFETY: the caller's promise.
+            unsafe { self.sum_apart(workspace) }
         } else {
-            0
-        },
-    }
-}
-
-/// See [`super::gemm`].
-pub(super) unsafe fn product(
-    isa: Isa,
-    m: usize,
-    k: usize,
-    n: usize,
-    a: MatRef,
-    b: MatRef,
-    c: MatMut,
-    accumulate: bool,
-    workspace: &mut Workspace,
-) {
-    let depth = block_depth(k);
-    if k == 0 && !accumulate {
-        for i in 0..m {
-            // SAFETY: row i of C.
-            unsafe { c.from(i, 0).ptr.write_bytes(0, n) };
+            // SAFETY: the caller's promise.
+            unsafe { self.loops(workspace) }
         }
     }
-    if k <= depth || !accumulate {
-        // SAFETY: the caller's promise.
-        return unsafe { blocks(isa, m, k, n, a, b, c, accumulate, workspace) };
+
+    /// Several blocks of k would meet the old C one by one, each with a rounding of C's size: sums them first.
+    unsafe fn sum_apart(&self, workspace: &mut Workspace) {
+        for j in (0..self.n).step_by(PARTIAL_COLUMNS) {
+            let n = (self.n - j).min(PARTIAL_COLUMNS);
+            for i in (0..self.m).step_by(PARTIAL_ROWS) {
+                let m = (self.m - i).min(PARTIAL_ROWS);
+                let sum = MatMut {
+                    ptr: workspace.partial.get(m * n),
+                    row_stride: n,
+                };
+                let (a, b) = (self.a.from(i, 0), self.b.from(0, j));
+                let part = Product {
+                    isa: self.isa,
+                    m,
+                    k: self.k,
+                    n,
+                    a,
+                    b,
+                    c: sum,
+                    accumulate: false,
+                };
+                // SAFETY: a part of the operands, and memory of the part's size.
+                unsafe { part.loops(workspace) };
+                for row in 0..m {
+                    // SAFETY: row `row` of the sum and of that part of C, which do not overlap.
+                    let (sum, c) = unsafe {
+                        let c = self.c.from(i + row, j).ptr;
+                        (
+                            std::slice::from_raw_parts(sum.from(row, 0).ptr, n),
+                            std::slice::from_raw_parts_mut(c, n),
+                        )
+                    };
+                    c.iter_mut().zip(sum).for_each(|(c, sum)| *c += sum);
+                }
+            }
+        }
     }
-    // Several blocks would meet the old C one by one, each with a rounding of C's size: sum them first.
-    for j in (0..n).step_by(PARTIAL_COLUMNS) {
-        let columns = (n - j).min(PARTIAL_COLUMNS);
-        for i in (0..m).step_by(PARTIAL_ROWS) {
-            let rows = (m - i).min(PARTIAL_ROWS);
-            let partial = MatMut {
-                ptr: workspace.partial.get(rows * columns),
-                row_stride: columns,
-            };
-            // SAFETY: a part of the product, into memory of its size; then that part of C.
-            unsafe {
-                blocks(
-                    isa,
-                    rows,
-                    k,
+
+    /// What to copy. The figures were measured on shapes of dense layers, and change no bit of the result.
+    fn plan(&self) -> Plan {
+        let kernel = Microkernel::of(self.isa);
+        let height = self.m.div_ceil(self.m.div_ceil(kernel.max_rows));
+        // B is read once per tile row of C. Rows whose distance is a multiple of a page compete for the same few places of
+        // every cache, so that B is worth a copy as soon as it is read twice.
+        let reads_of_b = self.m.div_ceil(height);
+        let reads_in_place = if self.b.row_stride.is_multiple_of(1024) { 1 } else { 16 };
+        Plan {
+            kernel,
+            height,
+            depth: block_depth(self.k).min(self.k).max(1),
+            copy_a: self.n > 2 * kernel.max_columns,
+            copy_b: self.b.col_stride != 1 || reads_of_b > reads_in_place,
+        }
+    }
+
+    /// Loops 1 and 2.
+    unsafe fn loops(&self, workspace: &mut Workspace) {
+        let plan = self.plan();
+        for column in (0..self.n).step_by(COLUMN_BLOCK) {
+            let columns = (self.n - column).min(COLUMN_BLOCK);
+            let blocks = SPAN / packing::width(columns) / plan.depth;
+            for first in (0..self.k).step_by(blocks.max(1) * plan.depth) {
+                let last = self.k.min(first + blocks.max(1) * plan.depth);
+                let mut span = Span {
+                    column,
                     columns,
-                    a.from(i, 0),
-                    b.from(0, j),
-                    partial,
-                    false,
-                    workspace,
-                );
-                add(rows, columns, partial, c.from(i, j));
+                    first,
+                    last,
+                    copy: std::ptr::null_mut(),
+                };
+                if plan.copy_b {
+                    span.copy = workspace.b.get(packing::room(last - first, packing::width(columns)));
+                    // SAFETY: the caller's promise, and room for the copy.
+                    unsafe { self.copy_b(&plan, &span) };
+                }
+                // SAFETY: the caller's promise, and B has been copied if it is to be.
+                unsafe { self.tile_rows(&plan, &span, workspace) };
             }
         }
     }
-}
 
-unsafe fn add(rows: usize, columns: usize, from: MatMut, to: MatMut) {
-    for i in 0..rows {
-        // SAFETY: row i of two matrices that do not overlap.
-        let (from, to) = unsafe {
-            let from = std::slice::from_raw_parts(from.from(i, 0).ptr, columns);
-            (from, std::slice::from_raw_parts_mut(to.from(i, 0).ptr, columns))
+    unsafe fn copy_b(&self, plan: &Plan, span: &Span) {
+        for start in (span.first..span.last).step_by(plan.depth) {
+            for j in (0..span.columns).step_by(plan.kernel.max_columns) {
+                let lanes = (span.columns - j).min(plan.kernel.max_columns);
+                let panel = Panel {
+                    from: self.b.from(start, span.column + j),
+                    depth: plan.depth.min(span.last - start),
+                    lanes,
+                    to: span.panel(plan, start, j),
+                    width: packing::width(lanes),
+                };
+                // SAFETY: a panel of B and its place in the copy; panels are copied in the order in which they lie.
+                unsafe { packing::pack(self.isa, &panel) };
+            }
+        }
+    }
+
+    /// Loops 3, 4 and 5.
+    unsafe fn tile_rows(&self, plan: &Plan, span: &Span, workspace: &mut Workspace) {
+        let copy_of_a = if plan.copy_a {
+            workspace.a.get(packing::room(plan.depth, plan.height))
+        } else {
+            std::ptr::null_mut()
         };
-        for (to, from) in to.iter_mut().zip(from) {
-            *to += from;
+        for i in (0..self.m).step_by(plan.height) {
+            let rows = (self.m - i).min(plan.height);
+            for start in (span.first..span.last).step_by(plan.depth) {
+                let depth = plan.depth.min(span.last - start);
+                let mut a = self.a.from(i, start);
+                if plan.copy_a {
+                    let panel = Panel {
+                        from: a.transposed(),
+                        depth,
+                        lanes: rows,
+                        to: copy_of_a,
+                        width: rows,
+                    };
+                    // SAFETY: a panel of A and room for its copy.
+                    unsafe { packing::pack(self.isa, &panel) };
+                    a = MatRef {
+                        ptr: copy_of_a,
+                        row_stride: 1,
+                        col_stride: rows,
+                    };
+                }
+                for j in (0..span.columns).step_by(plan.kernel.max_columns) {
+                    let columns = (span.columns - j).min(plan.kernel.max_columns);
+                    let (b, b_stride) = if plan.copy_b {
+                        (span.panel(plan, start, j).cast_const(), packing::width(columns))
+                    } else {
+                        (self.b.at(start, span.column + j), self.b.row_stride)
+                    };
+                    let c = self.c.from(i, span.column + j);
+                    let tile = Tile {
+                        rows,
+                        columns,
+                        depth,
+                        a,
+                        b,
+                        b_stride,
+                        c,
+                        add: self.accumulate || start > 0,
+                    };
+                    // SAFETY: a tile of the caller's operands or of their copies.
+                    unsafe { (plan.kernel.run)(&tile) };
+                }
+            }
         }
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-unsafe fn blocks(
-    isa: Isa,
-    m: usize,
-    k: usize,
-    n: usize,
-    a: MatRef,
-    b: MatRef,
-    c: MatMut,
-    accumulate: bool,
-    workspace: &mut Workspace,
-) {
-    let kernel = Microkernel::of(isa);
-    let (pa, pb) = unsafe { PACK };
-    let pack_a = if pa == 2 { n > 2 * kernel.max_columns } else { pa == 1 };
-    let pack_b = b.col_stride != 1 || if pb == 2 { m > 3 * kernel.max_rows } else { pb == 1 };
-    let depth = block_depth(k);
-    let height = m.div_ceil(m.div_ceil(kernel.max_rows).max(1));
-    for column in (0..n).step_by(COLUMN_BLOCK) {
-        let columns = (n - column).min(COLUMN_BLOCK);
-        let span = (SPAN / columns.next_multiple_of(16) / depth.max(1)).max(1) * depth;
-        for first in (0..k).step_by(span) {
-            let last = k.min(first + span);
-            let panels = |start: usize, to: *mut f32, j: usize| {
-                to.wrapping_add((start - first) * columns.next_multiple_of(8) + j * (last - start).min(depth))
-            };
-            let b_copy = if pack_b {
-                workspace.b.get((last - first) * columns.next_multiple_of(8))
-            } else {
-                std::ptr::null_mut()
-            };
-            if pack_b {
-                for start in (first..last).step_by(depth) {
-                    for j in (0..columns).step_by(kernel.max_columns) {
-                        let wide = (columns - j).min(kernel.max_columns);
-                        unsafe {
-                            packing::panel(
-                                kernel,
-                                b.from(start, column + j),
-                                depth.min(last - start),
-                                wide,
-                                panels(start, b_copy, j),
-                                wide.next_multiple_of(8),
-                            )
-                        }
-                    }
-                }
-            }
-            let a_copy = if pack_a {
-                workspace.a.get(depth * height + 7)
-            } else {
-                std::ptr::null_mut()
-            };
-            for row in (0..m).step_by(height) {
-                let rows = (m - row).min(height);
-                for start in (first..last).step_by(depth) {
-                    let depth = depth.min(last - start);
-                    let mut a_panel = a.from(row, start);
-                    if pack_a {
-                        unsafe { packing::panel(kernel, a_panel.transposed(), depth, rows, a_copy, rows) };
-                        a_panel = MatRef {
-                            ptr: a_copy,
-                            row_stride: 1,
-                            col_stride: rows,
-                        };
-                    }
-                    for j in (0..columns).step_by(kernel.max_columns) {
-                        let wide = (columns - j).min(kernel.max_columns);
-                        let tile = Tile {
-                            rows,
-                            columns: wide,
-                            depth,
-                            a: a_panel,
-                            b: if pack_b {
-                                panels(start, b_copy, j)
-                            } else {
-                                b.at(start, column + j)
-                            },
-                            b_stride: if pack_b { wide.next_multiple_of(8) } else { b.row_stride },
-                            c: c.from(row, column + j),
-                            a_ahead: 0,
-                            b_ahead: if pack_b { 0 } else { 32 },
-                            add: accumulate || start > 0,
-                        };
-                        unsafe { (kernel.run)(&tile) };
-                    }
-                }
-            }
-        }
+impl Span {
+    /// Where the copy of the panel at row `start` and column `j` of the span begins.
+    fn panel(&self, plan: &Plan, start: usize, j: usize) -> *mut f32 {
+        let depth = plan.depth.min(self.last - start);
+        self.copy
+            .wrapping_add((start - self.first) * packing::width(self.columns) + j * depth)
     }
 }
-pub static mut PACK: (u8, u8) = (2, 2);
-pub const SPAN: usize = 1 << 18;

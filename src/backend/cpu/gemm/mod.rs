@@ -3,8 +3,9 @@
 //! | file | what it shows |
 //! |---|---|
 //! | `loops` | the five loops of BLIS: which piece of A and B is in which cache, and when a piece is copied |
-//! | `packing` | how a piece is copied so that the microkernel reads it in order |
-//! | `avx512`, `avx2`, `portable` | the microkernel: one tile of C in registers |
+//! | `packing`, `packing_avx2` | how a piece is copied so that the microkernel reads it in order |
+//! | `tile` | what a microkernel is asked for |
+//! | `avx512`, `avx2`, `portable` | the microkernels: one tile of C in registers |
 //! | `workspace` | the memory for the copies |
 //!
 //! # The bits of an element
@@ -31,9 +32,14 @@ mod avx2;
 mod avx512;
 mod loops;
 mod packing;
+#[cfg(target_arch = "x86_64")]
+mod packing_avx2;
 mod portable;
 mod tile;
 mod workspace;
+
+#[cfg(test)]
+mod tests;
 
 use super::isa::Isa;
 use std::fmt;
@@ -154,6 +160,7 @@ pub fn chain_length(k: usize) -> usize {
 /// # Safety
 /// - `isa.is_available()`.
 /// - Every element of A and B can be read and every element of C written; C overlaps neither.
+#[expect(clippy::too_many_arguments, reason = "the usual ones of a matrix product")]
 pub unsafe fn gemm(
     isa: Isa,
     m: usize,
@@ -165,7 +172,58 @@ pub unsafe fn gemm(
     accumulate: bool,
     workspace: &mut Workspace,
 ) {
-    // SAFETY: the caller's promise is that of `loops::product`.
-    unsafe { loops::product(isa, m, k, n, a, b, c, accumulate, workspace) }
+    let product = loops::Product {
+        isa,
+        m,
+        k,
+        n,
+        a,
+        b,
+        c,
+        accumulate,
+    };
+    // SAFETY: the caller's promise.
+    unsafe { product.run(workspace) }
 }
-pub use loops::PACK;
+
+/// `C = A B` or `C += A B` for contiguous row-major slices: A m x k, B k x n and C m x n, with `shape = (m, k, n)`.
+///
+/// # Errors
+/// [`GemmError::Length`] for a slice that does not have the elements of its matrix, [`GemmError::Isa`] for an instruction
+/// set that is not present.
+pub fn gemm_slices(
+    isa: Isa,
+    shape: (usize, usize, usize),
+    a: &[f32],
+    b: &[f32],
+    c: &mut [f32],
+    accumulate: bool,
+    workspace: &mut Workspace,
+) -> Result<(), GemmError> {
+    let (m, k, n) = shape;
+    for (operand, shape, got) in [("a", (m, k), a.len()), ("b", (k, n), b.len()), ("c", (m, n), c.len())] {
+        if shape.0.checked_mul(shape.1) != Some(got) {
+            return Err(GemmError::Length { operand, shape, got });
+        }
+    }
+    if !isa.is_available() {
+        return Err(GemmError::Isa(isa));
+    }
+    let a = MatRef {
+        ptr: a.as_ptr(),
+        row_stride: k,
+        col_stride: 1,
+    };
+    let b = MatRef {
+        ptr: b.as_ptr(),
+        row_stride: n,
+        col_stride: 1,
+    };
+    let c = MatMut {
+        ptr: c.as_mut_ptr(),
+        row_stride: n,
+    };
+    // SAFETY: the instruction set is present, the slices have the elements, and a mutable slice overlaps no other.
+    unsafe { gemm(isa, m, k, n, a, b, c, accumulate, workspace) };
+    Ok(())
+}

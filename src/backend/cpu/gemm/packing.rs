@@ -1,14 +1,13 @@
 //! Copies of pieces of A and B that the microkernel reads front to back.
 //!
 //! A piece of a big matrix lies on as many pages as it has rows, and rows whose distance is a power of two compete for the
-//! same few places of the first-level cache. A copy of the piece has neither trouble. It pays when the piece is read
-//! several times, and it must be made when the rows of B are not contiguous, because the microkernel loads them as
-//! vectors.
+//! same few places of a cache. A copy of the piece has neither trouble. And the rows of B must be contiguous, because the
+//! microkernel loads them as vectors.
 //!
 //! ```text
 //! B, depth x columns, in panels as wide as a tile.         A, rows x depth, in panels as high as a tile. The microkernel
-//! Row p of a panel is what the microkernel loads at        spreads the `rows` numbers of column p one after the other,
-//! step p; rows follow each other.                          so columns follow each other.
+//! Row p of a panel is what the microkernel loads at        reads the numbers of column p one after the other, so
+//! step p; rows follow each other.                          columns follow each other.
 //!
 //!     +-----+-----+--+        +-----+                          +-------+        +-----+-----+--+
 //!     |  0  |  1  | 2|   ->   |  0  |  1  2                    |   0   |        | 0^T | 1^T | 2|^T
@@ -18,44 +17,58 @@
 //!                                                              |   2   |
 //! ```
 //!
-//! So a panel of A is one of B of the transposed matrix, and one function copies both.
+//! So a panel of A is one of B of the transposed matrix, and one function copies both: row by row if the source's rows are
+//! contiguous, by transposing if its columns are, and number by number if neither.
 
+use super::super::isa::Isa;
 use super::MatRef;
-use super::tile::{Microkernel, Strip};
+#[cfg(target_arch = "x86_64")]
+use super::packing_avx2;
 
-/// Copies a panel `depth x lanes` to `depth` rows of `width >= lanes` numbers, one row after the other. Up to seven
-/// numbers past its end are overwritten.
+/// Rows are written in whole eights.
+pub(super) const EIGHT: usize = 8;
+
+/// A piece `depth x lanes` of a matrix, and the place for its copy.
+pub(super) struct Panel {
+    /// The piece: element (p, l).
+    pub from: MatRef,
+    /// Rows.
+    pub depth: usize,
+    /// Columns.
+    pub lanes: usize,
+    /// The copy: element (p, l) goes to `to + p width + l`.
+    pub to: *mut f32,
+    /// Elements from one row of the copy to the next: at least `lanes`.
+    pub width: usize,
+}
+
+/// The width of a panel of B: whole eights, so that whole registers can be written.
+pub(super) fn width(columns: usize) -> usize {
+    columns.next_multiple_of(EIGHT)
+}
+
+/// Numbers that a copy may write: its own, and up to seven after the last row, whose eights may stand out.
+pub(super) fn room(depth: usize, width: usize) -> usize {
+    depth * width + EIGHT - 1
+}
+
+/// Copies a panel. What lies between `lanes` and `width`, and up to seven numbers after the copy, is overwritten with
+/// anything.
 ///
 /// # Safety
-/// The panel can be read and `depth width + 7` numbers written.
-pub(super) unsafe fn panel(kernel: &Microkernel, from: MatRef, depth: usize, lanes: usize, to: *mut f32, width: usize) {
-    if from.row_stride == 1 && from.col_stride != 1 {
-        // Each strip writes whole eights: the last one spills into the next row's first lanes, which the first strip
-        // then puts right. So the strips go from last to first.
-        for first in (0..lanes).step_by(8).rev() {
-            let strip = Strip {
-                rows: (lanes - first).min(8),
-                length: depth,
-                from: from.at(0, first),
-                from_stride: from.col_stride,
-                to: to.wrapping_add(first),
-                to_stride: width,
-            };
-            // SAFETY: these lanes of the panel can be read; the spill is within the caller's promise.
-            unsafe { (kernel.transpose)(&strip) };
-        }
-        return;
+/// The instruction set is present, the piece can be read, and [`room`] for the copy can be written.
+pub(super) unsafe fn pack(isa: Isa, panel: &Panel) {
+    let contiguous = panel.from.row_stride == 1 || panel.from.col_stride == 1;
+    #[cfg(target_arch = "x86_64")]
+    if isa >= Isa::Avx2 && contiguous {
+        // SAFETY: the caller's promise.
+        return unsafe { packing_avx2::pack(panel) };
     }
-    for p in 0..depth {
-        let (row, to) = (from.at(p, 0), to.wrapping_add(p * width));
-        if from.col_stride == 1 {
-            // SAFETY: row p has `lanes` contiguous numbers.
-            unsafe { to.copy_from_nonoverlapping(row, lanes) };
-        } else {
-            for l in 0..lanes {
-                // SAFETY: l < lanes.
-                unsafe { *to.add(l) = *row.add(l * from.col_stride) };
-            }
+    let _ = (isa, contiguous);
+    for p in 0..panel.depth {
+        for l in 0..panel.lanes {
+            // SAFETY: p < depth, l < lanes.
+            unsafe { *panel.to.add(p * panel.width + l) = *panel.from.at(p, l) };
         }
     }
 }

@@ -16,7 +16,7 @@
 //! and the sum are rounded separately: a fused multiply-add in software would be a hundred times slower. Columns past
 //! the tile's last are zeros that are computed with and not stored.
 
-use super::tile::{Microkernel, Strip, Tile};
+use super::tile::{Microkernel, Tile};
 
 /// Columns of the largest tile.
 const COLUMNS: usize = 8;
@@ -25,7 +25,6 @@ pub(super) static MICROKERNEL: Microkernel = Microkernel {
     max_rows: 4,
     max_columns: COLUMNS,
     run,
-    transpose,
 };
 
 unsafe fn run(tile: &Tile) {
@@ -71,9 +70,4 @@ unsafe fn rows<const ROWS: usize, const PARTIAL: bool>(tile: &Tile) {
             *c = if tile.add { *c + sum } else { *sum };
         }
     }
-}
-
-unsafe fn transpose(strip: &Strip) {
-    // SAFETY: the caller's promise.
-    unsafe { strip.transpose_from(0) }
 }

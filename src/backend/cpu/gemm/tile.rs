@@ -32,8 +32,6 @@ pub(super) struct Tile {
     pub b_stride: usize,
     /// Element (0, 0) is the tile's first.
     pub c: MatMut,
-    pub a_ahead: usize,
-    pub b_ahead: usize,
     /// Add to C instead of overwriting it.
     pub add: bool,
 }
@@ -46,8 +44,6 @@ pub(super) struct Microkernel {
     pub max_columns: usize,
     /// Computes a tile. Unsafe as `gemm` is: the instructions exist, A and B can be read and C written.
     pub run: unsafe fn(&Tile),
-    /// Transposes up to eight rows for the packing, see [`Strip`].
-    pub transpose: unsafe fn(&Strip),
 }
 
 impl Microkernel {
@@ -59,45 +55,6 @@ impl Microkernel {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => &super::avx2::MICROKERNEL,
             _ => &super::portable::MICROKERNEL,
-        }
-    }
-}
-
-/// Up to eight rows of `length` numbers to be written as columns: `to[p to_stride + l] = from[l from_stride + p]`.
-///
-/// Columns are written in order of p, always eight numbers each: past the last row it is repeated, so that whole registers
-/// can be used.
-pub(super) struct Strip {
-    /// Rows: 1..=8.
-    pub rows: usize,
-    /// Numbers in a row.
-    pub length: usize,
-    /// Row 0.
-    pub from: *const f32,
-    /// Elements from one row to the next.
-    pub from_stride: usize,
-    /// Column 0, with room for eight numbers.
-    pub to: *mut f32,
-    /// Elements from one column to the next.
-    pub to_stride: usize,
-}
-
-impl Strip {
-    /// Row l, or the last if there are fewer.
-    pub fn row(&self, l: usize) -> *const f32 {
-        self.from.wrapping_add(l.min(self.rows - 1) * self.from_stride)
-    }
-
-    /// Transposes the numbers `start..length` one by one.
-    ///
-    /// # Safety
-    /// The rows can be read and eight numbers per column written.
-    pub unsafe fn transpose_from(&self, start: usize) {
-        for p in start..self.length {
-            for l in 0..8 {
-                // SAFETY: number p < length of an existing row; l < 8.
-                unsafe { *self.to.add(p * self.to_stride + l) = *self.row(l).add(p) };
-            }
         }
     }
 }

@@ -50,4 +50,12 @@ impl Workspace {
         self.b.grow(b);
         self.partial.grow(partial);
     }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        [&self.a, &self.b, &self.partial]
+            .iter()
+            .map(|buffer| size_of_val(buffer.0.as_slice()))
+            .sum()
+    }
 }

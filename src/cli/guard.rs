@@ -1,0 +1,67 @@
+//! Interruptions and checkpoints: SIGINT and SIGTERM end a run after the epoch at hand with a checkpoint, and one is
+//! written every 30 s besides, so that even SIGKILL loses no more.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use disentangle::study::StudyError;
+use disentangle::study::checkpoint::Checkpoint;
+use disentangle::study::inversion::{Progress, Watcher, Wish};
+
+use super::error::CliError;
+use super::progress::Reporter;
+
+/// Name of the checkpoint in a run's folder.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
+/// Time between checkpoints.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Watches a run: progress, signals, checkpoints.
+pub struct Guard {
+    reporter: Reporter,
+    replicas: usize,
+    path: PathBuf,
+    interrupted: Arc<AtomicBool>,
+    last: Instant,
+}
+
+impl Guard {
+    /// A guard that writes checkpoints to `path`.
+    ///
+    /// # Errors
+    /// [`CliError::Failed`] if the signals cannot be caught.
+    pub fn new(reporter: Reporter, replicas: usize, path: PathBuf) -> Result<Guard, CliError> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = interrupted.clone();
+        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+            .map_err(|cause| CliError::Failed(format!("cannot catch signals: {cause}")))?;
+        Ok(Guard {
+            reporter,
+            replicas,
+            path,
+            interrupted,
+            last: Instant::now(),
+        })
+    }
+}
+
+impl Watcher for Guard {
+    fn epoch(&mut self, progress: Progress) -> Wish {
+        self.reporter.tell(progress, self.replicas);
+        if self.interrupted.load(Ordering::Relaxed) {
+            Wish::Interrupt
+        } else if self.last.elapsed() >= INTERVAL {
+            Wish::Checkpoint
+        } else {
+            Wish::Continue
+        }
+    }
+
+    fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), StudyError> {
+        self.last = Instant::now();
+        checkpoint.save(&self.path)
+    }
+}

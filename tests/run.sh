@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Everything that must hold, on a fresh machine with a Rust toolchain: fetches data and Python packages (names, versions
+# and hashes pinned), checks style, documentation and dependencies, and runs all tests.
+#
+#     tests/run.sh
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+say "data and Python"
+tests/fetch_data.sh
+tests/python_env.sh
+
+say "dependencies"
+tests/dependencies.sh
+
+say "style and documentation"
+cargo fmt --all --check
+for features in "" data study cli; do
+    cargo clippy --quiet --all-targets --no-default-features --features "$features" -- -D warnings
+done
+cargo clippy --quiet --workspace --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
+
+say "golden numbers by NumPy"
+golden=target/golden
+made=$(cat tests/golden/*.py tests/requirements.txt | sha256sum)
+if [ "$(cat "$golden/made-by" 2>/dev/null)" != "$made" ]; then
+    mkdir -p "$golden"
+    .venv/bin/python tests/golden/three_layer.py "$golden"
+    .venv/bin/python tests/golden/inversion.py --data data/mnist --out "$golden/inversion" --epochs 200 --replicas 2
+    echo "$made" >"$golden/made-by"
+fi
+
+say "tests"
+cargo test --workspace
+cargo test --no-default-features
+for example in examples/*.rs; do
+    cargo run --quiet --no-default-features --example "$(basename "$example" .rs)"
+done
+
+say "sanitizers"
+tests/sanitizer.sh
+
+say "all passed"
