@@ -264,12 +264,16 @@ fn turning_point(replica: &ReplicaOutcome, m: usize, turn: Turn) -> Option<Extre
     })
 }
 
-/// The training samples that outputs `[rows, cols]` misclassify; ties go to the lowest index.
+/// The training samples that outputs `[rows, cols]` misclassify, as `error_count` does: ties go to the lowest index, and a
+/// row with NaN is misclassified.
 fn stragglers(outputs: &[f64], cols: usize, data: &Prepared) -> Vec<Straggler> {
     let right = |row: &[f64], label: u32| match (cols, label) {
         (1, 1) => row[0] > 0.0,
         (1, _) => row[0] < 0.0,
-        _ => (0..cols).reduce(|best, j| if row[j] > row[best] { j } else { best }) == Some(label as usize),
+        _ => row.get(label as usize).is_some_and(|own| {
+            let (before, after) = row.split_at(label as usize);
+            before.iter().all(|v| own > v) && after.iter().all(|v| own >= v)
+        }),
     };
     let rows = outputs.chunks_exact(cols).zip(&data.train_labels).zip(&data.train_rows);
     rows.filter(|((row, label), _)| !right(row, **label))
@@ -278,4 +282,36 @@ fn stragglers(outputs: &[f64], cols: usize, data: &Prepared) -> Vec<Straggler> {
             label: *label,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn misclassified(outputs: &[f64], cols: usize, labels: &[u32]) -> Vec<usize> {
+        let data = Prepared {
+            inputs: 1,
+            classes: vec![],
+            train_features: vec![],
+            train_labels: labels.to_vec(),
+            train_rows: (0..labels.len()).map(|i| i + 100).collect(),
+            test_features: vec![],
+            test_labels: vec![],
+            dead_pixels: 0,
+            lit_test_rows: 0,
+        };
+        let found = stragglers(outputs, cols, &data);
+        assert!(found.iter().all(|s| s.label == labels[s.sample_index - 100]));
+        found.iter().map(|s| s.sample_index).collect()
+    }
+
+    #[test]
+    fn stragglers_are_what_error_count_counts() {
+        let nan = f64::NAN;
+        let two = [[1.0, 0.0], [0.0, 1.0], [2.0, 2.0], [2.0, 2.0], [nan, 1.0], [1.0, nan]];
+        assert_eq!(misclassified(&two.concat(), 2, &[0, 0, 0, 1, 1, 0]), [101, 103, 104, 105]);
+        assert_eq!(misclassified(&[1.0, 2.0, nan], 3, &[1]), [100]);
+        let one = [0.5, 0.5, -0.5, 0.0, -0.0, nan];
+        assert_eq!(misclassified(&one, 1, &[1, 0, 0, 0, 1, 0]), [101, 103, 104, 105]);
+    }
 }

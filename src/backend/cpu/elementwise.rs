@@ -33,10 +33,11 @@ fn chain(isa: Isa, v: &[f32], dy: &[f32], dx: &mut [f32], write: Write, f: impl 
     }
 }
 
-/// 1 / (1 + e^-x); e^-x overflows to infinity only where the result underflows to 0.
+/// 1 / (1 + e^-x) by the exponential that is at most 1: it never overflows, and the left tail ends with e^x itself.
 #[inline]
 fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
+    let e = (-x.abs()).exp();
+    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
 }
 
 /// Probability that a standard normal variable is below x, by erfc so that the left tail keeps its digits.
@@ -83,7 +84,7 @@ pub(super) fn unary_grad(isa: Isa, function: Unary, x: &[f32], y: &[f32], dy: &[
         Unary::Hinge(h) => chain(isa, x, dy, dx, write, |x| if x < h as f32 { -1.0 } else { 0.0 }),
         Unary::SquaredHinge(h) => {
             chain(isa, x, dy, dx, write, |x| {
-                if x < h as f32 { -2.0 * (h as f32 - x) } else { 0.0 }
+                if x >= h as f32 { 0.0 } else { -2.0 * (h as f32 - x) }
             });
         }
     }

@@ -26,11 +26,18 @@ fn largest(row: &[f32]) -> f32 {
     row.iter().copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// Index of the largest element outside `skip`, lowest index on ties.
+/// Index of the largest element outside `skip`, lowest index on ties. NaN counts as largest, so that a margin over it is
+/// NaN.
 fn best_other(row: &[f32], skip: usize) -> Option<usize> {
     (0..row.len())
         .filter(|&j| j != skip)
-        .reduce(|best, j| if row[j] > row[best] { j } else { best })
+        .reduce(|best, j| if row[j] > row[best] || row[j].is_nan() { j } else { best })
+}
+
+/// sum of e^(x_j - top) over j other than `skip`, in f64: no error grows with the number of classes.
+fn sum_of_exp(row: &[f32], top: f32, skip: usize) -> f64 {
+    let others = row.iter().enumerate().filter(|&(j, _)| j != skip);
+    others.map(|(_, v)| f64::from((v - top).exp())).sum()
 }
 
 /// Label 1 wants a positive output, label 0 a negative one.
@@ -46,12 +53,7 @@ pub(super) fn softmax_cross_entropy(x: Rows<f32>, labels: Rows<u32>, y: &mut [f3
         let top = largest(row);
         // The largest term is exactly 1: taking it out keeps the digits of a small loss (ln_1p).
         let at_top = row.iter().position(|&v| v == top).unwrap_or(0);
-        let rest: f32 = row
-            .iter()
-            .enumerate()
-            .filter(|&(j, _)| j != at_top)
-            .map(|(_, v)| (v - top).exp())
-            .sum();
+        let rest = sum_of_exp(row, top, at_top) as f32;
         rest.ln_1p() + (top - row[labels.at(i, r)[0] as usize])
     });
 }
@@ -62,21 +64,16 @@ pub(super) fn softmax_cross_entropy_grad(x: Rows<f32>, labels: Rows<u32>, dy: Ro
         let (i, r) = (n / x.copies, n % x.copies);
         let (row, label, dy) = (x.at(i, r), labels.at(i, r)[0] as usize, dy.at(i, r)[0]);
         let top = largest(row);
-        let others: f32 = row
-            .iter()
-            .enumerate()
-            .filter(|&(j, _)| j != label)
-            .map(|(_, v)| (v - top).exp())
-            .sum();
-        let total = others + (row[label] - top).exp();
+        let others = sum_of_exp(row, top, label);
+        let total = others + f64::from((row[label] - top).exp());
         for (j, (dx, v)) in dx.iter_mut().zip(row).enumerate() {
             // softmax - 1 as minus the sum of the others: no cancellation when the row is learnt.
             let slope = if j == label {
                 -others / total
             } else {
-                (v - top).exp() / total
+                f64::from((v - top).exp()) / total
             };
-            put(dx, dy * slope, write);
+            put(dx, (f64::from(dy) * slope) as f32, write);
         }
     }
 }
@@ -115,16 +112,12 @@ pub(super) fn margin_grad(x: Rows<f32>, labels: Rows<u32>, dy: Rows<f32>, dx: &m
     }
 }
 
-/// y_i = sum_j (x_ij - t_ij)^2 / cols
+/// y_i = sum_j (x_ij - t_ij)^2 / cols, in f64: differences of f32 are exact there and squares neither overflow nor vanish.
 pub(super) fn squared_error(x: Rows<f32>, target: Rows<f32>, y: &mut [f32]) {
     each(y, x.copies, |i, r| {
-        let sum: f32 = x
-            .at(i, r)
-            .iter()
-            .zip(target.at(i, r))
-            .map(|(x, t)| (x - t) * (x - t))
-            .sum();
-        sum / x.cols as f32
+        let differences = x.at(i, r).iter().zip(target.at(i, r));
+        let sum: f64 = differences.map(|(&x, &t)| (f64::from(x) - f64::from(t)).powi(2)).sum();
+        (sum / x.cols as f64) as f32
     });
 }
 
@@ -132,9 +125,9 @@ pub(super) fn squared_error(x: Rows<f32>, target: Rows<f32>, y: &mut [f32]) {
 pub(super) fn squared_error_grad(x: Rows<f32>, target: Rows<f32>, dy: Rows<f32>, dx: &mut [f32], write: Write) {
     for (n, dx) in dx.chunks_exact_mut(x.cols).enumerate() {
         let (i, r) = (n / x.copies, n % x.copies);
-        let factor = 2.0 * dy.at(i, r)[0] / x.cols as f32;
-        for ((dx, x), t) in dx.iter_mut().zip(x.at(i, r)).zip(target.at(i, r)) {
-            put(dx, factor * (x - t), write);
+        let factor = 2.0 * f64::from(dy.at(i, r)[0]) / x.cols as f64;
+        for ((dx, &x), &t) in dx.iter_mut().zip(x.at(i, r)).zip(target.at(i, r)) {
+            put(dx, (factor * (f64::from(x) - f64::from(t))) as f32, write);
         }
     }
 }

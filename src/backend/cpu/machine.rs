@@ -326,7 +326,7 @@ impl Machine {
                     if divisor == 0.0 {
                         0.0
                     } else {
-                        (f64::from(dy.at(0, r)[0]) / divisor) as f32
+                        f64::from(dy.at(0, r)[0]) / divisor
                     }
                 };
                 let copies = self.program.copies(dx.buffer);

@@ -33,7 +33,7 @@ pub(super) fn class_moments(
     );
 }
 
-/// counts[r] += (misclassified, rows)
+/// counts[r] += (misclassified, rows); a row with NaN is misclassified.
 pub(super) fn error_count(x: Rows<f32>, labels: Rows<u32>, weights: Option<Rows<f32>>, counts: &mut [f64]) {
     for (n, row) in x.data.chunks_exact(x.cols).enumerate() {
         let (i, r) = (n / x.copies, n % x.copies);
@@ -44,7 +44,9 @@ pub(super) fn error_count(x: Rows<f32>, labels: Rows<u32>, weights: Option<Rows<
         let right = if x.cols == 1 {
             if label == 1 { row[0] > 0.0 } else { row[0] < 0.0 }
         } else {
-            (0..x.cols).reduce(|best, j| if row[j] > row[best] { j } else { best }) == Some(label)
+            // Above every class before it and not below any after it; a row with NaN has no right answer.
+            let (before, after) = row.split_at(label);
+            before.iter().all(|v| row[label] > *v) && after.iter().all(|v| row[label] >= *v)
         };
         counts[2 * r] += f64::from(u8::from(!right));
         counts[2 * r + 1] += 1.0;

@@ -29,7 +29,8 @@ pub(super) fn row_normalize(isa: Isa, x: Rows<f32>, y: &mut [f32], norms: &mut [
     );
 }
 
-/// dx_i (=, +=) (dy_i - y_i (y_i . dy_i)) / norms_i
+/// dx_i (=, +=) (dy_i - y_i (y_i . dy_i)) / norms_i, in f64: products of f32 are exact there, and no error grows with the
+/// width.
 pub(super) fn row_normalize_grad(y: Rows<f32>, norms: Rows<f32>, dy: Rows<f32>, dx: &mut [f32], write: Write) {
     let rows = y
         .data
@@ -37,9 +38,13 @@ pub(super) fn row_normalize_grad(y: Rows<f32>, norms: Rows<f32>, dy: Rows<f32>, 
         .zip(dy.data.chunks_exact(y.cols))
         .zip(norms.data);
     for (dx, ((y, dy), &norm)) in dx.chunks_exact_mut(y.cols).zip(rows) {
-        let along: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
-        for ((dx, y), dy) in dx.iter_mut().zip(y).zip(dy) {
-            let value = if norm == 0.0 { 0.0 } else { (dy - y * along) / norm };
+        let along: f64 = y.iter().zip(dy).map(|(&y, &dy)| f64::from(y) * f64::from(dy)).sum();
+        for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+            let value = if norm == 0.0 {
+                0.0
+            } else {
+                ((f64::from(dy) - f64::from(y) * along) / f64::from(norm)) as f32
+            };
             match write {
                 Write::Set => *dx = value,
                 Write::Add => *dx += value,
@@ -60,9 +65,10 @@ pub(super) fn row_sum(x: Rows<f32>, weights: Option<Rows<f32>>, sums: &mut [f64]
     }
 }
 
-/// dx_i (=, +=) w_i scale_r, with scale = dy / divisor for every replica.
+/// dx_i (=, +=) w_i scale_r, with scale = dy / divisor for every replica: in f64, since weights that are small beside
+/// each other's sum may be small beside everything.
 pub(super) fn row_sum_grad(
-    scale: impl Fn(usize) -> f32,
+    scale: impl Fn(usize) -> f64,
     weights: Option<Rows<f32>>,
     copies: usize,
     dx: &mut [f32],
@@ -70,7 +76,7 @@ pub(super) fn row_sum_grad(
 ) {
     for (n, dx) in dx.iter_mut().enumerate() {
         let (i, r) = (n / copies, n % copies);
-        let value = scale(r) * weights.map_or(1.0, |w| w.at(i, r)[0]);
+        let value = (scale(r) * weights.map_or(1.0, |w| f64::from(w.at(i, r)[0]))) as f32;
         match write {
             Write::Set => *dx = value,
             Write::Add => *dx += value,
