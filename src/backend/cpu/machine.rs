@@ -296,11 +296,11 @@ impl Machine {
                 rows::row_normalize_grad(y, norms, dy, t.write(dx.buffer), dx.write);
             }
             Kernel::SoftmaxCrossEntropy { x, labels, y } => {
-                loss::softmax_cross_entropy(t.real(*x), t.index(*labels), t.write(*y));
+                loss::softmax_cross_entropy(isa, t.real(*x), t.index(*labels), t.write(*y));
             }
             Kernel::SoftmaxCrossEntropyGrad { x, labels, dy, dx } => {
                 let (x, labels, dy) = (t.real(*x), t.index(*labels), t.real(*dy));
-                loss::softmax_cross_entropy_grad(x, labels, dy, t.write(dx.buffer), dx.write);
+                loss::softmax_cross_entropy_grad(isa, x, labels, dy, t.write(dx.buffer), dx.write);
             }
             Kernel::Margin { x, labels, y } => loss::margin(t.real(*x), t.index(*labels), t.write(*y)),
             Kernel::MarginGrad { x, labels, dy, dx } => {

@@ -38,7 +38,13 @@ pub(super) fn class_moments(
 /// counts[r] += (misclassified, rows); a row with NaN is misclassified.
 pub(super) fn error_count(x: Rows<f32>, labels: Rows<u32>, weights: Option<Rows<f32>>, counts: &mut [f64]) {
     let right = |row: &[f32], label: usize| match row {
-        [output] => if label == 1 { *output > 0.0 } else { *output < 0.0 },
+        [output] => {
+            if label == 1 {
+                *output > 0.0
+            } else {
+                *output < 0.0
+            }
+        }
         // Two classes without a branch on the label.
         [first, second] => ((label == 0) & (first >= second)) | ((label == 1) & (second > first)),
         // Above every class before it and not below any after it; a row with NaN has no right answer.
