@@ -2,7 +2,8 @@
 
 A contender is a process that answers lines: `run N` with the wall nanoseconds of N epochs, `state` with numbers that say
 what it has computed so far. Only one works at a time: the others wait for a line. In each round every contender has one
-turn, and ratios are taken within a round, so that slow changes of the machine's speed cancel.
+turn, and ratios are taken within a round, so that slow changes of the machine's speed cancel. What other programs take of
+the processors meanwhile is measured: a disturbed round is repeated, within reason.
 """
 
 import os
@@ -12,6 +13,7 @@ import time
 
 THREADS = 2
 TURN_SECONDS = 0.25
+QUIET = 0.05  # a round is quiet if others took less than this share of the machine
 SETTLE_SECONDS = 0.02  # thread pools of the one before may still spin
 
 
@@ -77,11 +79,37 @@ def check(contenders, epochs, tolerance):
     return states
 
 
-def contest(contenders, rounds):
-    """Each has one turn per round; the order is turned around every other round."""
-    for number in range(rounds):
-        for contender in contenders if number % 2 == 0 else contenders[::-1]:
+def busy_seconds(processes):
+    """CPU seconds of the whole machine so far, and of these processes."""
+    tick = os.sysconf("SC_CLK_TCK")
+    with open("/proc/stat") as file:
+        user, nice, system, _idle, _wait, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    own = 0
+    for process in processes:
+        with open(f"/proc/{process.pid}/stat") as file:
+            own += sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+    return (user + nice + system + irq + softirq + steal) / tick, own / tick
+
+
+def contest(contenders, rounds, patience=4):
+    """Runs rounds until `rounds` of them were quiet, at most `patience` times as many, and keeps the quietest.
+
+    Each contender has one turn per round; the order is turned around every other round. Returns the share of the machine
+    that other programs took in the rounds kept, per round.
+    """
+    processes = [contender.process for contender in contenders]
+    shares = []
+    while sum(share < QUIET for share in shares) < rounds and len(shares) < patience * rounds:
+        (all_before, own_before), start = busy_seconds(processes), time.perf_counter()
+        for contender in contenders if len(shares) % 2 == 0 else contenders[::-1]:
             contender.turn()
+        (all_after, own_after), seconds = busy_seconds(processes), time.perf_counter() - start
+        others = (all_after - all_before) - (own_after - own_before)
+        shares.append(max(0.0, others) / (seconds * os.cpu_count()))
+    kept = sorted(sorted(range(len(shares)), key=shares.__getitem__)[:rounds])
+    for contender in contenders:
+        contender.times = [contender.times[number] for number in kept]
+    return [shares[number] for number in kept]
 
 
 def ratio(peer, ours):
