@@ -1,5 +1,7 @@
 //! Losses per row on a tile: softmax cross-entropy, the margin of the label over the others, squared error.
 
+use super::isa::Isa;
+use super::math::{exp_of_negative, ln_1p_of_fraction, vectorize};
 use super::tile::Rows;
 use crate::backend::kernel::Write;
 
@@ -45,8 +47,51 @@ fn sign(label: usize) -> f32 {
     if label == 1 { 1.0 } else { -1.0 }
 }
 
-/// y_i = log sum_j exp x_ij - x_i,label
-pub(super) fn softmax_cross_entropy(x: Rows<f32>, labels: Rows<u32>, y: &mut [f32]) {
+/// Calls `f(y, outputs, label)` for every row and replica of two outputs; `width` numbers of `y` belong to each. The
+/// labels are the replicas' own or shared.
+#[inline(always)]
+fn of_two(x: Rows<f32>, labels: Rows<u32>, y: &mut [f32], width: usize, f: impl Fn(&mut [f32], [f32; 2], u32)) {
+    let pairs = x.data.as_chunks::<2>().0;
+    if labels.copies == x.copies {
+        for ((y, &pair), &label) in y.chunks_exact_mut(width).zip(pairs).zip(labels.data) {
+            f(y, pair, label);
+        }
+        return;
+    }
+    let rows = y.chunks_exact_mut(width * x.copies).zip(pairs.chunks_exact(x.copies));
+    for ((y, pairs), &label) in rows.zip(labels.data) {
+        for (y, &pair) in y.chunks_exact_mut(width).zip(pairs) {
+            f(y, pair, label);
+        }
+    }
+}
+
+/// By how much the other output is above the label's.
+#[inline(always)]
+fn excess([first, second]: [f32; 2], label: u32) -> f32 {
+    if label == 0 { second - first } else { first - second }
+}
+
+/// Whether [`of_two`] applies.
+fn two_classes(x: Rows<f32>, labels: Rows<u32>) -> bool {
+    x.cols == 2 && (labels.copies == 1 || labels.copies == x.copies)
+}
+
+/// y_i = log sum_j exp x_ij - x_i,label; of two outputs max(d, 0) + log(1 + e^-|d|) with d = other - label's.
+pub(super) fn softmax_cross_entropy(isa: Isa, x: Rows<f32>, labels: Rows<u32>, y: &mut [f32]) {
+    if two_classes(x, labels) {
+        return vectorize(
+            isa,
+            #[inline(always)]
+            || {
+                of_two(x, labels, y, 1, |y, pair, label| {
+                    let d = excess(pair, label);
+                    let linear = if d < 0.0 { 0.0 } else { d };
+                    y[0] = linear + ln_1p_of_fraction(exp_of_negative(-d.abs()));
+                });
+            },
+        );
+    }
     let copies = copies(x, labels.copies);
     each(y, copies, |i, r| {
         let row = x.at(i, r);
@@ -58,8 +103,36 @@ pub(super) fn softmax_cross_entropy(x: Rows<f32>, labels: Rows<u32>, y: &mut [f3
     });
 }
 
-/// dx_ij (=, +=) dy_i (softmax(x_i)_j - [j = label])
-pub(super) fn softmax_cross_entropy_grad(x: Rows<f32>, labels: Rows<u32>, dy: Rows<f32>, dx: &mut [f32], write: Write) {
+/// dx_ij (=, +=) dy_i (softmax(x_i)_j - [j = label]); of two outputs +-dy_i / (1 + e^-d).
+pub(super) fn softmax_cross_entropy_grad(
+    isa: Isa,
+    x: Rows<f32>,
+    labels: Rows<u32>,
+    dy: Rows<f32>,
+    dx: &mut [f32],
+    write: Write,
+) {
+    if two_classes(x, labels) && write == Write::Set {
+        // The slope of the other output first, then both outputs' gradients in its place.
+        vectorize(
+            isa,
+            #[inline(always)]
+            || {
+                of_two(x, labels, dx, 2, |dx, pair, label| {
+                    let d = excess(pair, label);
+                    let small = exp_of_negative(-d.abs());
+                    let slope = (if d < 0.0 { small } else { 1.0 }) / (1.0 + small);
+                    let up = if label == 0 { -slope } else { slope };
+                    dx[0] = up;
+                    dx[1] = -up;
+                });
+                for (dx, dy) in dx.as_chunks_mut::<2>().0.iter_mut().zip(dy.data) {
+                    dx.iter_mut().for_each(|dx| *dx *= dy);
+                }
+            },
+        );
+        return;
+    }
     for (n, dx) in dx.chunks_exact_mut(x.cols).enumerate() {
         let (i, r) = (n / x.copies, n % x.copies);
         let (row, label, dy) = (x.at(i, r), labels.at(i, r)[0] as usize, dy.at(i, r)[0]);

@@ -8,12 +8,13 @@
 //!                         +-------------------------+                         fixed pairwise tree
 //! ```
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::gemm::Workspace;
 use super::isa::Isa;
 use super::pool::Pool;
-use super::slab::Slab;
+use super::slab::{Plain, Slab};
 use super::tile::{Partials, Place, Reduction, Scratch, Tile};
 use super::{dense, elementwise, loss, optimizer, probe, rows};
 use crate::backend::kernel::{Divisor, Kernel, Write};
@@ -25,6 +26,10 @@ pub(super) const TILE_ROWS: usize = 256;
 
 /// Lanes at most: enough for the threads of a desktop, few enough that their partial sums stay small.
 const MAX_LANES: usize = 16;
+
+/// Elements of a sum that one task adds up over the lanes: with [`MAX_LANES`] lanes 128 KB of f32, so that the tree's rounds
+/// after the first find them in a second-level cache.
+const PIECE: usize = 2048;
 
 fn tiles(rows: usize) -> usize {
     rows.div_ceil(TILE_ROWS)
@@ -166,41 +171,58 @@ impl Machine {
         self.combine(segment, lanes, rows);
     }
 
-    /// Sums the lanes in a fixed tree and writes the result.
+    /// Sums the lanes in a fixed tree and writes the result; long sums (gradients) in pieces, a task each.
     fn combine(&self, segment: &Prepared, lanes: usize, rows: usize) {
         for (number, reduction) in segment.reductions.iter().enumerate() {
             debug_assert!((0..lanes).all(|l| self.fresh.all()[l * segment.reductions.len() + number] == 0));
-            let Reduction {
-                target, offset, length, ..
-            } = *reduction;
-            // SAFETY: the lanes' tasks have ended; this thread alone touches the sums and the targets until the next region.
-            unsafe {
-                if !reduction.wide {
-                    let sums = self.real_sums.part_mut(0, lanes * segment.real_sums);
-                    let total = sum_lanes(sums, lanes, segment.real_sums, offset, length);
-                    let Place::Real(slab) = &self.places[target.buffer.0] else {
-                        unreachable!("gradients are real")
-                    };
-                    let y = slab.part_mut(0, length);
-                    match target.write {
-                        Write::Set => y.copy_from_slice(total),
-                        Write::Add => y.iter_mut().zip(total).for_each(|(y, s)| *y += *s),
-                    }
-                    continue;
+            let length = reduction.length;
+            let piece = |start: usize| start..(start + PIECE).min(length);
+            if reduction.wide {
+                for start in (0..length).step_by(PIECE) {
+                    self.combine_wide(segment, reduction, lanes, rows, piece(start));
                 }
-                let sums = self.wide_sums.part_mut(0, lanes * segment.wide_sums);
-                let total = sum_lanes(sums, lanes, segment.wide_sums, offset, length);
-                match &self.places[target.buffer.0] {
-                    Place::Wide(slab) => slab.part_mut(0, length).copy_from_slice(total),
-                    Place::Real(slab) => {
-                        for (r, (y, sum)) in slab.part_mut(0, length).iter_mut().zip(total).enumerate() {
-                            let divisor = self.divisor(reduction.divisor, r, rows);
-                            *y = if divisor == 0.0 { 0.0 } else { (*sum / divisor) as f32 };
-                        }
-                    }
-                    _ => unreachable!("sums over rows are real or wide and persistent"),
+            } else {
+                self.pool.run(length.div_ceil(PIECE), &|_, task| {
+                    self.combine_real(segment, reduction, lanes, piece(task * PIECE));
+                });
+            }
+        }
+    }
+
+    /// A piece of a gradient: the sum of all lanes goes to its buffer.
+    fn combine_real(&self, segment: &Prepared, reduction: &Reduction, lanes: usize, piece: Range<usize>) {
+        let Place::Real(slab) = &self.places[reduction.target.buffer.0] else {
+            unreachable!("gradients are real")
+        };
+        // SAFETY: the lanes' tasks have ended; this task alone touches this piece of the sums and of the target.
+        let (total, y) = unsafe {
+            let start = reduction.offset + piece.start;
+            let total = sum_lanes(&self.real_sums, lanes, segment.real_sums, start, piece.len());
+            (total, slab.part_mut(piece.start, piece.len()))
+        };
+        match reduction.target.write {
+            Write::Set => y.copy_from_slice(total),
+            Write::Add => y.iter_mut().zip(total).for_each(|(y, s)| *y += *s),
+        }
+    }
+
+    /// A piece of a loss or a probe: the sum of all lanes goes to its buffer, divided if it is a mean.
+    fn combine_wide(&self, segment: &Prepared, reduction: &Reduction, lanes: usize, rows: usize, piece: Range<usize>) {
+        let start = reduction.offset + piece.start;
+        // SAFETY: as in `combine_real`.
+        let total = unsafe { sum_lanes(&self.wide_sums, lanes, segment.wide_sums, start, piece.len()) };
+        // SAFETY: as in `combine_real`.
+        match &self.places[reduction.target.buffer.0] {
+            Place::Wide(slab) => unsafe { slab.part_mut(piece.start, piece.len()) }.copy_from_slice(total),
+            Place::Real(slab) => {
+                // SAFETY: as in `combine_real`.
+                let y = unsafe { slab.part_mut(piece.start, piece.len()) };
+                for ((r, y), sum) in piece.zip(y).zip(total) {
+                    let divisor = self.divisor(reduction.divisor, r, rows);
+                    *y = if divisor == 0.0 { 0.0 } else { (*sum / divisor) as f32 };
                 }
             }
+            _ => unreachable!("sums over rows are real or wide and persistent"),
         }
     }
 
@@ -234,14 +256,7 @@ impl Machine {
     }
 
     /// Runs one kernel on a tile (or, for a whole kernel, on everything).
-    fn execute(
-        &self,
-        kernel: &Kernel,
-        rows: std::ops::Range<usize>,
-        scratch: &mut Scratch,
-        sums: &mut Partials,
-        step: Step,
-    ) {
+    fn execute(&self, kernel: &Kernel, rows: Range<usize>, scratch: &mut Scratch, sums: &mut Partials, step: Step) {
         let Scratch {
             reals,
             indices,
@@ -296,11 +311,11 @@ impl Machine {
                 rows::row_normalize_grad(y, norms, dy, t.write(dx.buffer), dx.write);
             }
             Kernel::SoftmaxCrossEntropy { x, labels, y } => {
-                loss::softmax_cross_entropy(t.real(*x), t.index(*labels), t.write(*y));
+                loss::softmax_cross_entropy(isa, t.real(*x), t.index(*labels), t.write(*y));
             }
             Kernel::SoftmaxCrossEntropyGrad { x, labels, dy, dx } => {
                 let (x, labels, dy) = (t.real(*x), t.index(*labels), t.real(*dy));
-                loss::softmax_cross_entropy_grad(x, labels, dy, t.write(dx.buffer), dx.write);
+                loss::softmax_cross_entropy_grad(isa, x, labels, dy, t.write(dx.buffer), dx.write);
             }
             Kernel::Margin { x, labels, y } => loss::margin(t.real(*x), t.index(*labels), t.write(*y)),
             Kernel::MarginGrad { x, labels, dy, dx } => {
@@ -376,26 +391,31 @@ impl Machine {
     }
 }
 
-/// `sums` is `[lanes, stride]`; adds the lanes' parts `offset..offset + length` pairwise into lane 0 and returns it.
-fn sum_lanes<T: Copy + std::ops::AddAssign>(
-    sums: &mut [T],
+/// `sums` is `[lanes, stride]`; adds the lanes' elements `start..start + length` pairwise into lane 0 and returns them.
+///
+/// # Safety
+/// Nobody else touches these elements of any lane while the slice lives.
+unsafe fn sum_lanes<T: Plain + std::ops::AddAssign>(
+    sums: &Slab<T>,
     lanes: usize,
     stride: usize,
-    offset: usize,
+    start: usize,
     length: usize,
 ) -> &[T] {
     let mut gap = 1;
     while gap < lanes {
         for lane in (0..lanes - gap).step_by(2 * gap) {
-            let (low, high) = sums.split_at_mut((lane + gap) * stride);
-            let into = &mut low[lane * stride + offset..][..length];
-            into.iter_mut()
-                .zip(&high[offset..][..length])
-                .for_each(|(a, b)| *a += *b);
+            // SAFETY: parts of two different lanes, by the caller's promise nobody else's.
+            let (into, from) = unsafe {
+                let into = sums.part_mut(lane * stride + start, length);
+                (into, sums.part((lane + gap) * stride + start, length))
+            };
+            into.iter_mut().zip(from).for_each(|(a, b)| *a += *b);
         }
         gap *= 2;
     }
-    &sums[offset..offset + length]
+    // SAFETY: the caller's promise.
+    unsafe { sums.part(start, length) }
 }
 
 /// Lists what a segment reduces over rows.

@@ -1,7 +1,7 @@
 //! Kernels on rows of a tile: normalisation to the unit sphere, weighted sums, sums of squares, gathers.
 
 use super::isa::Isa;
-use super::math::vectorize;
+use super::math::{sum_of_squares, vectorize};
 use super::tile::Rows;
 use crate::backend::kernel::Write;
 
@@ -18,7 +18,7 @@ pub(super) fn row_normalize(isa: Isa, x: Rows<f32>, y: &mut [f32], norms: &mut [
                 .zip(y.chunks_exact_mut(x.cols))
                 .zip(norms.iter_mut())
             {
-                let length = x.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt();
+                let length = sum_of_squares(x).sqrt();
                 let inverse = if length == 0.0 { 0.0 } else { 1.0 / length };
                 *norm = length as f32;
                 y.iter_mut()
@@ -74,12 +74,14 @@ pub(super) fn row_sum_grad(
     dx: &mut [f32],
     write: Write,
 ) {
-    for (n, dx) in dx.iter_mut().enumerate() {
-        let (i, r) = (n / copies, n % copies);
-        let value = (scale(r) * weights.map_or(1.0, |w| f64::from(w.at(i, r)[0]))) as f32;
-        match write {
-            Write::Set => *dx = value,
-            Write::Add => *dx += value,
+    for r in 0..copies {
+        let scale = scale(r);
+        for (i, dx) in dx[r..].iter_mut().step_by(copies).enumerate() {
+            let value = (scale * weights.map_or(1.0, |w| f64::from(w.at(i, r)[0]))) as f32;
+            match write {
+                Write::Set => *dx = value,
+                Write::Add => *dx += value,
+            }
         }
     }
 }
