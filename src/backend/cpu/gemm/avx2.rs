@@ -11,7 +11,8 @@
 //!               +---------------+---------------+
 //! ```
 //!
-//! Lanes past the last column are computed with, and masked off when C is read and written.
+//! Lanes past the last column are computed with, and masked off when C is read and written, and when B may not be read
+//! past its last column.
 
 #![expect(
     clippy::needless_range_loop,
@@ -32,23 +33,37 @@ pub(super) static MICROKERNEL: Microkernel = Microkernel {
 };
 
 /// Kernels by rows - 1; for each, one register per row and two.
-static KERNELS: [[unsafe fn(&Tile); 2]; 6] = [
-    [tile::<1, 1>, tile::<1, 2>],
-    [tile::<2, 1>, tile::<2, 2>],
-    [tile::<3, 1>, tile::<3, 2>],
-    [tile::<4, 1>, tile::<4, 2>],
-    [tile::<5, 1>, tile::<5, 2>],
-    [tile::<6, 1>, tile::<6, 2>],
-];
+type Kernels = [[unsafe fn(&Tile); 2]; 6];
 
-unsafe fn run(tile: &Tile) {
-    // SAFETY: the caller has AVX2 with FMA and the matrices; rows and columns are within the table.
-    unsafe { KERNELS[tile.rows - 1][tile.columns.div_ceil(LANES) - 1](tile) }
+static WHOLE: Kernels = kernels::<false>();
+static MASKED: Kernels = kernels::<true>();
+
+const fn kernels<const MASK: bool>() -> Kernels {
+    [
+        [tile::<1, 1, MASK>, tile::<1, 2, MASK>],
+        [tile::<2, 1, MASK>, tile::<2, 2, MASK>],
+        [tile::<3, 1, MASK>, tile::<3, 2, MASK>],
+        [tile::<4, 1, MASK>, tile::<4, 2, MASK>],
+        [tile::<5, 1, MASK>, tile::<5, 2, MASK>],
+        [tile::<6, 1, MASK>, tile::<6, 2, MASK>],
+    ]
 }
 
-/// A tile of `ROWS` rows and `REGISTERS` registers per row.
+unsafe fn run(tile: &Tile) {
+    let kernels = if tile.whole { &WHOLE } else { &MASKED };
+    // SAFETY: the caller has AVX2 with FMA and the matrices; rows and columns are within the table.
+    unsafe { kernels[tile.rows - 1][tile.columns.div_ceil(LANES) - 1](tile) }
+}
+
+/// A tile of `ROWS` rows and `REGISTERS` registers per row, with the last of B's registers masked if `MASK`.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile<const ROWS: usize, const REGISTERS: usize>(tile: &Tile) {
+unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const MASK: bool>(tile: &Tile) {
+    let last = tile.columns - (REGISTERS - 1) * LANES;
+    // Lane l is on where last > l.
+    let mask = _mm256_cmpgt_epi32(
+        _mm256_set1_epi32(last as i32),
+        _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
+    );
     // C is needed last; by then it has arrived.
     for i in 0..ROWS {
         _mm_prefetch::<_MM_HINT_T0>(tile.c.at(i, 0).cast_const().cast());
@@ -58,8 +73,15 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize>(tile: &Tile) {
     for _ in 0..tile.depth {
         let mut row = [_mm256_setzero_ps(); REGISTERS];
         for v in 0..REGISTERS {
-            // SAFETY: row p < depth of B, in whole registers.
-            row[v] = unsafe { _mm256_loadu_ps(b.wrapping_add(v * LANES)) };
+            let (from, masked) = (b.wrapping_add(v * LANES), MASK && v + 1 == REGISTERS);
+            // SAFETY: row p < depth of B, in whole registers or with the mask within its columns.
+            row[v] = unsafe {
+                if masked {
+                    _mm256_maskload_ps(from, mask)
+                } else {
+                    _mm256_loadu_ps(from)
+                }
+            };
         }
         for i in 0..ROWS {
             // SAFETY: row i < rows and column p < depth of A.
@@ -72,11 +94,6 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize>(tile: &Tile) {
         b = b.wrapping_add(tile.b_stride);
     }
     // Masked stores are slow on some processors, so a full register has its own.
-    let last = tile.columns - (REGISTERS - 1) * LANES;
-    let mask = _mm256_cmpgt_epi32(
-        _mm256_set1_epi32(last as i32),
-        _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
-    );
     for i in 0..ROWS {
         for v in 0..REGISTERS {
             let c = tile.c.at(i, v * LANES);

@@ -12,7 +12,8 @@
 //!               +---------------+---------------+
 //! ```
 //!
-//! Lanes past the last column are computed with, and masked off when C is read and written.
+//! Lanes past the last column are computed with, and masked off when C is read and written, and when B may not be read
+//! past its last column.
 
 #![expect(
     clippy::needless_range_loop,
@@ -39,40 +40,40 @@ pub(super) static MICROKERNEL: Microkernel = Microkernel {
 /// Kernels by rows - 1; for each, one register per row and two.
 type Kernels = [[unsafe fn(&Tile); 2]; 14];
 
+static UNIT_ROW_STRIDE: Kernels = kernels::<true, false>();
+static ANY_STRIDES: Kernels = kernels::<false, false>();
+static MASKED: Kernels = kernels::<false, true>();
+
 #[rustfmt::skip]
-static ANY_STRIDES: Kernels = [
-    [tile::<1, 1, false>, tile::<1, 2, false>], [tile::<2, 1, false>, tile::<2, 2, false>],
-    [tile::<3, 1, false>, tile::<3, 2, false>], [tile::<4, 1, false>, tile::<4, 2, false>],
-    [tile::<5, 1, false>, tile::<5, 2, false>], [tile::<6, 1, false>, tile::<6, 2, false>],
-    [tile::<7, 1, false>, tile::<7, 2, false>], [tile::<8, 1, false>, tile::<8, 2, false>],
-    [tile::<9, 1, false>, tile::<9, 2, false>], [tile::<10, 1, false>, tile::<10, 2, false>],
-    [tile::<11, 1, false>, tile::<11, 2, false>], [tile::<12, 1, false>, tile::<12, 2, false>],
-    [tile::<13, 1, false>, tile::<13, 2, false>], [tile::<14, 1, false>, tile::<14, 2, false>],
-];
-#[rustfmt::skip]
-static UNIT_ROW_STRIDE: Kernels = [
-    [tile::<1, 1, true>, tile::<1, 2, true>], [tile::<2, 1, true>, tile::<2, 2, true>],
-    [tile::<3, 1, true>, tile::<3, 2, true>], [tile::<4, 1, true>, tile::<4, 2, true>],
-    [tile::<5, 1, true>, tile::<5, 2, true>], [tile::<6, 1, true>, tile::<6, 2, true>],
-    [tile::<7, 1, true>, tile::<7, 2, true>], [tile::<8, 1, true>, tile::<8, 2, true>],
-    [tile::<9, 1, true>, tile::<9, 2, true>], [tile::<10, 1, true>, tile::<10, 2, true>],
-    [tile::<11, 1, true>, tile::<11, 2, true>], [tile::<12, 1, true>, tile::<12, 2, true>],
-    [tile::<13, 1, true>, tile::<13, 2, true>], [tile::<14, 1, true>, tile::<14, 2, true>],
-];
+const fn kernels<const UNIT: bool, const MASK: bool>() -> Kernels {
+    [
+        [tile::<1, 1, UNIT, MASK>, tile::<1, 2, UNIT, MASK>], [tile::<2, 1, UNIT, MASK>, tile::<2, 2, UNIT, MASK>],
+        [tile::<3, 1, UNIT, MASK>, tile::<3, 2, UNIT, MASK>], [tile::<4, 1, UNIT, MASK>, tile::<4, 2, UNIT, MASK>],
+        [tile::<5, 1, UNIT, MASK>, tile::<5, 2, UNIT, MASK>], [tile::<6, 1, UNIT, MASK>, tile::<6, 2, UNIT, MASK>],
+        [tile::<7, 1, UNIT, MASK>, tile::<7, 2, UNIT, MASK>], [tile::<8, 1, UNIT, MASK>, tile::<8, 2, UNIT, MASK>],
+        [tile::<9, 1, UNIT, MASK>, tile::<9, 2, UNIT, MASK>], [tile::<10, 1, UNIT, MASK>, tile::<10, 2, UNIT, MASK>],
+        [tile::<11, 1, UNIT, MASK>, tile::<11, 2, UNIT, MASK>], [tile::<12, 1, UNIT, MASK>, tile::<12, 2, UNIT, MASK>],
+        [tile::<13, 1, UNIT, MASK>, tile::<13, 2, UNIT, MASK>], [tile::<14, 1, UNIT, MASK>, tile::<14, 2, UNIT, MASK>],
+    ]
+}
 
 unsafe fn run(tile: &Tile) {
-    let kernels = if tile.a.row_stride == 1 {
-        &UNIT_ROW_STRIDE
-    } else {
-        &ANY_STRIDES
+    let kernels = match (tile.whole, tile.a.row_stride) {
+        (false, _) => &MASKED,
+        (true, 1) => &UNIT_ROW_STRIDE,
+        (true, _) => &ANY_STRIDES,
     };
     // SAFETY: the caller has AVX-512 and the matrices; rows and columns are within the table.
     unsafe { kernels[tile.rows - 1][tile.columns.div_ceil(LANES) - 1](tile) }
 }
 
-/// A tile of `ROWS` rows and `REGISTERS` registers per row, of an A whose row stride is 1 if `UNIT`.
+/// A tile of `ROWS` rows and `REGISTERS` registers per row: A's row stride is 1 if `UNIT`, B is masked if `MASK`.
 #[target_feature(enable = "avx512f")]
-unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool>(tile: &Tile) {
+unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool, const MASK: bool>(tile: &Tile) {
+    let mut masks: [__mmask16; REGISTERS] = [0; REGISTERS];
+    for v in 0..REGISTERS {
+        masks[v] = 0xffff >> (LANES - (tile.columns - v * LANES).min(LANES));
+    }
     let a_stride = if UNIT { 1 } else { tile.a.row_stride };
     let mut groups = [tile.a.ptr; 5];
     for g in 0..5 {
@@ -89,8 +90,15 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool>(tile
     for _ in 0..tile.depth {
         let mut row = [_mm512_setzero_ps(); REGISTERS];
         for v in 0..REGISTERS {
-            // SAFETY: row p < depth of B, in whole registers.
-            row[v] = unsafe { _mm512_loadu_ps(b.wrapping_add(v * LANES)) };
+            let from = b.wrapping_add(v * LANES);
+            // SAFETY: row p < depth of B, in whole registers or with the mask within its columns.
+            row[v] = unsafe {
+                if MASK {
+                    _mm512_maskz_loadu_ps(masks[v], from)
+                } else {
+                    _mm512_loadu_ps(from)
+                }
+            };
         }
         for g in 0..5 {
             for r in 0..GROUP {
@@ -106,10 +114,6 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool>(tile
             groups[g] = groups[g].wrapping_add(tile.a.col_stride);
         }
         b = b.wrapping_add(tile.b_stride);
-    }
-    let mut masks: [__mmask16; REGISTERS] = [0; REGISTERS];
-    for v in 0..REGISTERS {
-        masks[v] = 0xffff >> (LANES - (tile.columns - v * LANES).min(LANES));
     }
     if tile.add {
         for i in 0..ROWS {

@@ -90,7 +90,6 @@ struct Plan {
     /// Depth of a block of k.
     depth: usize,
     copy_a: bool,
-    /// All of B; a panel that does not fill its registers is copied in any case.
     copy_b: bool,
 }
 
@@ -102,7 +101,7 @@ struct Span {
     last: usize,
     /// Columns of the copy.
     width: usize,
-    /// Room for a copy: block after block, and in a block panel after panel.
+    /// The copy, if there is one: block after block, and in a block panel after panel.
     copy: *mut f32,
 }
 
@@ -194,20 +193,21 @@ impl Product {
             let blocks = SPAN / width / plan.depth;
             for first in (0..self.k).step_by(blocks * plan.depth) {
                 let last = self.k.min(first + blocks * plan.depth);
-                let copy = workspace.b.get(packing::room(last - first, width));
-                let span = Span {
+                let mut span = Span {
                     column,
                     columns,
                     first,
                     last,
                     width,
-                    copy,
+                    copy: std::ptr::null_mut(),
                 };
-                // SAFETY: the caller's promise; there is room for the copy of B, and it is made before it is used.
-                unsafe {
-                    self.copy_b(&plan, &span);
-                    self.tile_rows(&plan, &span, workspace);
+                if plan.copy_b {
+                    span.copy = workspace.b.get(packing::room(last - first, width));
+                    // SAFETY: the caller's promise, and room for the copy.
+                    unsafe { self.copy_b(&plan, &span) };
                 }
+                // SAFETY: the caller's promise, and B has been copied if it is to be.
+                unsafe { self.tile_rows(&plan, &span, workspace) };
             }
         }
     }
@@ -216,17 +216,15 @@ impl Product {
         for start in (span.first..span.last).step_by(plan.depth) {
             for j in (0..span.columns).step_by(plan.kernel.max_columns) {
                 let lanes = (span.columns - j).min(plan.kernel.max_columns);
-                if plan.copies_b(lanes) {
-                    let panel = Panel {
-                        from: self.b.from(start, span.column + j),
-                        depth: plan.depth.min(span.last - start),
-                        lanes,
-                        to: span.panel(plan, start, j),
-                        width: plan.kernel.width(lanes),
-                    };
-                    // SAFETY: a panel of B and its place in the copy; they are copied in the order in which they lie.
-                    unsafe { packing::pack(self.isa, &panel) };
-                }
+                let panel = Panel {
+                    from: self.b.from(start, span.column + j),
+                    depth: plan.depth.min(span.last - start),
+                    lanes,
+                    to: span.panel(plan, start, j),
+                    width: plan.kernel.width(lanes),
+                };
+                // SAFETY: a panel of B and its place in the copy; they are copied in the order in which they lie.
+                unsafe { packing::pack(self.isa, &panel) };
             }
         }
     }
@@ -257,12 +255,14 @@ impl Product {
                 }
                 for j in (0..span.columns).step_by(plan.kernel.max_columns) {
                     let columns = (span.columns - j).min(plan.kernel.max_columns);
-                    let (b, b_stride) = if plan.copies_b(columns) {
+                    let (b, b_stride) = if plan.copy_b {
                         (span.panel(plan, start, j).cast_const(), plan.kernel.width(columns))
                     } else {
                         (self.b.at(start, span.column + j), self.b.row_stride)
                     };
                     let c = self.c.from(i, span.column + j);
+                    let whole = plan.copy_b || columns == plan.kernel.width(columns);
+                    let add = self.accumulate || start > 0;
                     let tile = Tile {
                         rows,
                         columns,
@@ -270,21 +270,15 @@ impl Product {
                         a,
                         b,
                         b_stride,
+                        whole,
                         c,
-                        add: self.accumulate || start > 0,
+                        add,
                     };
-                    // SAFETY: a tile of the caller's operands or of their copies, B in whole registers.
+                    // SAFETY: a tile of the caller's operands or of their copies.
                     unsafe { (plan.kernel.run)(&tile) };
                 }
             }
         }
-    }
-}
-
-impl Plan {
-    /// Whether a panel of B of that many columns is copied: if all are, or if its last register would not be full.
-    fn copies_b(&self, columns: usize) -> bool {
-        self.copy_b || !columns.is_multiple_of(self.kernel.lanes)
     }
 }
 

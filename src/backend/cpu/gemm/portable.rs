@@ -28,20 +28,28 @@ pub(super) static MICROKERNEL: Microkernel = Microkernel {
     run,
 };
 
-/// Kernels by rows - 1.
-static KERNELS: [unsafe fn(&Tile); 4] = [tile::<1>, tile::<2>, tile::<3>, tile::<4>];
+/// Kernels by rows - 1: for rows of B that can be read in whole eights, and for others.
+static WHOLE: [unsafe fn(&Tile); 4] = [tile::<1, true>, tile::<2, true>, tile::<3, true>, tile::<4, true>];
+static PARTIAL: [unsafe fn(&Tile); 4] = [tile::<1, false>, tile::<2, false>, tile::<3, false>, tile::<4, false>];
 
 unsafe fn run(tile: &Tile) {
+    let kernels = if tile.whole { &WHOLE } else { &PARTIAL };
     // SAFETY: the caller has the matrices; rows are within the table.
-    unsafe { KERNELS[tile.rows - 1](tile) }
+    unsafe { kernels[tile.rows - 1](tile) }
 }
 
 /// A tile of `ROWS` rows.
-unsafe fn tile<const ROWS: usize>(tile: &Tile) {
+unsafe fn tile<const ROWS: usize, const WHOLE: bool>(tile: &Tile) {
+    let columns = if WHOLE { COLUMNS } else { tile.columns };
     let mut sums = [[0.0f32; COLUMNS]; ROWS];
     for p in 0..tile.depth {
-        // SAFETY: row p < depth of B, in whole eights.
-        let b: [f32; COLUMNS] = unsafe { tile.b.add(p * tile.b_stride).cast::<[f32; COLUMNS]>().read() };
+        let mut b = [0.0f32; COLUMNS];
+        // SAFETY: row p < depth of B, in whole eights or within its columns.
+        unsafe {
+            tile.b
+                .add(p * tile.b_stride)
+                .copy_to_nonoverlapping(b.as_mut_ptr(), columns)
+        };
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: row i < rows and column p < depth of A.
             let a = unsafe { *tile.a.at(i, p) };

@@ -16,8 +16,8 @@ use super::{MatMut, MatRef};
 /// ```
 ///
 /// For each p: load row p of B, and for each row i of A multiply it by the one number a_ip, spread over all lanes. A is
-/// read one number at a time, so it may have any strides; with a row stride of 1 the addresses cost the least. B is
-/// read along its rows, in whole registers: masks in this loop would take a tenth of the multipliers' time.
+/// read number by number, so it may have any strides; with a row stride of 1 the addresses cost the least. B is read
+/// along its rows, in whole registers where that is allowed, because masks cost a tenth of the multipliers' time.
 pub(super) struct Tile {
     /// Rows of A and C: 1..=`Microkernel::max_rows`.
     pub rows: usize,
@@ -27,10 +27,12 @@ pub(super) struct Tile {
     pub depth: usize,
     /// Element (0, 0) is the tile's first row.
     pub a: MatRef,
-    /// Row 0 of B at the tile's first column. Its rows can be read up to [`Microkernel::width`] of `columns`.
+    /// Row 0 of B at the tile's first column.
     pub b: *const f32,
     /// Elements from one row of B to the next.
     pub b_stride: usize,
+    /// The rows of B can be read up to [`Microkernel::width`] of `columns`: B is a copy, or fills its registers.
+    pub whole: bool,
     /// Element (0, 0) is the tile's first.
     pub c: MatMut,
     /// Add to C instead of overwriting it.
@@ -61,7 +63,7 @@ impl Microkernel {
         }
     }
 
-    /// The numbers in a row of B that are read for that many columns: those of whole registers.
+    /// The numbers in the registers that hold that many columns.
     pub fn width(&self, columns: usize) -> usize {
         columns.next_multiple_of(self.lanes)
     }
