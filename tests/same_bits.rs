@@ -86,6 +86,16 @@ fn assert_same(what: &str, setup: &Setup, a: &[u64], b: &[u64]) {
     }
 }
 
+/// Short, for the sanitizers too.
+#[test]
+fn two_threads_and_one() {
+    let setup = setups(Rows::Gathered(BATCH))[0];
+    let [one, two] = [1, 2].map(|threads| train(&setup, &[0, 1], &Cpu::new(threads).unwrap()));
+    for (a, b) in one.iter().zip(&two) {
+        assert_same("two threads", &setup, a, b);
+    }
+}
+
 #[test]
 fn any_number_of_threads_and_a_second_run() {
     let backends = [1, 2, 3, 7].map(|threads| (threads, Cpu::new(threads).unwrap()));
