@@ -23,8 +23,10 @@ echo "no C in any feature set"
 target=$(mktemp -d)
 trap 'rm -rf "$target"' EXIT
 cargo fetch --quiet
-start=$(date +%s)
-cargo build --quiet --release --no-default-features --lib --target-dir "$target"
-seconds=$(($(date +%s) - start))
-echo "cold release build of the core: $seconds s (at most 30 on two idle cores)"
-[ "$seconds" -le 30 ] || die "the core took $seconds s to build, expected at most 30"
+# On two idle cores the wall time is less than the processor time; on a busy machine only the latter says anything.
+TIMEFORMAT='%R %U %S'
+{ time cargo build --quiet --release --no-default-features --lib --target-dir "$target"; } 2>"$target/time"
+read -r wall user system <"$target/time"
+best=$(awk -v w="$wall" -v u="$user" -v s="$system" 'BEGIN { c = u + s; printf "%.1f", w < c ? w : c }')
+echo "cold release build of the core: $wall s, $user + $system s of processor time (the less at most 30)"
+awk -v b="$best" 'BEGIN { exit b > 30 }' || die "the core took $best s to build, expected at most 30"
