@@ -133,9 +133,9 @@ impl<'a> Tile<'a> {
     /// A real operand that the kernel reads.
     pub(super) fn real(&self, id: BufferId) -> Rows<'a, f32> {
         let (start, length) = self.part(id);
-        // SAFETY: other lanes write other rows; whole buffers are not written inside a row segment, scratch belongs to this
-        // worker; and no kernel reads a buffer that it writes.
         let data = match &self.places[id.0] {
+            // SAFETY: other lanes write other rows; whole buffers are not written inside a row segment, scratch belongs to
+            // this worker; and no kernel reads a buffer that it writes.
             Place::Real(slab) => unsafe { slab.part(start, length) },
             // SAFETY: as above.
             Place::RealTile(offset) => unsafe { self.reals.part(*offset, length) },
@@ -147,8 +147,8 @@ impl<'a> Tile<'a> {
     /// An index operand.
     pub(super) fn index(&self, id: BufferId) -> Rows<'a, u32> {
         let (start, length) = self.part(id);
-        // SAFETY: as in `real`.
         let data = match &self.places[id.0] {
+            // SAFETY: as in `real`.
             Place::Index(slab) => unsafe { slab.part(start, length) },
             // SAFETY: as above.
             Place::IndexTile(offset) => unsafe { self.indices.part(*offset, length) },
@@ -158,15 +158,11 @@ impl<'a> Tile<'a> {
     }
 
     /// A real buffer that the kernel writes, which is none of its operands.
-    #[expect(
-        clippy::mut_from_ref,
-        reason = "lanes and workers write disjoint parts; see the SAFETY line"
-    )]
     pub(super) fn write(&self, id: BufferId) -> &'a mut [f32] {
         let (start, length) = self.part(id);
-        // SAFETY: these rows belong to this lane, this scratch to this worker, and a whole buffer is written only by a
-        // whole segment, which runs alone. A kernel asks for each of its results once.
         match &self.places[id.0] {
+            // SAFETY: these rows belong to this lane, this scratch to this worker, and a whole buffer is written only by a
+            // whole segment, which runs alone. A kernel asks for each of its results once.
             Place::Real(slab) => unsafe { slab.part_mut(start, length) },
             // SAFETY: as above.
             Place::RealTile(offset) => unsafe { self.reals.part_mut(*offset, length) },
@@ -175,11 +171,10 @@ impl<'a> Tile<'a> {
     }
 
     /// As [`Tile::write`] for indices.
-    #[expect(clippy::mut_from_ref, reason = "as Tile::write")]
     pub(super) fn write_index(&self, id: BufferId) -> &'a mut [u32] {
         let (start, length) = self.part(id);
-        // SAFETY: as in `write`.
         match &self.places[id.0] {
+            // SAFETY: as in `write`.
             Place::Index(slab) => unsafe { slab.part_mut(start, length) },
             // SAFETY: as above.
             Place::IndexTile(offset) => unsafe { self.indices.part_mut(*offset, length) },
