@@ -124,7 +124,7 @@ fn the_page_says_what_was_found() {
     assert!(html.contains("All 3 quantities turn in 16 of 16."));
     assert!(html.contains("<th scope=\"row\">Gyration radius, even</th><td>minimum</td>"));
     assert!(html.contains("<th scope=\"row\">Centroid distance, even – odd</th><td>maximum</td>"));
-    assert!(html.contains("disentangle inversion --data data/mnist"));
+    assert!(html.contains("<span>disentangle inversion</span> <span>--data data/mnist"));
     assert!(html.contains("training error, decreasing"));
 
     let (_folder, html) = written(&monotonic(16, 300), &facts());

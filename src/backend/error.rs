@@ -67,6 +67,13 @@ pub enum BackendError {
         /// Its copies along the replica axis.
         copies: usize,
     },
+    /// Memory that the system does not give.
+    OutOfMemory {
+        /// What it is for.
+        buffer: String,
+        /// How much.
+        bytes: usize,
+    },
     /// `DISENTANGLE_ISA` names an instruction set that does not exist or that this processor lacks.
     Isa(IsaError),
     /// The thread pool could not be made, with the reason.
@@ -124,6 +131,9 @@ impl fmt::Display for BackendError {
                     f,
                     "buffer '{buffer}': {copies} x {rows} x {cols} elements are more than memory can hold"
                 )
+            }
+            BackendError::OutOfMemory { buffer, bytes } => {
+                write!(f, "'{buffer}': {bytes} bytes of memory are not to be had")
             }
             BackendError::Isa(error) => error.fmt(f),
             BackendError::Threads { reason } => f.write_str(reason),

@@ -50,13 +50,19 @@ impl fmt::Display for CliError {
 
 impl From<DataError> for CliError {
     fn from(error: DataError) -> Self {
-        CliError::input(error)
+        match error {
+            DataError::Write { .. } => CliError::Failed(error.to_string()),
+            _ => CliError::input(error),
+        }
     }
 }
 
 impl From<StudyError> for CliError {
     fn from(error: StudyError) -> Self {
-        CliError::input(error)
+        match error {
+            StudyError::Data(error) => error.into(),
+            _ => CliError::input(error),
+        }
     }
 }
 

@@ -16,8 +16,21 @@ use super::progress::Reporter;
 /// Name of the checkpoint in a run's folder.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
-/// Time between checkpoints.
-const INTERVAL: Duration = Duration::from_secs(30);
+/// Longest time between checkpoints, in seconds.
+const LONGEST_INTERVAL: f64 = 30.0;
+
+/// The time between checkpoints that was asked for.
+///
+/// # Errors
+/// [`CliError::Input`] unless it is positive and at most 30 s.
+pub fn interval(seconds: Option<f64>) -> Result<Duration, CliError> {
+    match seconds.unwrap_or(LONGEST_INTERVAL) {
+        seconds if seconds > 0.0 && seconds <= LONGEST_INTERVAL => Ok(Duration::from_secs_f64(seconds)),
+        seconds => Err(CliError::Input(format!(
+            "--checkpoint-every {seconds}: expected above 0 and at most 30 seconds"
+        ))),
+    }
+}
 
 /// Watches a run: progress, signals, checkpoints.
 pub struct Guard {
@@ -25,6 +38,7 @@ pub struct Guard {
     replicas: usize,
     path: PathBuf,
     interrupted: Arc<AtomicBool>,
+    interval: Duration,
     last: Instant,
 }
 
@@ -33,7 +47,7 @@ impl Guard {
     ///
     /// # Errors
     /// [`CliError::Failed`] if the signals cannot be caught.
-    pub fn new(reporter: Reporter, replicas: usize, path: PathBuf) -> Result<Guard, CliError> {
+    pub fn new(reporter: Reporter, replicas: usize, path: PathBuf, interval: Duration) -> Result<Guard, CliError> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let flag = interrupted.clone();
         ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
@@ -43,6 +57,7 @@ impl Guard {
             replicas,
             path,
             interrupted,
+            interval,
             last: Instant::now(),
         })
     }
@@ -53,7 +68,7 @@ impl Watcher for Guard {
         self.reporter.tell(progress, self.replicas);
         if self.interrupted.load(Ordering::Relaxed) {
             Wish::Interrupt
-        } else if self.last.elapsed() >= INTERVAL {
+        } else if self.last.elapsed() >= self.interval {
             Wish::Checkpoint
         } else {
             Wish::Continue

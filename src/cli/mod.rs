@@ -2,60 +2,68 @@
 //!
 //! Exit codes: 0 done; 1 it ran but failed; 2 bad input or an absent device, with one line on standard error.
 
+mod config;
 mod error;
 mod facts;
 mod guard;
 mod inversion;
+mod memory;
 mod options;
 mod progress;
+mod resolve;
+mod resume;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use error::CliError;
 
-/// Trains dense networks and measures, while they train, how class manifolds disentangle and entangle again.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true, disable_help_subcommand = true, after_help = AFTER_HELP)]
+#[command(version, about = ABOUT, disable_help_subcommand = true, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const ABOUT: &str = "\
+Trains dense networks and measures, while they train, how class manifolds
+disentangle and entangle again";
+
 const AFTER_HELP: &str = "\
 Examples:
-  disentangle inversion                          on the embedded digits, in seconds
-  disentangle inversion --data data/mnist --train-samples 8192 --replicas 16
+  disentangle inversion            on the embedded digits, in seconds
+  disentangle inversion --data data/mnist --train-samples 8192
   disentangle inversion --config runs/inversion-1/config.toml --seed 2
 
-Each run writes a folder with its tables and a report.html. `disentangle inversion --help` lists the options.";
+Each run writes a folder with its tables and a report.html.
+`disentangle inversion --help` lists the options.";
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train R replicas, follow the geometry each epoch, find the inversion and its stragglers
+    /// Train networks side by side, find their inversion and stragglers
+    #[command(allow_negative_numbers = true)]
     Inversion(Box<options::InversionOptions>),
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    if std::env::args_os().len() <= 1 {
+        // Standard output may be closed: there is nobody to tell.
+        let _ = Cli::command().print_help();
+        return ExitCode::SUCCESS;
+    }
     let result = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
         },
-        Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                let _ = error.print();
-                return ExitCode::SUCCESS;
-            }
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                let _ = error.print();
-                return ExitCode::from(2);
-            }
-            _ => Err(CliError::Input(one_line(&error.to_string()))),
-        },
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => Err(CliError::Input(line(&error))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,9 +74,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The first paragraph of clap's message, with its continuation lines joined: what, where, what was expected.
-fn one_line(message: &str) -> String {
-    let paragraph = message.split("\n\n").next().unwrap_or(message);
-    let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
-    words.join(" ")
+/// clap's message as one line: what, where, what was expected.
+fn line(error: &clap::Error) -> String {
+    let message = error.to_string();
+    let joined = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut paragraphs = message.split("\n\n");
+    let mut line = joined(paragraphs.next().unwrap_or_default().trim_start_matches("error: "));
+    if let Some(tip) = paragraphs.find_map(|p| p.trim_start().strip_prefix("tip: ")) {
+        line.push_str(&format!(" ({})", joined(tip)));
+    } else if matches!(error.kind(), ErrorKind::UnknownArgument) {
+        line.push_str("; expected an option of `disentangle inversion --help`");
+    } else if matches!(
+        error.kind(),
+        ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
+    ) {
+        line.push_str("; expected inversion");
+    }
+    line
 }

@@ -1,24 +1,42 @@
-//! The options of `inversion`: from the command line, from a configuration file, by default.
+//! The options of `inversion`, as the command line and a configuration file name them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::error::CliError;
+use super::config::text;
+
+const INITIALIZERS: &str = "\
+pytorch | kaiming-uniform | kaiming-normal | xavier-uniform
+| xavier-normal | orthogonal | normal:SCALE [pytorch]";
+
+/// A whole number as TOML can hold it.
+fn whole(text: &str) -> Result<u64, String> {
+    let number = text.parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
+    number.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    usize::try_from(whole(text)?).map_err(|_| "expected a number that this machine can count to".into())
+}
+
+fn real(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "expected a number".into())
+}
 
 /// Options as given: what is `None` was not.
 #[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct InversionOptions {
-    /// Folder with the four IDX files (raw or .gz); the embedded digits if absent
+    /// Folder with the four IDX files, raw or .gz [the embedded digits]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub data: Option<PathBuf>,
     /// So many consecutive training samples [all]
-    #[arg(long, value_name = "N", help_heading = "Data")]
+    #[arg(long, value_name = "N", help_heading = "Data", value_parser = count)]
     pub train_samples: Option<usize>,
     /// The first of them, among those the label rule keeps [0]
-    #[arg(long, value_name = "K", help_heading = "Data")]
+    #[arg(long, value_name = "K", help_heading = "Data", value_parser = count)]
     pub data_offset: Option<usize>,
     /// parity | all | a,b,... | below:k | one-vs-rest:k | random [parity]
     #[arg(long, value_name = "RULE", help_heading = "Data")]
@@ -41,15 +59,15 @@ pub struct InversionOptions {
     #[arg(long, value_name = "F", help_heading = "Network")]
     #[serde(deserialize_with = "text")]
     pub activation: Option<String>,
-    /// pytorch | kaiming-uniform | kaiming-normal | xavier-uniform | xavier-normal | orthogonal | normal:SCALE [pytorch]
-    #[arg(long, value_name = "NAME", help_heading = "Network")]
+    /// How the weights start [pytorch]
+    #[arg(long, value_name = "NAME", help_heading = "Network", help = INITIALIZERS)]
     #[serde(deserialize_with = "text")]
     pub initializer: Option<String>,
-    /// Start from the weights in this safetensors file, named as PyTorch's nn.Sequential names them
+    /// Start from these weights instead: safetensors with PyTorch's names
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub init: Option<PathBuf>,
 
-    /// cross-entropy | logistic | hinge[:H] | squared-hinge[:H] | mse [cross-entropy]
+    /// cross-entropy (default) | logistic | hinge[:H] | squared-hinge[:H] | mse
     #[arg(long, value_name = "LOSS", help_heading = "Training")]
     #[serde(deserialize_with = "text")]
     pub loss: Option<String>,
@@ -58,36 +76,36 @@ pub struct InversionOptions {
     #[serde(deserialize_with = "text")]
     pub optimizer: Option<String>,
     /// Learning rate [0.5 on the digits, 0.1 with --data]
-    #[arg(long, value_name = "E", help_heading = "Training")]
+    #[arg(long, value_name = "E", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub lr: Option<f64>,
     /// constant | step:EPOCHS:FACTOR | cosine [constant]
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     #[serde(deserialize_with = "text")]
     pub schedule: Option<String>,
     /// Momentum of sgd, nesterov, rmsprop [0]
-    #[arg(long, value_name = "M", help_heading = "Training")]
+    #[arg(long, value_name = "M", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub momentum: Option<f64>,
     /// Weight decay of the optimizer [0]
-    #[arg(long, value_name = "D", help_heading = "Training")]
+    #[arg(long, value_name = "D", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub weight_decay: Option<f64>,
     /// Lambda of an L2 term (lambda / 2) sum w^2 in the loss [0]
-    #[arg(long, value_name = "LAMBDA", help_heading = "Training")]
+    #[arg(long, value_name = "LAMBDA", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub l2: Option<f64>,
     /// Samples of a step: full or a number [full]
     #[arg(long, value_name = "N", help_heading = "Training")]
     #[serde(deserialize_with = "text")]
     pub batch: Option<String>,
     /// Epochs [100 on the digits, 500 with --data]
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = count)]
     pub epochs: Option<usize>,
     /// Networks trained side by side [16]
-    #[arg(long, value_name = "R", help_heading = "Training")]
+    #[arg(long, value_name = "R", help_heading = "Training", value_parser = count)]
     pub replicas: Option<usize>,
     /// Number of the first: replica r has the same bits in any run [0]
-    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = whole)]
     pub first_replica: Option<u64>,
     /// Seed of every random stream [0]
-    #[arg(long, value_name = "S", help_heading = "Training")]
+    #[arg(long, value_name = "S", help_heading = "Training", value_parser = whole)]
     pub seed: Option<u64>,
 
     /// Hidden layer to measure: 1, 2, ... | last | all [last]
@@ -95,7 +113,7 @@ pub struct InversionOptions {
     #[serde(deserialize_with = "text")]
     pub layer: Option<String>,
     /// Test error every so many epochs, 0 for never [1]
-    #[arg(long, value_name = "N", help_heading = "Measurement")]
+    #[arg(long, value_name = "N", help_heading = "Measurement", value_parser = count)]
     pub test_every: Option<usize>,
 
     /// cpu | reference [cpu]
@@ -103,17 +121,25 @@ pub struct InversionOptions {
     #[serde(deserialize_with = "text")]
     pub device: Option<String>,
     /// Threads; results do not depend on it [all]
-    #[arg(long, value_name = "N", help_heading = "Run")]
+    #[arg(long, value_name = "N", help_heading = "Run", value_parser = count)]
     pub threads: Option<usize>,
     /// Folder for the results, absent or empty [runs/inversion-N]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     #[serde(skip)]
     pub out: Option<PathBuf>,
-    /// Take options from this TOML file, by their long names; the command line wins
+    /// Options by their long names, in TOML; the command line wins
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// No progress
+    /// Go on with the interrupted run in --out, whose configuration is taken
+    #[arg(long, requires = "out", conflicts_with = "config", help_heading = "Run")]
+    #[serde(skip)]
+    pub resume: bool,
+    /// Seconds between checkpoints, at most 30 [30]
+    #[arg(long, value_name = "S", help_heading = "Run")]
+    #[serde(skip)]
+    pub checkpoint_every: Option<f64>,
+    /// No progress, no warnings
     #[arg(long, help_heading = "Run")]
     #[serde(skip)]
     pub quiet: bool,
@@ -123,59 +149,28 @@ pub struct InversionOptions {
     pub json: bool,
 }
 
-/// A string, or a number where one is more natural (`hidden = 20`).
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Text {
-        Word(String),
-        Whole(i64),
-        Real(f64),
-    }
-    Ok(Some(match Text::deserialize(deserializer)? {
-        Text::Word(word) => word,
-        Text::Whole(number) => number.to_string(),
-        Text::Real(number) => number.to_string(),
-    }))
-}
-
-/// Fills what `$given` lacks from `$file`.
-macro_rules! fill {
-    ($given:ident from $file:ident: $($field:ident),* $(,)?) => {
-        $( $given.$field = $given.$field.or($file.$field); )*
-    };
-}
-
 impl InversionOptions {
-    /// Adds the options of the configuration file, if there is one.
-    ///
-    /// # Errors
-    /// [`CliError::Input`] for a file that cannot be read or is no configuration.
-    pub fn with_config(mut self) -> Result<InversionOptions, CliError> {
-        let Some(path) = self.config.take() else {
-            return Ok(self);
-        };
-        let file = read_config(&path)?;
-        let mut given = self;
-        fill!(given from file: data, train_samples, data_offset, labels, standardize, dead_pixels, hidden, activation,
-            initializer, init, loss, optimizer, lr, schedule, momentum, weight_decay, l2, batch, epochs, replicas,
-            first_replica, seed, layer, test_every, device, threads);
-        Ok(given)
-    }
-
     /// The command that gives these options.
     pub fn command(&self) -> String {
         let mut words = vec!["disentangle inversion".to_string()];
-        if let Ok(toml::Value::Table(table)) = toml::Value::try_from(self) {
-            for (name, value) in table {
-                let value = match value {
-                    toml::Value::String(text) => quoted(&text),
-                    other => other.to_string(),
-                };
-                words.push(format!("--{name} {value}"));
-            }
-        }
+        words.extend(self.given().into_iter().map(|(name, value)| {
+            // A word that looks like an option must not be taken for one.
+            let between = if value.starts_with('-') { '=' } else { ' ' };
+            format!("--{name}{between}{}", quoted(&value))
+        }));
         words.join(" ")
+    }
+
+    /// Name and value of each option that is given, as a command line takes them.
+    pub fn given(&self) -> Vec<(String, String)> {
+        let Ok(toml::Value::Table(table)) = toml::Value::try_from(self) else {
+            return Vec::new();
+        };
+        let word = |value| match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        table.into_iter().map(|(name, value)| (name, word(value))).collect()
     }
 }
 
@@ -187,15 +182,4 @@ fn quoted(text: &str) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
-}
-
-fn read_config(path: &Path) -> Result<InversionOptions, CliError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| CliError::Input(format!("{}: cannot read the configuration: {cause}", path.display())))?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error
-            .span()
-            .map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        CliError::Input(format!("{}, line {line}: {}", path.display(), error.message()))
-    })
 }

@@ -25,7 +25,7 @@ impl Reporter {
             return Reporter::Lines(0);
         }
         let bar = ProgressBar::new(epochs as u64);
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} epoch {pos}/{len}  {msg}  {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} epoch {pos}/{len}  {msg}  {eta} left") {
             bar.set_style(style);
         }
         Reporter::Bar(bar)

@@ -368,21 +368,24 @@ fn replicas(outcome: &InversionOutcome, families: &[Family]) -> String {
 }
 
 fn run(facts: &RunFacts) -> String {
-    let mut rows = vec![
+    let rows = [
         vec!["data".to_owned(), facts.data.clone()],
         vec!["device".to_owned(), facts.device.clone()],
         vec!["time".to_owned(), duration(facts.seconds)],
     ];
-    rows.extend(
-        facts
-            .configuration
-            .iter()
-            .map(|(name, value)| vec![name.clone(), value.clone()]),
-    );
+    let options: Vec<Vec<String>> = facts
+        .configuration
+        .iter()
+        .map(|(name, value)| vec![name.clone(), value.clone()])
+        .collect();
+    // A line breaks between options, not at the hyphens within one.
+    let command = escape(&facts.command).replace(" --", "</span> <span>--");
     format!(
-        "<p>This command repeats it:</p>\n<pre tabindex=\"0\"><code>{}</code></pre>\n{}",
-        escape(&facts.command),
-        table("configuration", "Configuration", &[], &rows)
+        "<p>This command repeats it:</p>\n<pre tabindex=\"0\"><code><span>{command}</span></code></pre>\n{}\
+         <details>\n<summary>All {} options, as in config.toml</summary>\n{}</details>\n",
+        table("configuration", "This run", &[], &rows),
+        options.len(),
+        table("configuration", "Configuration", &[], &options)
     )
 }
 

@@ -309,7 +309,10 @@ mod tests {
     fn stragglers_are_what_error_count_counts() {
         let nan = f64::NAN;
         let two = [[1.0, 0.0], [0.0, 1.0], [2.0, 2.0], [2.0, 2.0], [nan, 1.0], [1.0, nan]];
-        assert_eq!(misclassified(&two.concat(), 2, &[0, 0, 0, 1, 1, 0]), [101, 103, 104, 105]);
+        assert_eq!(
+            misclassified(&two.concat(), 2, &[0, 0, 0, 1, 1, 0]),
+            [101, 103, 104, 105]
+        );
         assert_eq!(misclassified(&[1.0, 2.0, nan], 3, &[1]), [100]);
         let one = [0.5, 0.5, -0.5, 0.0, -0.0, nan];
         assert_eq!(misclassified(&one, 1, &[1, 0, 0, 0, 1, 0]), [101, 103, 104, 105]);

@@ -2,7 +2,8 @@
 
 use super::error::TrainError;
 use crate::backend::kernel::UpdateRule;
-use crate::nn::{Architecture, Loss, Schedule};
+use crate::nn::network::Parameters;
+use crate::nn::{Activation, Architecture, Initializer, Loss, Schedule};
 
 /// Rows of data with a class each.
 #[derive(Clone, Copy, Debug)]
@@ -53,11 +54,45 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// One replica of a network with these widths, trained by plain gradient descent on all samples at once: learning
+    /// rate 0.1, 100 epochs, seed 0, the last hidden layer measured. Every field may be changed.
+    pub fn new(inputs: usize, hidden: &[usize], classes: usize, activation: Activation, loss: Loss) -> Recipe {
+        Recipe {
+            architecture: Architecture {
+                inputs,
+                hidden: hidden.to_vec(),
+                outputs: loss.outputs(classes),
+                activation,
+                bias: true,
+            },
+            classes,
+            loss,
+            l2: 0.0,
+            rule: UpdateRule::Sgd {
+                momentum: 0.0,
+                nesterov: false,
+                weight_decay: 0.0,
+            },
+            learning_rate: 0.1,
+            schedule: Schedule::Constant,
+            epochs: 100,
+            batch: Batch::Full,
+            seed: 0,
+            replicas: vec![0],
+            layers: hidden.len().checked_sub(1).into_iter().collect(),
+        }
+    }
+
+    /// Initial parameters of every replica, each drawn from its own stream of the seed.
+    pub fn initial(&self, initializer: Initializer) -> Parameters {
+        self.architecture.initial(initializer, self.seed, &self.replicas)
+    }
+
     /// Checks the numbers that recording does not.
     ///
     /// # Errors
     /// [`TrainError::Recipe`]
-    pub(super) fn check(&self) -> Result<(), TrainError> {
+    pub fn check(&self) -> Result<(), TrainError> {
         let wrong = |detail: String| Err(TrainError::Recipe { detail });
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             return wrong(format!(

@@ -46,15 +46,6 @@ impl Isa {
         }
     }
 
-    /// Lanes of f32 in one of its registers.
-    pub fn lanes(self) -> usize {
-        match self {
-            Isa::Portable => 4,
-            Isa::Avx2 => 8,
-            Isa::Avx512 => 16,
-        }
-    }
-
     /// Whether this processor and its operating system can run it. The standard library asks the processor once
     /// and keeps the answer, so that this is a load and a comparison.
     pub fn is_available(self) -> bool {

@@ -72,7 +72,7 @@ struct WorkerCell(std::cell::UnsafeCell<Scratch>);
 unsafe impl Sync for WorkerCell {}
 
 impl Machine {
-    pub(super) fn new(program: Program, isa: Isa, pool: Arc<Pool>) -> Machine {
+    pub(super) fn new(program: Program, isa: Isa, pool: Arc<Pool>) -> Result<Machine, BackendError> {
         let active = program.spaces.clone();
         let (mut tile_reals, mut tile_indices) = (0, 0);
         let mut places = Vec::new();
@@ -87,9 +87,9 @@ impl Machine {
                 start
             };
             places.push(match (buffer.storage, buffer.element) {
-                (Storage::Persistent, Element::Real) => Place::Real(Slab::new(length)),
-                (_, Element::Wide) => Place::Wide(Slab::new(length)),
-                (Storage::Persistent, Element::Index { .. }) => Place::Index(Slab::new(length)),
+                (Storage::Persistent, Element::Real) => Place::Real(Slab::new(&buffer.name, length)?),
+                (_, Element::Wide) => Place::Wide(Slab::new(&buffer.name, length)?),
+                (Storage::Persistent, Element::Index { .. }) => Place::Index(Slab::new(&buffer.name, length)?),
                 (Storage::Tile, Element::Real) => Place::RealTile(offset(&mut tile_reals)),
                 (Storage::Tile, Element::Index { .. }) => Place::IndexTile(offset(&mut tile_indices)),
             });
@@ -102,9 +102,9 @@ impl Machine {
         let all = || entries.iter().flatten();
         let widest = |f: fn(&Prepared) -> usize| all().map(f).max().unwrap_or(0);
         let lanes = program.spaces.iter().map(|&rows| lanes(rows)).max().unwrap_or(1);
-        let real_sums = Slab::new(lanes * widest(|s| s.real_sums));
-        let wide_sums = Slab::new(lanes * widest(|s| s.wide_sums));
-        let fresh = Slab::new(lanes * widest(|s| s.reductions.len()));
+        let real_sums = Slab::new("sums of gradients", lanes * widest(|s| s.real_sums))?;
+        let wide_sums = Slab::new("sums of probes", lanes * widest(|s| s.wide_sums))?;
+        let fresh = Slab::new("flags of sums", lanes * widest(|s| s.reductions.len()))?;
         let widest_bias = all()
             .flat_map(|s| &s.kernels)
             .filter_map(|k| match k {
@@ -112,20 +112,20 @@ impl Machine {
                 _ => None,
             })
             .max();
-        let worker = || {
+        let worker = |_| -> Result<WorkerCell, BackendError> {
             let mut workspace = Workspace::new();
             for kernel in all().flat_map(|s| &s.kernels) {
                 reserve(&program, &mut workspace, kernel);
             }
-            WorkerCell(std::cell::UnsafeCell::new(Scratch {
-                reals: Slab::new(tile_reals),
-                indices: Slab::new(tile_indices),
+            Ok(WorkerCell(std::cell::UnsafeCell::new(Scratch {
+                reals: Slab::new("tiles of a thread", tile_reals)?,
+                indices: Slab::new("tiles of a thread", tile_indices)?,
                 column_sums: vec![0.0; widest_bias.unwrap_or(0)],
                 workspace,
-            }))
+            })))
         };
-        let scratch = (0..pool.threads()).map(|_| worker()).collect();
-        Machine {
+        let scratch = (0..pool.threads()).map(worker).collect::<Result<_, _>>()?;
+        Ok(Machine {
             program,
             isa,
             pool,
@@ -136,7 +136,7 @@ impl Machine {
             real_sums,
             wide_sums,
             fresh,
-        }
+        })
     }
 
     fn run_rows(&self, segment: &Prepared, space: RowSpace, step: Step) {

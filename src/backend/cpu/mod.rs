@@ -64,6 +64,6 @@ impl Backend for Cpu {
 
     fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError> {
         check_sizes(&program)?;
-        Ok(Box::new(machine::Machine::new(program, self.isa, self.pool.clone())))
+        Ok(Box::new(machine::Machine::new(program, self.isa, self.pool.clone())?))
     }
 }

@@ -14,8 +14,8 @@
 //!   the region is still open (acquire: it sees the job). It takes tasks from a counter, then subtracts one (release).
 //! - The caller, out of tasks, clears `open` and waits until nobody is inside (acquire: it sees what the tasks wrote).
 //!
-//! So the job is read only by those inside, and `run` does not return, nor writes another job, while anyone is. A worker
-//! that wakes too late finds the region closed and does nothing: nobody waits for it.
+//! So the job is read only by those inside, and `run` does not return, nor writes another job, while anyone is. A
+//! worker that wakes too late finds the region closed and does nothing: nobody waits for it.
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -156,9 +156,9 @@ impl Pool {
         self.shared.done.iter().map(|done| done.0.load(Relaxed)).collect()
     }
 
-    /// Calls `task(worker, t)` once for each `t < tasks` and returns when all calls have. No two calls of one region run
-    /// at the same time with the same `worker < threads()`. From inside a task it runs all calls itself, with its own
-    /// worker's number (0 if the task is another pool's). It allocates nothing.
+    /// Calls `task(worker, t)` once for each `t < tasks` and returns when all calls have. No two calls of one region
+    /// run at the same time with the same `worker < threads()`. From inside a task it runs all calls itself, with its
+    /// own worker's number (0 if the task is another pool's). It allocates nothing.
     ///
     /// # Panics
     /// If a task panics, so does `run`, with the first panic's payload, after the calls that had begun; further tasks
@@ -263,18 +263,18 @@ impl Shared {
             let mut first = lock(&self.panic);
             if first.is_none() {
                 *first = Some(payload);
-            } else {
-                // Dropping a payload may panic again, which would end the worker; two panics in one region are rare.
-                std::mem::forget(payload);
+            } else if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                // A payload that panics when dropped would end the worker, and so might the payload of that panic.
+                std::mem::forget(again);
             }
         }
     }
 
     /// Returns the state once its region is not `seen` or the pool shuts down: spins, then parks.
     ///
-    /// No wake-up is lost: the worker counts itself as parked, then looks at the state; the caller stores the state, then
-    /// looks at the count. All four are sequentially consistent, so at least one sees the other's write. If it is the
-    /// caller, it takes the bell's lock, which it gets only before the worker looks or after it waits.
+    /// No wake-up is lost: the worker counts itself as parked, then looks at the state; the caller stores the state,
+    /// then looks at the count. All four are sequentially consistent, so at least one sees the other's write. If it is
+    /// the caller, it takes the bell's lock, which it gets only before the worker looks or after it waits.
     fn wait_for_news(&self, seen: u64) -> u64 {
         let news = |state: u64| state / REGION != seen || state & SHUTDOWN != 0;
         if let Some(state) = self.spin(news) {

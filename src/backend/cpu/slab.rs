@@ -4,8 +4,10 @@
 //! aligned memory that is never moved or resized, and hands out slices of it. The host side (`all`, `all_mut`) is safe by
 //! borrowing; the kernel side (`part`, `part_mut`) is `unsafe` and its callers state who else may be there.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
+
+use crate::backend::BackendError;
 
 /// A number type whose zero is all zero bits.
 pub(super) trait Plain: Copy + Send + Sync {}
@@ -26,31 +28,33 @@ unsafe impl<T: Plain> Send for Slab<T> {}
 unsafe impl<T: Plain> Sync for Slab<T> {}
 
 impl<T: Plain> Slab<T> {
-    /// Memory for `length` zeros. Its size was checked before (`check_sizes`), so the layout exists.
-    pub(super) fn new(length: usize) -> Slab<T> {
-        let layout = Self::layout(length);
+    /// Memory for `length` zeros of what `name` says.
+    ///
+    /// # Errors
+    /// [`BackendError::OutOfMemory`] if it is not to be had.
+    pub(super) fn new(name: &str, length: usize) -> Result<Slab<T>, BackendError> {
+        let none = || BackendError::OutOfMemory {
+            buffer: name.into(),
+            bytes: length.saturating_mul(size_of::<T>()),
+        };
+        let layout = Self::layout(length).ok_or_else(none)?;
         if layout.size() == 0 {
-            return Slab {
+            return Ok(Slab {
                 start: NonNull::dangling(),
                 length,
-            };
+            });
         }
         // SAFETY: the layout is not empty.
         let start = unsafe { alloc_zeroed(layout) }.cast::<T>();
-        let Some(start) = NonNull::new(start) else {
-            handle_alloc_error(layout)
-        };
-        Slab { start, length }
+        Ok(Slab {
+            start: NonNull::new(start).ok_or_else(none)?,
+            length,
+        })
     }
 
-    fn layout(length: usize) -> Layout {
+    fn layout(length: usize) -> Option<Layout> {
         const CACHE_LINE: usize = 64;
-        Layout::array::<T>(length)
-            .and_then(|l| l.align_to(CACHE_LINE))
-            .unwrap_or_else(|_| {
-                // Too long for the address space: an impossible layout is what an allocation failure looks like.
-                handle_alloc_error(Layout::new::<T>())
-            })
+        Layout::array::<T>(length).ok()?.align_to(CACHE_LINE).ok()
     }
 
     pub(super) fn all(&self) -> &[T] {
@@ -91,8 +95,7 @@ impl<T: Plain> Slab<T> {
 
 impl<T: Plain> Drop for Slab<T> {
     fn drop(&mut self) {
-        let layout = Self::layout(self.length);
-        if layout.size() != 0 {
+        if let Some(layout) = Self::layout(self.length).filter(|layout| layout.size() != 0) {
             // SAFETY: allocated in `new` with this layout.
             unsafe { dealloc(self.start.as_ptr().cast(), layout) };
         }

@@ -12,7 +12,8 @@
 //!               +---------------+---------------+
 //! ```
 //!
-//! Lanes past the last column are masked off: they are neither read nor written, so B and C need no padding.
+//! Lanes past the last column are computed with, and masked off when C is read and written, and when B may not be read
+//! past its last column.
 
 #![expect(
     clippy::needless_range_loop,
@@ -22,58 +23,82 @@
 use super::tile::{Microkernel, Tile};
 use std::arch::x86_64::*;
 
-/// Lanes of a register.
+/// Numbers in a register.
 const LANES: usize = 16;
 
-/// The address of row i of A is computed as that of row 3 (i / 3) plus 0, 1 or 2 row strides: five pointers serve 14
-/// rows, where 14 would not fit in the general registers.
+/// For any strides the address of row i of A is computed as that of row 3 (i / 3) plus 0, 1 or 2 row strides: five
+/// pointers serve 14 rows, where 14 would not fit in the general registers.
 const GROUP: usize = 3;
 
 pub(super) static MICROKERNEL: Microkernel = Microkernel {
     max_rows: 14,
     max_columns: 2 * LANES,
+    lanes: LANES,
     run,
 };
 
-/// Kernels by rows - 1 and registers per row - 1.
-#[rustfmt::skip]
-static KERNELS: [[unsafe fn(&Tile); 2]; 14] = [
-    [tile::<1, 1>, tile::<1, 2>], [tile::<2, 1>, tile::<2, 2>], [tile::<3, 1>, tile::<3, 2>],
-    [tile::<4, 1>, tile::<4, 2>], [tile::<5, 1>, tile::<5, 2>], [tile::<6, 1>, tile::<6, 2>],
-    [tile::<7, 1>, tile::<7, 2>], [tile::<8, 1>, tile::<8, 2>], [tile::<9, 1>, tile::<9, 2>],
-    [tile::<10, 1>, tile::<10, 2>], [tile::<11, 1>, tile::<11, 2>], [tile::<12, 1>, tile::<12, 2>],
-    [tile::<13, 1>, tile::<13, 2>], [tile::<14, 1>, tile::<14, 2>],
-];
+/// Kernels by rows - 1; for each, one register per row and two.
+type Kernels = [[unsafe fn(&Tile); 2]; 14];
 
-unsafe fn run(tile: &Tile) {
-    // SAFETY: the caller has AVX-512 and the matrices; rows and columns are within the table.
-    unsafe { KERNELS[tile.rows - 1][tile.columns.div_ceil(LANES) - 1](tile) }
+static UNIT_ROW_STRIDE: Kernels = kernels::<true, false>();
+static ANY_STRIDES: Kernels = kernels::<false, false>();
+static MASKED: Kernels = kernels::<false, true>();
+
+#[rustfmt::skip]
+const fn kernels<const UNIT: bool, const MASK: bool>() -> Kernels {
+    [
+        [tile::<1, 1, UNIT, MASK>, tile::<1, 2, UNIT, MASK>], [tile::<2, 1, UNIT, MASK>, tile::<2, 2, UNIT, MASK>],
+        [tile::<3, 1, UNIT, MASK>, tile::<3, 2, UNIT, MASK>], [tile::<4, 1, UNIT, MASK>, tile::<4, 2, UNIT, MASK>],
+        [tile::<5, 1, UNIT, MASK>, tile::<5, 2, UNIT, MASK>], [tile::<6, 1, UNIT, MASK>, tile::<6, 2, UNIT, MASK>],
+        [tile::<7, 1, UNIT, MASK>, tile::<7, 2, UNIT, MASK>], [tile::<8, 1, UNIT, MASK>, tile::<8, 2, UNIT, MASK>],
+        [tile::<9, 1, UNIT, MASK>, tile::<9, 2, UNIT, MASK>], [tile::<10, 1, UNIT, MASK>, tile::<10, 2, UNIT, MASK>],
+        [tile::<11, 1, UNIT, MASK>, tile::<11, 2, UNIT, MASK>], [tile::<12, 1, UNIT, MASK>, tile::<12, 2, UNIT, MASK>],
+        [tile::<13, 1, UNIT, MASK>, tile::<13, 2, UNIT, MASK>], [tile::<14, 1, UNIT, MASK>, tile::<14, 2, UNIT, MASK>],
+    ]
 }
 
-/// A tile of `ROWS` rows and `VECTORS` registers per row.
+unsafe fn run(tile: &Tile) {
+    let kernels = match (tile.whole, tile.a.row_stride) {
+        (false, _) => &MASKED,
+        (true, 1) => &UNIT_ROW_STRIDE,
+        (true, _) => &ANY_STRIDES,
+    };
+    // SAFETY: the caller has AVX-512 and the matrices; rows and columns are within the table.
+    unsafe { kernels[tile.rows - 1][tile.columns.div_ceil(LANES) - 1](tile) }
+}
+
+/// A tile of `ROWS` rows and `REGISTERS` registers per row: A's row stride is 1 if `UNIT`, B is masked if `MASK`.
 #[target_feature(enable = "avx512f")]
-unsafe fn tile<const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
-    let (a_stride, c_stride) = (tile.a.row_stride, tile.c.row_stride);
-    let mut masks: [__mmask16; VECTORS] = [0; VECTORS];
-    for v in 0..VECTORS {
+unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool, const MASK: bool>(tile: &Tile) {
+    let mut masks: [__mmask16; REGISTERS] = [0; REGISTERS];
+    for v in 0..REGISTERS {
         masks[v] = 0xffff >> (LANES - (tile.columns - v * LANES).min(LANES));
     }
+    let a_stride = if UNIT { 1 } else { tile.a.row_stride };
     let mut groups = [tile.a.ptr; 5];
     for g in 0..5 {
         groups[g] = tile.a.ptr.wrapping_add(g * GROUP * a_stride);
     }
-    let mut b = tile.b;
+    // C is needed last; by then it has arrived.
     for i in 0..ROWS {
-        for v in 0..VECTORS {
-            _mm_prefetch::<_MM_HINT_T0>(tile.c.ptr.wrapping_add(i * c_stride + v * LANES).cast());
+        for v in 0..REGISTERS {
+            _mm_prefetch::<_MM_HINT_T0>(tile.c.at(i, v * LANES).cast_const().cast());
         }
     }
-    let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+    let mut b = tile.b;
+    let mut sums = [[_mm512_setzero_ps(); REGISTERS]; ROWS];
     for _ in 0..tile.depth {
-        let mut row = [_mm512_setzero_ps(); VECTORS];
-        for v in 0..VECTORS {
-            // SAFETY: the mask keeps the load within row p of B.
-            row[v] = unsafe { _mm512_maskz_loadu_ps(masks[v], b.wrapping_add(v * LANES)) };
+        let mut row = [_mm512_setzero_ps(); REGISTERS];
+        for v in 0..REGISTERS {
+            let from = b.wrapping_add(v * LANES);
+            // SAFETY: row p < depth of B, in whole registers or with the mask within its columns.
+            row[v] = unsafe {
+                if MASK {
+                    _mm512_maskz_loadu_ps(masks[v], from)
+                } else {
+                    _mm512_loadu_ps(from)
+                }
+            };
         }
         for g in 0..5 {
             for r in 0..GROUP {
@@ -81,7 +106,7 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
                 if i < ROWS {
                     // SAFETY: row i < rows and column p < depth of A.
                     let spread = _mm512_set1_ps(unsafe { *groups[g].wrapping_add(r * a_stride) });
-                    for v in 0..VECTORS {
+                    for v in 0..REGISTERS {
                         sums[i][v] = _mm512_fmadd_ps(spread, row[v], sums[i][v]);
                     }
                 }
@@ -92,17 +117,17 @@ unsafe fn tile<const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
     }
     if tile.add {
         for i in 0..ROWS {
-            for v in 0..VECTORS {
+            for v in 0..REGISTERS {
                 // SAFETY: the mask keeps the load within row i of C.
-                let old = unsafe { _mm512_maskz_loadu_ps(masks[v], tile.c.ptr.add(i * c_stride + v * LANES)) };
+                let old = unsafe { _mm512_maskz_loadu_ps(masks[v], tile.c.at(i, v * LANES)) };
                 sums[i][v] = _mm512_add_ps(old, sums[i][v]);
             }
         }
     }
     for i in 0..ROWS {
-        for v in 0..VECTORS {
+        for v in 0..REGISTERS {
             // SAFETY: the mask keeps the store within row i of C.
-            unsafe { _mm512_mask_storeu_ps(tile.c.ptr.add(i * c_stride + v * LANES), masks[v], sums[i][v]) }
+            unsafe { _mm512_mask_storeu_ps(tile.c.at(i, v * LANES), masks[v], sums[i][v]) }
         }
     }
 }

@@ -20,10 +20,10 @@
 //!              A                            B                            C
 //! ```
 //!
-//! Blocks of k go in order: the first overwrites C, the others add. BLIS keeps a panel of B in the first-level cache and
-//! streams A; here it is the other way round, because a panel of A is less than half as big (14 rows against 32 columns): on a
-//! processor with 48 KB it left more room and was 1.15 times faster on large squares. A span of several blocks of
-//! k lets a narrow product read each row of A once, from its first to its last number.
+//! Blocks of k go in order: the first overwrites C, the others add. BLIS keeps a panel of B in the first-level cache
+//! and streams A; here it is the other way round, because a panel of A is less than half as big (14 rows, 32 columns):
+//! in a cache of 48 KB that leaves more room, and was 1.15 times faster on large squares. A span of several blocks of k
+//! lets a narrow product read each row of A once, from its first number to its last.
 //!
 //! A copy costs one pass over the operand; it pays when the operand is read often enough. See [`Product::plan`].
 
@@ -31,17 +31,21 @@ use super::super::isa::Isa;
 use super::packing::{self, Panel};
 use super::tile::{Microkernel, Tile};
 use super::workspace::Workspace;
-use super::{MatMut, MatRef, block_depth};
+use super::{MAX_BLOCK_DEPTH, MatMut, MatRef, block_depth};
 
 /// Columns of B in loop 1.
 const COLUMN_BLOCK: usize = 1024;
-/// Numbers of B that a span holds, unless one block of k is more: 1 MB.
+/// Numbers of B that a span holds: 1 MB. At least one block of k.
 const SPAN: usize = 1 << 18;
+const _: () = assert!(SPAN >= COLUMN_BLOCK * MAX_BLOCK_DEPTH);
 /// A piece of C that is summed apart before it is added.
 const PARTIAL_ROWS: usize = 1024;
 const PARTIAL_COLUMNS: usize = 512;
-/// Rows of a panel of A, at most, over all microkernels.
+/// Numbers in a page of 4 KB.
+const PAGE: usize = 1024;
+/// Rows of a panel of A and numbers in a register, at most, over all microkernels.
 const MOST_ROWS: usize = 14;
+const MOST_LANES: usize = 16;
 
 /// Numbers that a workspace holds.
 pub(super) struct Need {
@@ -53,7 +57,7 @@ pub(super) struct Need {
 /// What a product of these sizes needs at most, for any strides and instruction set.
 pub(super) fn need(m: usize, k: usize, n: usize) -> Need {
     let depth = block_depth(k).min(k);
-    let columns = packing::width(n.min(COLUMN_BLOCK));
+    let columns = n.min(COLUMN_BLOCK).next_multiple_of(MOST_LANES);
     let partial = if depth < k {
         m.min(PARTIAL_ROWS) * n.min(PARTIAL_COLUMNS)
     } else {
@@ -61,7 +65,7 @@ pub(super) fn need(m: usize, k: usize, n: usize) -> Need {
     };
     Need {
         a: packing::room(depth, m.min(MOST_ROWS)),
-        b: packing::room(k.min(SPAN / columns.max(1)).max(depth), columns),
+        b: packing::room(k.saturating_mul(columns).min(SPAN), 1),
         partial,
     }
 }
@@ -95,6 +99,8 @@ struct Span {
     columns: usize,
     first: usize,
     last: usize,
+    /// Columns of the copy.
+    width: usize,
     /// The copy, if there is one: block after block, and in a block panel after panel.
     copy: *mut f32,
 }
@@ -111,7 +117,7 @@ impl Product {
         if self.k == 0 && !self.accumulate {
             for i in 0..self.m {
                 // SAFETY: row i of C.
-                unsafe { self.c.from(i, 0).ptr.write_bytes(0, self.n) };
+                unsafe { self.c.at(i, 0).write_bytes(0, self.n) };
             }
         } else if self.k > block_depth(self.k) && self.accumulate {
             // SAFETY: the caller's promise.
@@ -148,9 +154,9 @@ impl Product {
                 for row in 0..m {
                     // SAFETY: row `row` of the sum and of that part of C, which do not overlap.
                     let (sum, c) = unsafe {
-                        let c = self.c.from(i + row, j).ptr;
+                        let c = self.c.at(i + row, j);
                         (
-                            std::slice::from_raw_parts(sum.from(row, 0).ptr, n),
+                            std::slice::from_raw_parts(sum.at(row, 0), n),
                             std::slice::from_raw_parts_mut(c, n),
                         )
                     };
@@ -164,16 +170,17 @@ impl Product {
     fn plan(&self) -> Plan {
         let kernel = Microkernel::of(self.isa);
         let height = self.m.div_ceil(self.m.div_ceil(kernel.max_rows));
-        // B is read once per tile row of C. Rows whose distance is a multiple of a page compete for the same few places of
-        // every cache, so that B is worth a copy as soon as it is read twice.
-        let reads_of_b = self.m.div_ceil(height);
-        let reads_in_place = if self.b.row_stride.is_multiple_of(1024) { 1 } else { 16 };
+        // Rows (or columns) whose distance is a multiple of a page compete for the same few places of every cache.
+        let a_by_pages = (self.a.row_stride.max(self.a.col_stride)).is_multiple_of(PAGE);
+        let b_by_pages = self.b.row_stride.is_multiple_of(PAGE);
+        // A is read once per panel of B, and B once per tile row of C.
+        let (reads_of_a, reads_of_b) = (self.n.div_ceil(kernel.max_columns), self.m.div_ceil(height));
         Plan {
             kernel,
             height,
             depth: block_depth(self.k).min(self.k).max(1),
-            copy_a: self.n > 2 * kernel.max_columns,
-            copy_b: self.b.col_stride != 1 || reads_of_b > reads_in_place,
+            copy_a: reads_of_a > if a_by_pages { 2 } else { 8 },
+            copy_b: self.b.col_stride != 1 || reads_of_b > if b_by_pages { 1 } else { 16 },
         }
     }
 
@@ -182,18 +189,20 @@ impl Product {
         let plan = self.plan();
         for column in (0..self.n).step_by(COLUMN_BLOCK) {
             let columns = (self.n - column).min(COLUMN_BLOCK);
-            let blocks = SPAN / packing::width(columns) / plan.depth;
-            for first in (0..self.k).step_by(blocks.max(1) * plan.depth) {
-                let last = self.k.min(first + blocks.max(1) * plan.depth);
+            let width = plan.kernel.width(columns);
+            let blocks = SPAN / width / plan.depth;
+            for first in (0..self.k).step_by(blocks * plan.depth) {
+                let last = self.k.min(first + blocks * plan.depth);
                 let mut span = Span {
                     column,
                     columns,
                     first,
                     last,
+                    width,
                     copy: std::ptr::null_mut(),
                 };
                 if plan.copy_b {
-                    span.copy = workspace.b.get(packing::room(last - first, packing::width(columns)));
+                    span.copy = workspace.b.get(packing::room(last - first, width));
                     // SAFETY: the caller's promise, and room for the copy.
                     unsafe { self.copy_b(&plan, &span) };
                 }
@@ -212,9 +221,9 @@ impl Product {
                     depth: plan.depth.min(span.last - start),
                     lanes,
                     to: span.panel(plan, start, j),
-                    width: packing::width(lanes),
+                    width: plan.kernel.width(lanes),
                 };
-                // SAFETY: a panel of B and its place in the copy; panels are copied in the order in which they lie.
+                // SAFETY: a panel of B and its place in the copy; they are copied in the order in which they lie.
                 unsafe { packing::pack(self.isa, &panel) };
             }
         }
@@ -222,11 +231,7 @@ impl Product {
 
     /// Loops 3, 4 and 5.
     unsafe fn tile_rows(&self, plan: &Plan, span: &Span, workspace: &mut Workspace) {
-        let copy_of_a = if plan.copy_a {
-            workspace.a.get(packing::room(plan.depth, plan.height))
-        } else {
-            std::ptr::null_mut()
-        };
+        let copy_of_a = workspace.a.get(packing::room(plan.depth, plan.height));
         for i in (0..self.m).step_by(plan.height) {
             let rows = (self.m - i).min(plan.height);
             for start in (span.first..span.last).step_by(plan.depth) {
@@ -251,11 +256,13 @@ impl Product {
                 for j in (0..span.columns).step_by(plan.kernel.max_columns) {
                     let columns = (span.columns - j).min(plan.kernel.max_columns);
                     let (b, b_stride) = if plan.copy_b {
-                        (span.panel(plan, start, j).cast_const(), packing::width(columns))
+                        (span.panel(plan, start, j).cast_const(), plan.kernel.width(columns))
                     } else {
                         (self.b.at(start, span.column + j), self.b.row_stride)
                     };
                     let c = self.c.from(i, span.column + j);
+                    let whole = plan.copy_b || columns == plan.kernel.width(columns);
+                    let add = self.accumulate || start > 0;
                     let tile = Tile {
                         rows,
                         columns,
@@ -263,8 +270,9 @@ impl Product {
                         a,
                         b,
                         b_stride,
+                        whole,
                         c,
-                        add: self.accumulate || start > 0,
+                        add,
                     };
                     // SAFETY: a tile of the caller's operands or of their copies.
                     unsafe { (plan.kernel.run)(&tile) };
@@ -278,7 +286,6 @@ impl Span {
     /// Where the copy of the panel at row `start` and column `j` of the span begins.
     fn panel(&self, plan: &Plan, start: usize, j: usize) -> *mut f32 {
         let depth = plan.depth.min(self.last - start);
-        self.copy
-            .wrapping_add((start - self.first) * packing::width(self.columns) + j * depth)
+        self.copy.wrapping_add((start - self.first) * self.width + j * depth)
     }
 }

@@ -10,8 +10,8 @@
 //!
 //! # The bits of an element
 //! `c_ij` is a function of k, row i of A, column j of B, the instruction set and, when accumulating, the old `c_ij`. It
-//! does not depend on m, n, strides, where in a tile (i, j) lies, or which operand was copied. So a network has the same
-//! bits alone as beside others in one wide product. The order of roundings, everywhere:
+//! does not depend on m, n, strides, where in a tile (i, j) lies, or which operand was copied. So a network has the
+//! same bits alone as beside others in one wide product. The order of roundings, everywhere:
 //!
 //! ```text
 //! k is cut into equal blocks of at most 256;
@@ -19,6 +19,8 @@
 //! s    = ((s_0 + s_1) + s_2) + ...
 //! c_ij = s, or c_ij + s
 //! ```
+//!
+//! (Which NaN comes out where two meet is left to the processor.)
 //!
 //! Serial chains of f32 additions grow their error with their length, hence the blocks and the product's own sum that
 //! meets the old value once: [`chain_length`] is what enters the bound `|got - exact| <= chain_length u sum|a||b|`.
@@ -48,7 +50,8 @@ pub use workspace::Workspace;
 /// Longest serial chain of products: the depth of a block of k.
 const MAX_BLOCK_DEPTH: usize = 256;
 
-/// A matrix that is read: element (i, j) is at `ptr + i row_stride + j col_stride`. A transposed view swaps the strides.
+/// A matrix that is read: element (i, j) is at `ptr + i row_stride + j col_stride`. A transposed view swaps the
+/// strides.
 #[derive(Clone, Copy, Debug)]
 pub struct MatRef {
     /// Element (0, 0).
@@ -67,6 +70,15 @@ pub struct MatMut {
     /// Elements from one row to the next.
     pub row_stride: usize,
 }
+
+// SAFETY: an address and strides; reading through them is what is unsafe, and `gemm` says so.
+unsafe impl Send for MatRef {}
+// SAFETY: as above.
+unsafe impl Sync for MatRef {}
+// SAFETY: as above.
+unsafe impl Send for MatMut {}
+// SAFETY: as above.
+unsafe impl Sync for MatMut {}
 
 /// Why a product of slices was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,10 +141,15 @@ impl MatRef {
 }
 
 impl MatMut {
+    /// Element (i, j)'s address.
+    fn at(self, i: usize, j: usize) -> *mut f32 {
+        self.ptr.wrapping_add(i * self.row_stride + j)
+    }
+
     /// The matrix that starts at element (i, j).
     fn from(self, i: usize, j: usize) -> MatMut {
         MatMut {
-            ptr: self.ptr.wrapping_add(i * self.row_stride + j),
+            ptr: self.at(i, j),
             ..self
         }
     }
@@ -189,8 +206,8 @@ pub unsafe fn gemm(
 /// `C = A B` or `C += A B` for contiguous row-major slices: A m x k, B k x n and C m x n, with `shape = (m, k, n)`.
 ///
 /// # Errors
-/// [`GemmError::Length`] for a slice that does not have the elements of its matrix, [`GemmError::Isa`] for an instruction
-/// set that is not present.
+/// [`GemmError::Length`] for a slice that does not have the elements of its matrix, [`GemmError::Isa`] for an
+/// instruction set that is not present.
 pub fn gemm_slices(
     isa: Isa,
     shape: (usize, usize, usize),

@@ -1,24 +1,25 @@
 //! Copies of pieces of A and B that the microkernel reads front to back.
 //!
-//! A piece of a big matrix lies on as many pages as it has rows, and rows whose distance is a power of two compete for the
-//! same few places of a cache. A copy of the piece has neither trouble. And the rows of B must be contiguous, because the
-//! microkernel loads them as vectors.
+//! A piece of a big matrix lies on as many pages as it has rows, and rows whose distance is a power of two compete for
+//! the same few places of a cache. A copy of the piece has neither trouble. And the rows of B must be contiguous,
+//! because the microkernel loads them as vectors.
 //!
 //! ```text
-//! B, depth x columns, in panels as wide as a tile.         A, rows x depth, in panels as high as a tile. The microkernel
-//! Row p of a panel is what the microkernel loads at        reads the numbers of column p one after the other, so
-//! step p; rows follow each other.                          columns follow each other.
+//! B, depth x columns, in panels as wide as a tile.      A, rows x depth, in panels as high as a tile.
+//! Row p of a panel is what the microkernel loads at     Column p of a panel is what the microkernel reads, number
+//! step p; rows follow each other.                       by number, at step p; columns follow each other.
 //!
-//!     +-----+-----+--+        +-----+                          +-------+        +-----+-----+--+
-//!     |  0  |  1  | 2|   ->   |  0  |  1  2                    |   0   |        | 0^T | 1^T | 2|^T
-//!     +-----+-----+--+        +-----+                          +-------+   ->   +-----+-----+--+
-//!                                                              |   1   |
-//!                                                              +-------+
-//!                                                              |   2   |
+//!                             +-----+                           +-------+        +-----+
+//!     +-----+-----+--+        |  0  |                           |   0   |        | 0^T |
+//!     |  0  |  1  | 2|        +-----+                           +-------+        +-----+
+//!     |     |     |  |   ->   |  1  |                           |   1   |   ->   | 1^T |
+//!     +-----+-----+--+        +--+--+                           +-------+        +---+-+
+//!                             | 2|                              |   2   |        |2^T|
+//!                             +--+                              +-------+        +---+
 //! ```
 //!
-//! So a panel of A is one of B of the transposed matrix, and one function copies both: row by row if the source's rows are
-//! contiguous, by transposing if its columns are, and number by number if neither.
+//! So a panel of A is one of B of the transposed matrix, and one function copies both: row by row if the source's rows
+//! are contiguous, by transposing if its columns are, and number by number if neither.
 
 use super::super::isa::Isa;
 use super::MatRef;
@@ -42,18 +43,13 @@ pub(super) struct Panel {
     pub width: usize,
 }
 
-/// The width of a panel of B: whole eights, so that whole registers can be written.
-pub(super) fn width(columns: usize) -> usize {
-    columns.next_multiple_of(EIGHT)
-}
-
 /// Numbers that a copy may write: its own, and up to seven after the last row, whose eights may stand out.
 pub(super) fn room(depth: usize, width: usize) -> usize {
     depth * width + EIGHT - 1
 }
 
-/// Copies a panel. What lies between `lanes` and `width`, and up to seven numbers after the copy, is overwritten with
-/// anything.
+/// Copies a panel. Between `lanes` and `width` comes what is computed with but not used: zeros or the last lane again.
+/// Up to seven numbers after the copy are overwritten.
 ///
 /// # Safety
 /// The instruction set is present, the piece can be read, and [`room`] for the copy can be written.
@@ -66,9 +62,9 @@ pub(super) unsafe fn pack(isa: Isa, panel: &Panel) {
     }
     let _ = (isa, contiguous);
     for p in 0..panel.depth {
-        for l in 0..panel.lanes {
-            // SAFETY: p < depth, l < lanes.
-            unsafe { *panel.to.add(p * panel.width + l) = *panel.from.at(p, l) };
+        for l in 0..panel.width {
+            // SAFETY: p < depth, and l < lanes or the last lane.
+            unsafe { *panel.to.add(p * panel.width + l) = *panel.from.at(p, l.min(panel.lanes - 1)) };
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The copy of a panel in registers of eight numbers; AVX-512 uses it too, because eight rows are what a transpose of this
-//! kind does best (registers of 16 would have one port for their shuffles, not two).
+//! The copy of a panel in registers of eight numbers. AVX-512 uses it too: a transpose is all shuffles, and registers
+//! of 16 have one port for them where those of eight have two.
 
 use super::packing::{EIGHT, Panel};
 use std::arch::x86_64::*;
@@ -14,16 +14,16 @@ pub(super) unsafe fn pack(panel: &Panel) {
         // SAFETY: the caller's promise.
         return unsafe { copy_rows(panel) };
     }
-    // A strip's eights may stand out into the next row's first lanes, which the first strip puts right. So the strips go
-    // from last to first.
-    for first in (0..panel.lanes).step_by(EIGHT).rev() {
+    // The last strip's eights may stand out into the next row's first lanes, which the first strip puts right. So the
+    // strips go from last to first.
+    for first in (0..panel.width).step_by(EIGHT).rev() {
         // SAFETY: the caller's promise.
         unsafe { transpose_strip(panel, first) };
     }
 }
 
-/// Copies rows in order, the last eight of each with a mask on what is read. What stands out is overwritten by the next
-/// row.
+/// Copies rows in order, eight by eight: whole eights, then one with a mask on what is read, then zeros. What stands
+/// out is overwritten by the next row.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn copy_rows(panel: &Panel) {
     let whole = panel.lanes / EIGHT * EIGHT;
@@ -35,17 +35,21 @@ unsafe fn copy_rows(panel: &Panel) {
             // SAFETY: eight of the row's lanes.
             unsafe { _mm256_storeu_ps(to.add(l), _mm256_loadu_ps(from.add(l))) };
         }
-        if whole < panel.lanes {
+        if whole < panel.width {
             // SAFETY: the mask keeps the load within the row.
-            unsafe { _mm256_storeu_ps(to.add(whole), _mm256_maskload_ps(from.add(whole), mask)) };
+            unsafe { _mm256_storeu_ps(to.add(whole), _mm256_maskload_ps(from.wrapping_add(whole), mask)) };
+        }
+        for l in (whole + EIGHT..panel.width).step_by(EIGHT) {
+            // SAFETY: within the width, or up to seven past it.
+            unsafe { _mm256_storeu_ps(to.add(l), _mm256_setzero_ps()) };
         }
         from = from.wrapping_add(panel.from.row_stride);
         to = to.wrapping_add(panel.width);
     }
 }
 
-/// Transposes the lanes `first..first + 8`, four rows at a time, in three rounds that interleave ever longer pieces. With
-/// a, b, c ... the lanes, which are contiguous in the source, and 0, 1, 2 ... the rows of the panel:
+/// Transposes the lanes `first..first + 8`, four rows at a time, in three rounds that interleave ever longer pieces.
+/// With a, b, c ... the lanes, which are contiguous in the source, and 0, 1, 2 ... the rows of the panel:
 ///
 /// ```text
 /// source             a0 a1 a2 a3   b0 b1 b2 b3   c0 c1 c2 c3   ...

@@ -14,42 +14,37 @@
 //!
 //! The loops over columns have a fixed length, which is all a compiler needs to use its vector registers. The product
 //! and the sum are rounded separately: a fused multiply-add in software would be a hundred times slower. Columns past
-//! the tile's last are zeros that are computed with and not stored.
+//! the last are computed with and not stored.
 
 use super::tile::{Microkernel, Tile};
 
-/// Columns of the largest tile.
+/// Columns of a tile.
 const COLUMNS: usize = 8;
 
 pub(super) static MICROKERNEL: Microkernel = Microkernel {
     max_rows: 4,
     max_columns: COLUMNS,
+    lanes: COLUMNS,
     run,
 };
 
+/// Kernels by rows - 1: for rows of B that can be read in whole eights, and for others.
+static WHOLE: [unsafe fn(&Tile); 4] = [tile::<1, true>, tile::<2, true>, tile::<3, true>, tile::<4, true>];
+static PARTIAL: [unsafe fn(&Tile); 4] = [tile::<1, false>, tile::<2, false>, tile::<3, false>, tile::<4, false>];
+
 unsafe fn run(tile: &Tile) {
-    let kernels: [unsafe fn(&Tile); 8] = [
-        rows::<1, false>,
-        rows::<2, false>,
-        rows::<3, false>,
-        rows::<4, false>,
-        rows::<1, true>,
-        rows::<2, true>,
-        rows::<3, true>,
-        rows::<4, true>,
-    ];
-    let partial = if tile.columns == COLUMNS { 0 } else { 4 };
+    let kernels = if tile.whole { &WHOLE } else { &PARTIAL };
     // SAFETY: the caller has the matrices; rows are within the table.
-    unsafe { kernels[partial + tile.rows - 1](tile) }
+    unsafe { kernels[tile.rows - 1](tile) }
 }
 
-/// A tile of `ROWS` rows and eight columns, or fewer if `PARTIAL`.
-unsafe fn rows<const ROWS: usize, const PARTIAL: bool>(tile: &Tile) {
-    let columns = if PARTIAL { tile.columns } else { COLUMNS };
+/// A tile of `ROWS` rows.
+unsafe fn tile<const ROWS: usize, const WHOLE: bool>(tile: &Tile) {
+    let columns = if WHOLE { COLUMNS } else { tile.columns };
     let mut sums = [[0.0f32; COLUMNS]; ROWS];
     for p in 0..tile.depth {
         let mut b = [0.0f32; COLUMNS];
-        // SAFETY: row p of B has `columns` numbers.
+        // SAFETY: row p < depth of B, in whole eights or within its columns.
         unsafe {
             tile.b
                 .add(p * tile.b_stride)
@@ -65,7 +60,7 @@ unsafe fn rows<const ROWS: usize, const PARTIAL: bool>(tile: &Tile) {
     }
     for (i, sums) in sums.iter().enumerate() {
         // SAFETY: row i of C has `columns` numbers.
-        let c = unsafe { std::slice::from_raw_parts_mut(tile.c.ptr.add(i * tile.c.row_stride), columns) };
+        let c = unsafe { std::slice::from_raw_parts_mut(tile.c.at(i, 0), tile.columns) };
         for (c, sum) in c.iter_mut().zip(sums) {
             *c = if tile.add { *c + sum } else { *sum };
         }

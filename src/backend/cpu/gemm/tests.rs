@@ -33,7 +33,9 @@ impl Matrix {
             Layout::Sparse => (2 * columns + 3, 2),
         };
         let start = 3;
-        let data = vec![f32::NAN; start + rows * row_stride + columns * col_stride];
+        // Not one number after the last: an address sanitizer sees a read past the end.
+        let last = rows.saturating_sub(1) * row_stride + columns.saturating_sub(1) * col_stride;
+        let data = vec![f32::NAN; start + last + 1];
         let mut matrix = Matrix {
             data,
             rows,
@@ -317,12 +319,15 @@ fn shapes_that_cross_every_block_are_exact_and_have_the_bits_of_the_definition()
         // Two blocks of columns and two spans of k, with B copied by transposing and not at all.
         ((5, 260, 1040), (rows, columns)),
         ((3, 260, 1030), (columns, rows)),
+        // A copied by transposing, in more than one strip.
+        ((27, 20, 300), (rows, rows)),
         // B copied because it is read often, and because its rows are a page apart.
         ((230, 30, 70), (columns, rows)),
         ((15, 20, 1024), (rows, rows)),
         // More rows and columns than are summed apart at a time.
         ((1030, 260, 2), (rows, columns)),
         ((2, 260, 515), (rows, rows)),
+        ((1, 512, 600), (columns, columns)),
         // The skinny ones of the experiments.
         ((256, 784, 20), (rows, columns)),
         ((20, 256, 784), (columns, rows)),

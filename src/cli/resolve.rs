@@ -1,0 +1,323 @@
+//! From options to what runs: defaults, then each option read and checked under its own name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use disentangle::backend::{Backend, BackendError, Cpu, Reference};
+use disentangle::data::{DataError, DeadPixels, LabelRule, Standardize, TensorFile};
+use disentangle::nn::network::Parameters;
+use disentangle::nn::{Activation, Architecture, Initializer, Loss, NnError, Optimizer, Schedule};
+use disentangle::study::StudyError;
+use disentangle::study::prepare::{Preparation, Prepared};
+use disentangle::train::{Batch, Recipe};
+
+use super::error::CliError;
+use super::memory;
+use super::options::InversionOptions;
+
+/// Puts the defaults where nothing was given.
+pub fn defaults(given: InversionOptions) -> InversionOptions {
+    let embedded = given.data.is_none();
+    let word = |given: Option<String>, default: &str| Some(given.unwrap_or_else(|| default.into()));
+    InversionOptions {
+        data_offset: Some(given.data_offset.unwrap_or(0)),
+        labels: word(given.labels, "parity"),
+        standardize: word(given.standardize, "pixel"),
+        dead_pixels: word(given.dead_pixels, "formula"),
+        hidden: word(given.hidden, "20"),
+        activation: word(given.activation, "tanh"),
+        // Weights from a file are not drawn.
+        initializer: match given.init {
+            Some(_) => given.initializer,
+            None => word(given.initializer, "pytorch"),
+        },
+        loss: word(given.loss, "cross-entropy"),
+        optimizer: word(given.optimizer, "sgd"),
+        lr: Some(given.lr.unwrap_or(if embedded { 0.5 } else { 0.1 })),
+        schedule: word(given.schedule, "constant"),
+        momentum: Some(given.momentum.unwrap_or(0.0)),
+        weight_decay: Some(given.weight_decay.unwrap_or(0.0)),
+        l2: Some(given.l2.unwrap_or(0.0)),
+        batch: word(given.batch, "full"),
+        epochs: Some(given.epochs.unwrap_or(if embedded { 100 } else { 500 })),
+        replicas: Some(given.replicas.unwrap_or(16)),
+        first_replica: Some(given.first_replica.unwrap_or(0)),
+        seed: Some(given.seed.unwrap_or(0)),
+        layer: word(given.layer, "last"),
+        test_every: Some(given.test_every.unwrap_or(1)),
+        device: word(given.device, "cpu"),
+        threads: given
+            .threads
+            .or_else(|| std::thread::available_parallelism().ok().map(usize::from)),
+        ..given
+    }
+}
+
+/// An error about the value of an option, as one line that begins with the option's name.
+trait OfOption: fmt::Display {
+    /// `--name 'value': expected ...`
+    fn line(&self, name: &str) -> String;
+}
+
+impl OfOption for NnError {
+    fn line(&self, name: &str) -> String {
+        match self {
+            NnError::Unknown { found, expected, .. } => format!("--{name} '{found}': expected {expected}"),
+            other => format!("--{name}: {other}"),
+        }
+    }
+}
+
+impl OfOption for DataError {
+    fn line(&self, name: &str) -> String {
+        match self {
+            DataError::Option { value, expected, .. } => format!("--{name} '{value}': expected {expected}"),
+            other => format!("--{name}: {other}"),
+        }
+    }
+}
+
+/// Parses an option that [`defaults`] has filled.
+fn parse<T: FromStr<Err: OfOption>>(name: &str, given: &Option<String>) -> Result<T, CliError> {
+    let text = given.as_deref().unwrap_or_default();
+    text.parse().map_err(|error: T::Err| CliError::Input(error.line(name)))
+}
+
+/// A number that satisfies `fits`.
+fn number(name: &str, given: Option<f64>, expected: &str, fits: fn(f64) -> bool) -> Result<f64, CliError> {
+    let value = given.unwrap_or_default();
+    if value.is_finite() && fits(value) {
+        Ok(value)
+    } else {
+        Err(CliError::Input(format!("--{name} {value}: expected {expected}")))
+    }
+}
+
+/// What to make of the data.
+///
+/// # Errors
+/// [`CliError::Input`]
+pub fn preparation(options: &InversionOptions) -> Result<Preparation, CliError> {
+    Ok(Preparation {
+        labels: parse::<LabelRule>("labels", &options.labels)?,
+        train_samples: options.train_samples,
+        data_offset: options.data_offset.unwrap_or_default(),
+        standardize: parse::<Standardize>("standardize", &options.standardize)?,
+        dead_pixels: parse::<DeadPixels>("dead-pixels", &options.dead_pixels)?,
+        seed: options.seed.unwrap_or_default(),
+    })
+}
+
+/// An error of preparing the data, under the options that it is about.
+pub fn of_preparation(error: StudyError) -> CliError {
+    match error {
+        StudyError::Data(DataError::Selection { .. }) => {
+            CliError::Input(format!("--train-samples, --data-offset: {error}"))
+        }
+        StudyError::Data(DataError::EmptyClass { .. } | DataError::UnknownLabel { .. }) => {
+            CliError::Input(format!("--{error}"))
+        }
+        other => other.into(),
+    }
+}
+
+/// Options that are read before the data are: what is wrong with them is told at once.
+pub struct Training {
+    hidden: Vec<usize>,
+    activation: Activation,
+    initializer: Option<Initializer>,
+    loss: Loss,
+    optimizer: Optimizer,
+    momentum: f64,
+    weight_decay: f64,
+    l2: f64,
+    learning_rate: f64,
+    schedule: Schedule,
+    batch: Batch,
+    layers: Vec<usize>,
+    epochs: usize,
+    seed: u64,
+    first_replica: u64,
+    replicas: usize,
+}
+
+/// How to train.
+///
+/// # Errors
+/// [`CliError::Input`]
+pub fn training(options: &InversionOptions) -> Result<Training, CliError> {
+    let hidden = widths(options.hidden.as_deref().unwrap_or_default())?;
+    let optimizer: Optimizer = parse("optimizer", &options.optimizer)?;
+    let name = options.optimizer.as_deref().unwrap_or_default();
+    let momentum = number("momentum", options.momentum, "at least 0 and below 1", |m| {
+        (0.0..1.0).contains(&m)
+    })?;
+    match optimizer {
+        Optimizer::Adam | Optimizer::AdamW if momentum != 0.0 => {
+            let line = format!("--momentum {momentum}: expected 0 or none with --optimizer {name}, which has its own");
+            return Err(CliError::Input(line));
+        }
+        Optimizer::Nesterov if momentum == 0.0 => {
+            let line = "--momentum 0: expected above 0 with --optimizer nesterov";
+            return Err(CliError::Input(line.into()));
+        }
+        _ => {}
+    }
+    let (replicas, first_replica) = (
+        options.replicas.unwrap_or_default(),
+        options.first_replica.unwrap_or_default(),
+    );
+    if replicas == 0 {
+        return Err(CliError::Input("--replicas 0: expected at least 1".into()));
+    }
+    let initializer = match (&options.init, &options.initializer) {
+        (Some(_), Some(_)) => {
+            let line = "--initializer with --init: expected one of them, as weights from a file are not drawn";
+            return Err(CliError::Input(line.into()));
+        }
+        (Some(_), None) => None,
+        (None, _) => Some(parse::<Initializer>("initializer", &options.initializer)?),
+    };
+    Ok(Training {
+        layers: layers(options.layer.as_deref().unwrap_or_default(), hidden.len())?,
+        hidden,
+        activation: parse("activation", &options.activation)?,
+        initializer,
+        loss: parse("loss", &options.loss)?,
+        optimizer,
+        momentum,
+        weight_decay: number("weight-decay", options.weight_decay, "at least 0", |d| d >= 0.0)?,
+        l2: number("l2", options.l2, "at least 0", |l| l >= 0.0)?,
+        learning_rate: number("lr", options.lr, "a positive number", |e| e > 0.0)?,
+        schedule: parse("schedule", &options.schedule)?,
+        batch: batch(options.batch.as_deref().unwrap_or_default())?,
+        epochs: options.epochs.unwrap_or_default(),
+        seed: options.seed.unwrap_or_default(),
+        first_replica,
+        replicas,
+    })
+}
+
+fn widths(text: &str) -> Result<Vec<usize>, CliError> {
+    let width = |text: &str| text.trim().parse().ok().filter(|&width| width > 0);
+    let expected = || {
+        CliError::Input(format!(
+            "--hidden '{text}': expected positive widths separated by commas"
+        ))
+    };
+    text.split(',').map(width).collect::<Option<_>>().ok_or_else(expected)
+}
+
+fn batch(text: &str) -> Result<Batch, CliError> {
+    match (text, text.parse()) {
+        ("full", _) => Ok(Batch::Full),
+        (_, Ok(size)) if size > 0 => Ok(Batch::Size(size)),
+        _ => Err(CliError::Input(format!(
+            "--batch '{text}': expected full or a positive number"
+        ))),
+    }
+}
+
+/// Layer numbers, from 1 as the user counts, to indices.
+fn layers(text: &str, hidden: usize) -> Result<Vec<usize>, CliError> {
+    match (text, text.parse()) {
+        ("last", _) => Ok(vec![hidden - 1]),
+        ("all", _) => Ok((0..hidden).collect()),
+        (_, Ok(n)) if (1..=hidden).contains(&n) => Ok(vec![n - 1]),
+        _ => Err(CliError::Input(format!(
+            "--layer '{text}': expected the number of a hidden layer, of which there {}, or last or all",
+            if hidden == 1 {
+                "is 1".into()
+            } else {
+                format!("are {hidden}")
+            }
+        ))),
+    }
+}
+
+impl Training {
+    /// The recipe on prepared data.
+    ///
+    /// # Errors
+    /// [`CliError::Input`] if it does not fit the data or the memory.
+    pub fn recipe(&self, data: &Prepared) -> Result<Recipe, CliError> {
+        let classes = data.classes.len();
+        let architecture = Architecture {
+            inputs: data.inputs,
+            hidden: self.hidden.clone(),
+            outputs: self.loss.outputs(classes),
+            activation: self.activation,
+            bias: true,
+        };
+        let rule = self.optimizer.rule(self.momentum, self.weight_decay);
+        let rule = rule.map_err(CliError::input)?;
+        memory::check(&architecture, rule, self.replicas, data.train_labels.len())?;
+        let (first, count) = (self.first_replica, self.replicas);
+        let end = first.checked_add(count as u64).ok_or_else(|| {
+            CliError::Input(format!(
+                "--first-replica {first}: expected less, the last of {count} replicas has a number above {}",
+                u64::MAX
+            ))
+        })?;
+        let recipe = Recipe {
+            architecture,
+            classes,
+            loss: self.loss,
+            l2: self.l2,
+            rule,
+            learning_rate: self.learning_rate,
+            schedule: self.schedule,
+            epochs: self.epochs,
+            batch: self.batch,
+            seed: self.seed,
+            replicas: (first..end).collect(),
+            layers: self.layers.clone(),
+        };
+        recipe.check().map_err(CliError::input)?;
+        Ok(recipe)
+    }
+
+    /// The parameters to start from: drawn, or those of `--init`.
+    ///
+    /// # Errors
+    /// [`CliError::Input`] for a file that is not there, is none, or does not fit.
+    pub fn initial(&self, options: &InversionOptions, recipe: &Recipe) -> Result<Parameters, CliError> {
+        let Some(path) = &options.init else {
+            return Ok(recipe.initial(self.initializer.unwrap_or_default()));
+        };
+        let file = TensorFile::open(path)?;
+        let mut given = Vec::new();
+        for name in file.names() {
+            let tensor = file.tensor(&name)?;
+            given.push((tensor.name, tensor.shape, tensor.values));
+        }
+        let adopted = recipe.architecture.adopt(&given, recipe.replicas.len());
+        adopted.map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+    }
+}
+
+/// The backend and what to call it.
+///
+/// # Errors
+/// [`CliError::Input`] for one that is not there.
+pub fn backend(options: &InversionOptions) -> Result<(Box<dyn Backend>, String), CliError> {
+    let device = options.device.as_deref().unwrap_or_default();
+    match device {
+        "reference" => Ok((Box::new(Reference), "reference (f64)".into())),
+        "cpu" => {
+            let threads = options.threads.unwrap_or(1);
+            let cpu = Cpu::new(threads).map_err(|error| match error {
+                BackendError::Threads { reason } => CliError::Input(format!("--threads {threads}: {reason}")),
+                other => CliError::input(other),
+            })?;
+            let name = format!("cpu (f32), {}, {threads} threads", cpu.isa());
+            Ok((Box::new(cpu), name))
+        }
+        _ if device == "cuda" || device.starts_with("cuda:") => Err(CliError::Input(format!(
+            "--device '{device}': this build has no CUDA backend, expected cpu or reference"
+        ))),
+        _ => Err(CliError::Input(format!(
+            "--device '{device}': expected cpu or reference"
+        ))),
+    }
+}

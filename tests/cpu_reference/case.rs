@@ -1,0 +1,461 @@
+//! A program of one kernel (or of a forward and its backward kernel) on random operands, run on both backends.
+//!
+//! Everything comes from the seed: the shape, which operands the replicas share, whether a target is overwritten or added
+//! to, whether row buffers live in tile storage, whether fewer rows are active than there is room for. Memory that the
+//! kernel must not read is NaN: rows past the active ones, and targets that are to be overwritten.
+
+use std::collections::{BTreeSet, HashMap};
+
+use disentangle::backend::kernel::{Divisor, Kernel, Target, Write};
+use disentangle::backend::program::Storage;
+use disentangle::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment};
+use disentangle::backend::{Backend, Cpu, Executable, Reference, Step};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::data::Data;
+use crate::judge::View;
+use crate::kernels::{absolute_factor, copy, name};
+
+/// Unit roundoff of f32.
+pub const U: f64 = 1.0 / (1u64 << 24) as f64;
+/// The smallest f32 above 0: a rounding of a subnormal result errs by at most half of it.
+pub const ETA: f64 = 1.401_298_464_324_817e-45;
+
+/// Rows of a tile and the most lanes, as `machine.rs` has them: the summation tree over rows.
+const TILE_ROWS: usize = 256;
+const MAX_LANES: usize = 16;
+
+const SPACE: RowSpace = RowSpace(0);
+
+/// See the [module](self).
+pub struct Case {
+    pub seed: u64,
+    pub rows: usize,
+    pub cols: usize,
+    pub replicas: usize,
+    pub data: Data,
+    pub step: Step,
+    rng: ChaCha8Rng,
+    program: Program,
+    before: Vec<Kernel>,
+    kernels: Vec<Kernel>,
+    after: Vec<Kernel>,
+    reals: Vec<(BufferId, Vec<f64>)>,
+    indices: Vec<(BufferId, Vec<u32>)>,
+    /// The persistent twin of a buffer in tile storage.
+    hosts: HashMap<BufferId, BufferId>,
+}
+
+impl Case {
+    /// The case of a seed: rows 1..=600, columns 1..=70 and 1..=5 replicas, every tenth with up to 9,000 rows of few columns.
+    pub fn new(seed: u64) -> Case {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut between = |low: usize, high: usize| low + (rng.next_u64() % (high - low + 1) as u64) as usize;
+        let edges = [1, 2, 255, 256, 257, 511, 512, 513, 600];
+        let long = seed % 10 == 9;
+        let rows = match between(0, 3) {
+            _ if long => between(4000, 9000),
+            0 => edges[between(0, edges.len() - 1)],
+            _ => between(1, 600),
+        };
+        let cols = if long { between(1, 5) } else { between(1, 70) };
+        let replicas = between(1, if long { 2 } else { 5 });
+        let spare = between(0, 1) * between(1, 300);
+        Case::of(seed, rng, [rows, rows + spare, cols, replicas])
+    }
+
+    /// A case of a shape of one's choice, for operands of one's own.
+    pub fn shaped(rows: usize, cols: usize, replicas: usize) -> Case {
+        Case::of(0, ChaCha8Rng::seed_from_u64(0), [rows, rows, cols, replicas])
+    }
+
+    fn of(seed: u64, rng: ChaCha8Rng, [rows, capacity, cols, replicas]: [usize; 4]) -> Case {
+        Case {
+            seed,
+            rows,
+            cols,
+            replicas,
+            data: Data::ALL[seed as usize % Data::ALL.len()],
+            step: Step {
+                learning_rate: 0.125,
+                number: 1 + seed % 5,
+            },
+            rng,
+            program: Program {
+                replicas,
+                spaces: vec![capacity],
+                buffers: vec![],
+                entries: vec![],
+            },
+            before: vec![],
+            kernels: vec![],
+            after: vec![],
+            reals: vec![],
+            indices: vec![],
+            hosts: HashMap::new(),
+        }
+    }
+
+    /// Low..=high
+    pub fn between(&mut self, low: usize, high: usize) -> usize {
+        low + (self.rng.next_u64() % (high - low + 1) as u64) as usize
+    }
+
+    pub fn flag(&mut self) -> bool {
+        self.between(0, 1) == 1
+    }
+
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.between(0, from.len() - 1)]
+    }
+
+    fn buffer(
+        &mut self,
+        element: Element,
+        replicated: bool,
+        extent: Extent,
+        cols: usize,
+        storage: Storage,
+    ) -> BufferId {
+        self.program.buffers.push(Buffer {
+            name: format!("buffer {}", self.program.buffers.len()),
+            element,
+            replicated,
+            extent,
+            cols,
+            storage,
+        });
+        BufferId(self.program.buffers.len() - 1)
+    }
+
+    fn elements(&self, id: BufferId) -> usize {
+        let mut active = self.program.spaces.clone();
+        active[SPACE.0] = self.rows;
+        self.program.len(id, &active)
+    }
+
+    /// Real rows `[rows, cols]` that the kernel reads, in persistent or in tile storage.
+    pub fn rows_of(
+        &mut self,
+        cols: usize,
+        replicated: bool,
+        values: impl FnOnce(&mut ChaCha8Rng, usize) -> Vec<f64>,
+    ) -> BufferId {
+        let extent = Extent::Rows(SPACE);
+        let host = self.buffer(Element::Real, replicated, extent, cols, Storage::Persistent);
+        let n = self.elements(host);
+        let values = values(&mut self.rng, n);
+        self.reals.push((host, values));
+        if !self.flag() {
+            return host;
+        }
+        let tile = self.buffer(Element::Real, replicated, extent, cols, Storage::Tile);
+        self.before.push(copy(host, tile));
+        self.hosts.insert(tile, host);
+        tile
+    }
+
+    /// Rows of the case's kind of data.
+    pub fn x(&mut self, cols: usize, replicated: bool) -> BufferId {
+        let data = self.data;
+        self.rows_of(cols, replicated, |rng, n| data.draw(rng, n, cols))
+    }
+
+    /// One number per row, every third 0.
+    pub fn weights(&mut self, replicated: bool) -> BufferId {
+        let integers = self.data == Data::Integers;
+        self.rows_of(1, replicated, |rng, n| {
+            let weight = |i: usize, z: f64| match i % 3 {
+                1 => 0.0,
+                _ if integers => (1 + i % 2) as f64,
+                _ => f64::from((0.01 + z.abs()) as f32),
+            };
+            (0..n).map(|i| weight(i, StandardNormal.sample(rng))).collect()
+        })
+    }
+
+    /// A whole real buffer that the kernel reads.
+    pub fn whole(
+        &mut self,
+        rows: usize,
+        cols: usize,
+        replicated: bool,
+        values: impl FnOnce(&mut ChaCha8Rng, usize) -> Vec<f64>,
+    ) -> BufferId {
+        let id = self.buffer(
+            Element::Real,
+            replicated,
+            Extent::Whole { rows },
+            cols,
+            Storage::Persistent,
+        );
+        let n = self.elements(id);
+        let values = values(&mut self.rng, n);
+        self.reals.push((id, values));
+        id
+    }
+
+    /// A parameter of the case's kind of data.
+    pub fn parameter(&mut self, rows: usize, cols: usize) -> BufferId {
+        let data = self.data;
+        self.whole(rows, cols, true, |rng, n| data.draw(rng, n, cols))
+    }
+
+    /// Indices below `bound`, one per row.
+    pub fn index(&mut self, bound: usize, replicated: bool) -> BufferId {
+        let element = Element::Index { bound: bound as u32 };
+        let id = self.buffer(element, replicated, Extent::Rows(SPACE), 1, Storage::Persistent);
+        let values = (0..self.elements(id))
+            .map(|_| self.rng.next_u32() % bound as u32)
+            .collect();
+        self.indices.push((id, values));
+        id
+    }
+
+    /// A shared table in a row space of its own, real or of indices below `bound`.
+    pub fn table(&mut self, rows: usize, cols: usize, bound: Option<u32>) -> BufferId {
+        self.program.spaces.push(rows);
+        let extent = Extent::Rows(RowSpace(self.program.spaces.len() - 1));
+        let element = bound.map_or(Element::Real, |bound| Element::Index { bound });
+        let id = self.buffer(element, false, extent, cols, Storage::Persistent);
+        match bound {
+            None => {
+                let values = self.data.draw(&mut self.rng, rows * cols, cols);
+                self.reals.push((id, values));
+            }
+            Some(bound) => {
+                let values = (0..rows * cols).map(|_| self.rng.next_u32() % bound).collect();
+                self.indices.push((id, values));
+            }
+        }
+        id
+    }
+
+    /// Indices that the kernel writes.
+    pub fn index_result(&mut self, bound: u32, replicated: bool) -> BufferId {
+        self.buffer(
+            Element::Index { bound },
+            replicated,
+            Extent::Rows(SPACE),
+            1,
+            Storage::Persistent,
+        )
+    }
+
+    /// Real rows that the kernel overwrites.
+    pub fn result(&mut self, cols: usize, replicated: bool) -> BufferId {
+        self.result_of(Extent::Rows(SPACE), cols, replicated, Write::Set).buffer
+    }
+
+    /// Real rows that the kernel overwrites or adds to.
+    pub fn target(&mut self, cols: usize) -> Target {
+        let write = self.pick(&[Write::Set, Write::Add]);
+        self.result_of(Extent::Rows(SPACE), cols, true, write)
+    }
+
+    /// A whole buffer that the kernel overwrites or adds to.
+    pub fn whole_target(&mut self, rows: usize, cols: usize) -> Target {
+        let write = self.pick(&[Write::Set, Write::Add]);
+        self.result_of(Extent::Whole { rows }, cols, true, write)
+    }
+
+    /// One number per replica that the kernel overwrites.
+    pub fn scalar(&mut self, replicated: bool) -> BufferId {
+        self.result_of(Extent::Whole { rows: 1 }, 1, replicated, Write::Set)
+            .buffer
+    }
+
+    fn result_of(&mut self, extent: Extent, cols: usize, replicated: bool, write: Write) -> Target {
+        let host = self.buffer(Element::Real, replicated, extent, cols, Storage::Persistent);
+        let n = self.elements(host);
+        let values = match write {
+            Write::Set => vec![f64::NAN; n],
+            Write::Add => self.data.draw(&mut self.rng, n, cols),
+        };
+        self.reals.push((host, values));
+        if matches!(extent, Extent::Whole { .. }) || !self.flag() {
+            return Target { buffer: host, write };
+        }
+        let tile = self.buffer(Element::Real, replicated, extent, cols, Storage::Tile);
+        self.before.push(copy(host, tile));
+        self.after.push(copy(tile, host));
+        self.hosts.insert(tile, host);
+        Target { buffer: tile, write }
+    }
+
+    /// Counts and class sums.
+    pub fn wide(&mut self, rows: usize, cols: usize, replicated: bool) -> BufferId {
+        self.buffer(
+            Element::Wide,
+            replicated,
+            Extent::Whole { rows },
+            cols,
+            Storage::Persistent,
+        )
+    }
+
+    pub fn push(&mut self, kernel: Kernel) {
+        self.kernels.push(kernel);
+    }
+
+    /// Overwrites an operand's numbers, element by element.
+    pub fn map(&mut self, id: BufferId, f: impl Fn(usize, f64) -> f64) {
+        let host = self.host(id);
+        for (_, values) in self.reals.iter_mut().filter(|(own, _)| *own == host) {
+            values.iter_mut().enumerate().for_each(|(n, v)| *v = f(n, *v));
+        }
+    }
+
+    /// Overwrites an index operand.
+    pub fn set_index(&mut self, id: BufferId, indices: Vec<u32>) {
+        for (_, values) in self.indices.iter_mut().filter(|(own, _)| *own == id) {
+            values.clone_from(&indices);
+        }
+    }
+
+    fn host(&self, id: BufferId) -> BufferId {
+        self.hosts.get(&id).copied().unwrap_or(id)
+    }
+
+    /// What was written into an operand.
+    pub fn given(&self, id: BufferId) -> View {
+        let host = self.host(id);
+        let values = self.reals.iter().find(|(own, _)| *own == host);
+        self.view(host, values.map(|(_, v)| v.clone()).unwrap_or_default())
+    }
+
+    /// What was written into an index operand.
+    pub fn given_index(&self, id: BufferId) -> View {
+        let values = self.indices.iter().find(|(own, _)| *own == id);
+        self.view(
+            id,
+            values
+                .map(|(_, v)| v.iter().map(|&v| f64::from(v)).collect())
+                .unwrap_or_default(),
+        )
+    }
+
+    fn view(&self, id: BufferId, values: Vec<f64>) -> View {
+        let mut active = self.program.spaces.clone();
+        active[SPACE.0] = self.rows;
+        View {
+            values,
+            copies: self.program.copies(id),
+            rows: self.program.rows(id, &active),
+            cols: self.program.buffer(id).cols,
+        }
+    }
+
+    /// Names of the kernels under test.
+    pub fn kernel_names(&self) -> BTreeSet<&'static str> {
+        self.kernels.iter().map(name).collect()
+    }
+
+    /// Runs on a backend. With `absolute`, on the absolute values of all operands and factors, with the learning rate
+    /// negated: what a product or sum then gives is the sum of the absolute values of its terms.
+    fn run(&self, backend: &dyn Backend, absolute: bool) -> Box<dyn Executable> {
+        let mut program = self.program.clone();
+        let kernels = self.before.iter().chain(&self.kernels).chain(&self.after);
+        let kernels: Vec<Kernel> = kernels
+            .map(|k| if absolute { absolute_factor(k) } else { k.clone() })
+            .collect();
+        let domain = kernels.iter().map(|k| k.domain(&program)).find(|d| *d != Domain::Whole);
+        let domain = domain.unwrap_or(Domain::Whole);
+        program.entries = vec![vec![Segment { domain, kernels }]];
+        let mut executable = backend.load(program).unwrap();
+        for (id, _) in &self.reals {
+            let poison = vec![f64::NAN; self.program.len(*id, &self.program.spaces)];
+            executable.write(*id, &poison).unwrap();
+        }
+        executable.set_rows(SPACE, self.rows).unwrap();
+        for (id, values) in &self.reals {
+            let values: Vec<f64> = values.iter().map(|v| if absolute { v.abs() } else { *v }).collect();
+            executable.write(*id, &values).unwrap();
+        }
+        for (id, values) in &self.indices {
+            executable.write_index(*id, values).unwrap();
+        }
+        let mut step = self.step;
+        if absolute {
+            step.learning_rate = -step.learning_rate;
+        }
+        executable.run(EntryId(0), step).unwrap();
+        executable
+    }
+
+    /// Runs on the CPU, on the reference, and on the reference with absolute values.
+    pub fn results(&self, cpu: &Cpu) -> Results<'_> {
+        Results {
+            case: self,
+            cpu: self.run(cpu, false),
+            exact: self.run(&Reference, false),
+            magnitude: self.run(&Reference, true),
+        }
+    }
+
+    /// Roundings of a sum over the rows after those inside a tile: the tiles of a lane, and the tree over the lanes.
+    pub fn lane_chain(&self) -> usize {
+        let tiles = self.rows.div_ceil(TILE_ROWS);
+        let lanes = tiles.min(MAX_LANES);
+        tiles.div_ceil(lanes) + lanes.next_power_of_two().ilog2() as usize
+    }
+
+    /// Rows of the largest tile.
+    pub fn tile_rows(&self) -> usize {
+        self.rows.min(TILE_ROWS)
+    }
+}
+
+/// A case's results.
+pub struct Results<'a> {
+    case: &'a Case,
+    cpu: Box<dyn Executable>,
+    exact: Box<dyn Executable>,
+    magnitude: Box<dyn Executable>,
+}
+
+impl Results<'_> {
+    fn read(&self, from: &dyn Executable, id: BufferId) -> View {
+        let host = self.case.host(id);
+        let n = self.case.elements(host);
+        let values = if matches!(self.case.program.buffer(host).element, Element::Index { .. }) {
+            let mut values = vec![0; n];
+            from.read_index(host, &mut values).unwrap();
+            values.into_iter().map(f64::from).collect()
+        } else {
+            let mut values = vec![0.0; n];
+            from.read(host, &mut values).unwrap();
+            values
+        };
+        self.case.view(host, values)
+    }
+
+    /// What the CPU computed.
+    pub fn cpu(&self, id: BufferId) -> View {
+        self.read(&*self.cpu, id)
+    }
+
+    /// What the reference computed.
+    pub fn exact(&self, id: BufferId) -> View {
+        self.read(&*self.exact, id)
+    }
+
+    /// What the reference computed from absolute values.
+    pub fn magnitude(&self, id: BufferId) -> View {
+        self.read(&*self.magnitude, id)
+    }
+}
+
+/// One of the three divisors of a sum over rows, with the buffer of the total.
+pub fn divisor(case: &mut Case, replicated: bool) -> Divisor {
+    match case.between(0, 2) {
+        0 => Divisor::One,
+        1 => Divisor::Rows,
+        _ => {
+            let total = if case.data == Data::Integers { 4.0 } else { 37.3f32 };
+            Divisor::Total(case.whole(1, 1, replicated, |_, n| vec![f64::from(total); n]))
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Kernels by name, exact copies, absolute factors.
+
+use disentangle::backend::BufferId;
+use disentangle::backend::kernel::{Kernel, Target, Write};
+
+/// y = x, exactly.
+pub fn copy(x: BufferId, y: BufferId) -> Kernel {
+    let y = Target {
+        buffer: y,
+        write: Write::Set,
+    };
+    Kernel::Accumulate { x, factor: 1.0, y }
+}
+
+/// The kernel with the absolute value of its factor.
+pub fn absolute_factor(kernel: &Kernel) -> Kernel {
+    let mut kernel = kernel.clone();
+    match &mut kernel {
+        Kernel::Add { factor, .. } | Kernel::Accumulate { factor, .. } => *factor = factor.abs(),
+        _ => {}
+    }
+    kernel
+}
+
+/// Every kernel by name. A new variant does not compile until it has a name here, and the test fails until a check runs it.
+pub fn name(kernel: &Kernel) -> &'static str {
+    match kernel {
+        Kernel::Fill { .. } => "Fill",
+        Kernel::Add { .. } => "Add",
+        Kernel::Accumulate { .. } => "Accumulate",
+        Kernel::Unary { .. } => "Unary",
+        Kernel::UnaryGrad { .. } => "UnaryGrad",
+        Kernel::Dense { .. } => "Dense",
+        Kernel::DenseInputGrad { .. } => "DenseInputGrad",
+        Kernel::DenseWeightGrad { .. } => "DenseWeightGrad",
+        Kernel::RowNormalize { .. } => "RowNormalize",
+        Kernel::RowNormalizeGrad { .. } => "RowNormalizeGrad",
+        Kernel::SoftmaxCrossEntropy { .. } => "SoftmaxCrossEntropy",
+        Kernel::SoftmaxCrossEntropyGrad { .. } => "SoftmaxCrossEntropyGrad",
+        Kernel::Margin { .. } => "Margin",
+        Kernel::MarginGrad { .. } => "MarginGrad",
+        Kernel::SquaredError { .. } => "SquaredError",
+        Kernel::SquaredErrorGrad { .. } => "SquaredErrorGrad",
+        Kernel::RowSum { .. } => "RowSum",
+        Kernel::RowSumGrad { .. } => "RowSumGrad",
+        Kernel::SumSquares { .. } => "SumSquares",
+        Kernel::SumSquaresGrad { .. } => "SumSquaresGrad",
+        Kernel::Gather { .. } => "Gather",
+        Kernel::ClassMoments { .. } => "ClassMoments",
+        Kernel::ErrorCount { .. } => "ErrorCount",
+        Kernel::ZeroRows { .. } => "ZeroRows",
+        Kernel::Update { .. } => "Update",
+    }
+}
+
+/// How many names [`name`] gives.
+pub const KERNELS: usize = 25;

@@ -1,0 +1,68 @@
+//! Every kernel of the CPU backend against the reference, on the same f32 numbers, within a componentwise rounding bound
+//! whose derivation stands beside each check; integers with zero tolerance. The worst ratios: `--nocapture`.
+
+mod case;
+mod data;
+mod elementwise;
+mod judge;
+mod kernels;
+mod losses;
+mod optimizers;
+mod products;
+mod rows;
+mod special;
+
+use case::Case;
+use disentangle::backend::Cpu;
+use judge::Report;
+use kernels::KERNELS;
+
+type Check = fn(&mut Case, &Cpu, &mut Report);
+
+const CHECKS: [Check; 24] = [
+    elementwise::fill,
+    elementwise::add,
+    elementwise::accumulate,
+    elementwise::unary,
+    elementwise::unary_grad,
+    products::dense,
+    products::dense_input_grad,
+    products::dense_weight_grad,
+    rows::row_normalize,
+    rows::row_normalize_grad,
+    rows::row_sum,
+    rows::row_sum_grad,
+    rows::sum_squares,
+    rows::sum_squares_grad,
+    rows::gather,
+    rows::class_moments,
+    rows::error_count_and_zero_rows,
+    losses::softmax_cross_entropy,
+    losses::softmax_cross_entropy_grad,
+    losses::margin,
+    losses::squared_error,
+    optimizers::sgd,
+    optimizers::adam,
+    optimizers::rms_prop,
+];
+
+/// Cases of each check; every eighth has the same kind of data, every tenth thousands of rows.
+const CASES: u64 = 80;
+
+#[test]
+fn every_kernel_is_within_its_bound_of_the_reference() {
+    let cpu = Cpu::new(2).unwrap();
+    let mut report = Report::default();
+    for check in CHECKS {
+        for seed in 0..CASES {
+            check(&mut Case::new(seed), &cpu, &mut report);
+        }
+    }
+    assert_eq!(
+        report.kernels.len(),
+        KERNELS,
+        "a kernel without a check: {:?}",
+        report.kernels
+    );
+    report.finish();
+}

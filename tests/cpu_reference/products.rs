@@ -1,0 +1,69 @@
+//! The dense layer and its gradients.
+
+use disentangle::backend::Cpu;
+use disentangle::backend::cpu::gemm::chain_length;
+use disentangle::backend::kernel::{Kernel, Target, Write};
+
+use crate::case::Case;
+use crate::judge::Report;
+
+/// x W^T + b: the product's chain over the inputs, then the bias.
+pub fn dense(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+    let (inputs, out, shared) = (case.cols, case.between(1, 70), case.flag());
+    let x = case.x(inputs, !shared);
+    let weight = case.parameter(out, inputs);
+    let bias = case.flag().then(|| case.parameter(1, out));
+    let y = case.result(out, true);
+    case.push(Kernel::Dense { x, weight, bias, y });
+    report.sum("dense", &case.results(cpu), case, y, chain_length(inputs) + 1, inputs);
+}
+
+/// dy W: the product's chain over the units, which includes meeting the old value.
+pub fn dense_input_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+    let (inputs, out) = (case.between(1, 70), case.cols);
+    let dy = case.x(out, true);
+    let weight = case.parameter(out, inputs);
+    let dx = case.target(inputs);
+    case.push(Kernel::DenseInputGrad { dy, weight, dx });
+    let results = case.results(cpu);
+    report.sum("dense_input_grad", &results, case, dx.buffer, chain_length(out), out);
+}
+
+/// dy^T x: the product's chain over the rows of a tile (with meeting the sum of the tiles before), the tiles of a lane,
+/// the tree over the lanes, and the target. The bias: the same tree, with sums along the tile. Once in three the same
+/// parameters get a second gradient (tied weights), which doubles what a lane adds.
+pub fn dense_weight_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+    let (inputs, out, shared) = (case.cols, case.between(1, 70), case.flag());
+    let what = case.between(0, 2);
+    let dweight = (what != 1).then(|| case.whole_target(out, inputs));
+    let dbias = (what != 2).then(|| case.whole_target(1, out));
+    let tied = case.between(0, 2) == 0;
+    for again in 0..=usize::from(tied) {
+        let target = |t: Option<Target>| match (t, again) {
+            (Some(t), 1) => Some(Target { write: Write::Add, ..t }),
+            _ => t,
+        };
+        let (dweight, dbias) = (target(dweight), target(dbias));
+        let dy = case.x(out, true);
+        let x = case.x(inputs, !shared);
+        case.push(Kernel::DenseWeightGrad { dy, x, dweight, dbias });
+    }
+    let times = 1 + usize::from(tied);
+    let lanes = times * case.lane_chain() + 1;
+    let results = case.results(cpu);
+    let rows = case.rows;
+    if let Some(t) = dweight {
+        let c = chain_length(case.tile_rows()) + lanes;
+        report.sum("dense_weight_grad: weight", &results, case, t.buffer, c, times * rows);
+    }
+    if let Some(t) = dbias {
+        report.sum(
+            "dense_weight_grad: bias",
+            &results,
+            case,
+            t.buffer,
+            case.tile_rows() + lanes,
+            rows,
+        );
+    }
+}
