@@ -211,9 +211,11 @@ impl Machine {
         let start = reduction.offset + piece.start;
         // SAFETY: as in `combine_real`.
         let total = unsafe { sum_lanes(&self.wide_sums, lanes, segment.wide_sums, start, piece.len()) };
-        // SAFETY: as in `combine_real`.
         match &self.places[reduction.target.buffer.0] {
-            Place::Wide(slab) => unsafe { slab.part_mut(piece.start, piece.len()) }.copy_from_slice(total),
+            Place::Wide(slab) => {
+                // SAFETY: as in `combine_real`.
+                unsafe { slab.part_mut(piece.start, piece.len()) }.copy_from_slice(total);
+            }
             Place::Real(slab) => {
                 // SAFETY: as in `combine_real`.
                 let y = unsafe { slab.part_mut(piece.start, piece.len()) };

@@ -28,10 +28,10 @@ pub(super) fn vectorize<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// e^x for x in [0, 40], relative error below 2 u: x = n log 2 + r, abs r <= log(2) / 2, and a polynomial in r
-/// (coefficients of Cephes' `expf`, S. Moshier).
+/// e^x = m 2^n as (m, n), relative error of m below 2 u: x = n log 2 + r, abs r <= log(2) / 2, and a polynomial in r
+/// (coefficients of Cephes' `expf`, S. Moshier). For abs x up to 2^20 or NaN; then m is NaN.
 #[inline(always)]
-fn exp_of_moderate(x: f32) -> f32 {
+fn exp_parts(x: f32) -> (f32, i32) {
     const SHIFT: f32 = 12_582_912.0; // 1.5 * 2^23: adding and subtracting it rounds to the nearest integer
     const LOG2_HIGH: f32 = 0.693_359_4;
     const LOG2_LOW: f32 = -2.121_944_4e-4;
@@ -44,10 +44,22 @@ fn exp_of_moderate(x: f32) -> f32 {
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_5e-1;
     p = p * r + 0.5;
-    let e = p * r * r + r + 1.0;
-    // The low bits of `shifted` are n + 127 after the bias is added: 2^n by its exponent.
-    let scale = f32::from_bits((shifted.to_bits().wrapping_add(127)) << 23);
-    e * scale
+    // The low bits of `shifted` are n.
+    let n = shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i32;
+    (p * r * r + r + 1.0, n)
+}
+
+/// 2^n for n in -126..=127, by its exponent.
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+}
+
+/// e^x for x in [0, 40], relative error below 2 u.
+#[inline(always)]
+fn exp_of_moderate(x: f32) -> f32 {
+    let (m, n) = exp_parts(x);
+    m * power_of_two(n)
 }
 
 /// sum of x^2 in f64, where squares of f32 neither overflow nor vanish: eight partial sums, then pairs of them. One sum
@@ -91,28 +103,13 @@ pub fn tanh(x: f32) -> f32 {
 /// Largest error of [`exp_of_negative`] in units in the last place where the result is a normal number.
 pub const EXP_ULP: f64 = 2.5;
 
-/// e^x for x <= 0, down to the smallest denormal and to 0; a NaN passes through. As [`exp_of_moderate`], but 2^n is two
-/// factors, since one alone has no denormals.
+/// e^x for x <= 0, down to the smallest denormal and to 0; a NaN passes through.
 #[inline(always)]
 pub(super) fn exp_of_negative(x: f32) -> f32 {
-    const SHIFT: f32 = 12_582_912.0;
-    const LOG2_HIGH: f32 = 0.693_359_4;
-    const LOG2_LOW: f32 = -2.121_944_4e-4;
     // e^-105 rounds to 0; the comparison lets a NaN through.
-    let x = if x < -105.0 { -105.0 } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + SHIFT;
-    let n = shifted - SHIFT;
-    let r = (x - n * LOG2_HIGH) - n * LOG2_LOW;
-    let mut p = 1.987_569_1e-4;
-    p = p * r + 1.398_199_9e-3;
-    p = p * r + 8.333_452e-3;
-    p = p * r + 4.166_579_6e-2;
-    p = p * r + 1.666_666_5e-1;
-    p = p * r + 0.5;
-    let e = p * r * r + r + 1.0;
-    let n = (shifted.to_bits().wrapping_sub(SHIFT.to_bits())) as i32;
-    let power = |n: i32| f32::from_bits((n.wrapping_add(127) as u32) << 23);
-    e * power(n >> 1) * power(n.wrapping_sub(n >> 1))
+    let (m, n) = exp_parts(if x < -105.0 { -105.0 } else { x });
+    // Two factors, since one alone has no denormals.
+    m * power_of_two(n >> 1) * power_of_two(n.wrapping_sub(n >> 1))
 }
 
 /// Largest error of [`ln_1p_of_fraction`] in units in the last place.
