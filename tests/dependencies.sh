@@ -23,10 +23,11 @@ echo "no C in any feature set"
 target=$(mktemp -d)
 trap 'rm -rf "$target"' EXIT
 cargo fetch --quiet
-# On two idle cores the wall time is less than the processor time; on a busy machine only the latter says anything.
+# 30 s on two idle cores. A busy machine stretches the wall time without limit and the processor time by up to a half (two
+# threads of one core get 1.5 times the work of one done, so each may take 1.33 times as long, and caches are shared).
 TIMEFORMAT='%R %U %S'
 { time cargo build --quiet --release --no-default-features --lib --target-dir "$target"; } 2>"$target/time"
 read -r wall user system <"$target/time"
-best=$(awk -v w="$wall" -v u="$user" -v s="$system" 'BEGIN { c = u + s; printf "%.1f", w < c ? w : c }')
-echo "cold release build of the core: $wall s, $user + $system s of processor time (the less at most 30)"
-awk -v b="$best" 'BEGIN { exit b > 30 }' || die "the core took $best s to build, expected at most 30"
+echo "cold release build of the core: $wall s, $user + $system s of processor time (at most 30, or 45 on a busy machine)"
+awk -v w="$wall" -v u="$user" -v s="$system" 'BEGIN { exit w > 30 && u + s > 45 }' ||
+    die "the core took $wall s to build, expected at most 30"
