@@ -212,7 +212,8 @@
 
   const step = (now) => {
     if (!playing) return;
-    const passed = now - before;
+    // The first frame may have begun before the click.
+    const passed = Math.max(now - before, 0);
     if (calm.matches) {
       if (passed >= CALM_FRAME) {
         before = now;
