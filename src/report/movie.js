@@ -277,23 +277,26 @@
     else return;
     event.preventDefault();
   });
-  for (const card of document.querySelectorAll("[data-point]")) {
-    card.tabIndex = 0;
-    card.setAttribute("role", "button");
-    card.title = "Show it in the movie";
-    const show = () => {
-      choose(Number(card.dataset.point));
-      stage.focus({ preventScroll: true });
-      film.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
-    };
-    card.addEventListener("click", show);
-    card.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        show();
-      }
-    });
-  }
+  // The pictures of the stragglers come later on the page.
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const card of document.querySelectorAll("[data-point]")) {
+      card.tabIndex = 0;
+      card.setAttribute("role", "button");
+      card.title = "Show it in the movie";
+      const show = () => {
+        choose(Number(card.dataset.point));
+        stage.focus({ preventScroll: true });
+        film.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
+      };
+      card.addEventListener("click", show);
+      card.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          show();
+        }
+      });
+    }
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
   film.hidden = false;

@@ -12,7 +12,7 @@ use super::error::StudyError;
 use super::film::Film;
 use super::outcome::InversionOutcome;
 use super::prepare::Prepared;
-use super::projection::{deflated, direction, mean, moments, principal_axes, share};
+use super::projection::{deflated, direction, dot, mean, moments, principal_axes, share};
 use crate::autograd::{Entry, Graph, Plan};
 use crate::backend::{Backend, EntryId};
 use crate::nn::Loss;
@@ -328,11 +328,6 @@ fn planes(shown: &[Exposure], reference: &[f32], width: usize, cast: &Cast, clas
         let mut next = || axes.next().unwrap_or_else(|| vec![0.0; width]);
         [next(), next()]
     };
-    let [first, second] = leading(&covariance);
-    let mut planes = vec![plane(
-        "principal axes",
-        [(first, "principal axis 1".into()), (second, "principal axis 2".into())],
-    )];
     let centroids: Vec<Vec<f64>> = (0..classes.len())
         .map(|class| {
             let members = weighted(reference)
@@ -342,6 +337,17 @@ fn planes(shown: &[Exposure], reference: &[f32], width: usize, cast: &Cast, clas
         })
         .filter(|centroid| centroid.iter().all(|v| v.is_finite()))
         .collect();
+    let [mut first, second] = leading(&covariance);
+    // The first class is on the left, on every plane.
+    if let [a, .., b] = centroids.as_slice()
+        && dot(&first, b) < dot(&first, a)
+    {
+        first.iter_mut().for_each(|v| *v = -*v);
+    }
+    let mut planes = vec![plane(
+        "principal axes",
+        [(first, "principal axis 1".into()), (second, "principal axis 2".into())],
+    )];
     match (centroids.as_slice(), classes) {
         ([a, b], [name_a, name_b]) => {
             if let Some(apart) = direction(a, b) {
@@ -375,4 +381,184 @@ fn planes(shown: &[Exposure], reference: &[f32], width: usize, cast: &Cast, clas
 fn along(row: &[f32], axis: &[f64]) -> f32 {
     let sum: f64 = row.iter().zip(axis).map(|(&x, a)| f64::from(x) * a).sum();
     sum.clamp(-1.0, 1.0) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Reference;
+    use crate::backend::kernel::UpdateRule;
+    use crate::data::synthetic::gaussian_classes;
+    use crate::geometry::{ClassMoments, centroid_distance};
+    use crate::nn::{Activation, Architecture, Initializer, Schedule};
+    use crate::study::checkpoint::Checkpoint;
+    use crate::study::inversion::{Progress, Setup, Watcher, Wish, run};
+    use crate::train::Batch;
+
+    struct Camera;
+
+    impl Watcher for Camera {
+        fn epoch(&mut self, _: Progress) -> Wish {
+            Wish::Continue
+        }
+
+        fn films(&self) -> bool {
+            true
+        }
+
+        fn save(&mut self, _: &Checkpoint) -> Result<(), StudyError> {
+            Ok(())
+        }
+    }
+
+    fn data(classes: usize) -> Prepared {
+        let (train_features, train_labels) = gaussian_classes(2, classes as u32, 40, 6, 1.5);
+        Prepared {
+            inputs: 6,
+            classes: (0..classes).map(|c| format!("class {c}")).collect(),
+            train_rows: (100..100 + 40 * classes).collect(),
+            train_features,
+            train_labels,
+            test_features: vec![],
+            test_labels: vec![],
+            dead_pixels: 0,
+            lit_test_rows: 0,
+        }
+    }
+
+    fn recipe(classes: usize) -> Recipe {
+        Recipe {
+            architecture: Architecture {
+                inputs: 6,
+                hidden: vec![5],
+                outputs: classes,
+                activation: Activation::Tanh,
+                bias: true,
+            },
+            classes,
+            loss: Loss::CrossEntropy,
+            l2: 0.0,
+            rule: UpdateRule::Sgd {
+                momentum: 0.0,
+                nesterov: false,
+                weight_decay: 0.0,
+            },
+            learning_rate: 0.5,
+            schedule: Schedule::Constant,
+            epochs: 80,
+            batch: Batch::Full,
+            seed: 5,
+            replicas: vec![3, 7],
+            layers: vec![0],
+        }
+    }
+
+    fn shoot(classes: usize, most: usize) -> (Movie, InversionOutcome, Prepared) {
+        let (data, recipe) = (data(classes), recipe(classes));
+        let initial = recipe.architecture.initial(Initializer::Pytorch, 5, &recipe.replicas);
+        let setup = Setup {
+            recipe: &recipe,
+            data: &data,
+            initial: &initial,
+            test_every: 0,
+        };
+        let finished = run(setup, &Reference, None, &mut Camera).unwrap().unwrap();
+        let movie = Movie::of(&finished.film, &recipe, &data, &finished.outcome, &Reference, most);
+        (movie.unwrap().unwrap(), finished.outcome, data)
+    }
+
+    #[test]
+    fn with_all_samples_it_says_what_the_run_measured() {
+        let (movie, outcome, data) = shoot(2, 1000);
+        assert_eq!((movie.points.len(), movie.replica, movie.samples), (80, 3, 80));
+        assert!(movie.frames.len() > 30);
+        for frame in &movie.frames {
+            let wrong = frame
+                .predicted
+                .iter()
+                .zip(&movie.points)
+                .filter(|(p, point)| **p != point.label)
+                .count();
+            assert_eq!(
+                wrong as f64 / 80.0,
+                outcome.replicas[0].records[frame.epoch].train_error,
+                "{}",
+                frame.epoch
+            );
+            let sure = frame.probability.iter().zip(frame.predicted.iter().zip(&movie.points));
+            assert!(
+                sure.into_iter()
+                    .all(|(p, (predicted, point))| (*p >= 0.5) == (*predicted == point.label))
+            );
+        }
+        // The stragglers are those that the filmed replica misclassifies at its stop.
+        let stop = outcome.replicas[0].stop.as_ref().expect("a radius that turns");
+        let frame = &movie.frames[movie.inversion.unwrap()];
+        assert_eq!(frame.epoch, stop.epoch);
+        for (predicted, point) in frame.predicted.iter().zip(&movie.points) {
+            assert_eq!(point.straggler, *predicted != point.label);
+            assert_eq!(data.train_labels[point.sample_index - 100], point.label);
+        }
+        assert!(
+            movie
+                .points
+                .windows(2)
+                .all(|pair| pair[0].straggler >= pair[1].straggler || pair[0].replicas > 0)
+        );
+        // Between the centroids of the plane of centroids, across, lies their whole distance.
+        let across = &movie.planes[1].positions[movie.inversion.unwrap()];
+        let rows: Vec<f64> = across.iter().map(|at| f64::from(at[0])).collect();
+        let labels: Vec<u32> = movie.points.iter().map(|point| point.label).collect();
+        let moments = [0, 1].map(|class| ClassMoments::of_class(&rows, 1, &labels, class));
+        let column = outcome
+            .columns
+            .iter()
+            .position(|c| c.name == "centroid_distance_0_1")
+            .unwrap();
+        let measured = outcome.replicas[0].records[stop.epoch].metrics[column];
+        // Parameters, activations and positions are each rounded to f32, of numbers of the order of 1.
+        assert!((centroid_distance(&moments[0], &moments[1]) - measured).abs() < 1e-5);
+        let up = |class: usize| moments_of(&movie.planes[1].positions[movie.inversion.unwrap()], &labels, class);
+        assert!(
+            (up(0) - up(1)).abs() < 1e-5,
+            "the other axis does not part the centroids"
+        );
+    }
+
+    /// Mean height of a class.
+    fn moments_of(positions: &[[f32; 2]], labels: &[u32], class: usize) -> f64 {
+        let own = positions
+            .iter()
+            .zip(labels)
+            .filter(|(_, label)| **label as usize == class);
+        let (sum, n) = own.fold((0.0, 0), |(sum, n), (at, _)| (sum + f64::from(at[1]), n + 1));
+        sum / f64::from(n)
+    }
+
+    #[test]
+    fn a_part_of_the_samples_stands_for_all() {
+        let (movie, outcome, _) = shoot(3, 60);
+        assert!(
+            movie.points.len() <= 60 && movie.points.len() > 50,
+            "{}",
+            movie.points.len()
+        );
+        let own = outcome.replicas[0]
+            .stop
+            .as_ref()
+            .map_or(0, |stop| stop.stragglers.len());
+        assert_eq!(movie.points.iter().filter(|point| point.straggler).count(), own.min(40));
+        for class in 0..3 {
+            assert!(movie.points.iter().any(|point| point.label == class));
+        }
+        assert_eq!(movie.planes.len(), 2);
+        for plane in &movie.planes {
+            assert_eq!(plane.positions.len(), movie.frames.len());
+            assert!(plane.axes.iter().all(|axis| (0.0..=1.0).contains(&axis.share)));
+            assert!(plane.positions.iter().flatten().flatten().all(|x| x.abs() <= 1.0));
+        }
+        let shares = &movie.planes[0].axes;
+        assert!(shares[0].share >= shares[1].share);
+        assert_eq!(movie, shoot(3, 60).0);
+    }
 }
