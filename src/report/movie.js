@@ -29,14 +29,17 @@
     return [view.getUint16(at, true) / 65535, view.getUint16(at + 2, true) / 65535];
   };
 
-  /** From the plane to the stage: the same scale across and up. */
+  /** From the plane to the stage: the same scale across and up, the whole circle where the points fill most of it. */
   const projection = () => {
-    const [[x0, x1], [y0, y1]] = planes[plane].extent, size = stage.clientWidth, margin = 14;
-    const scale = (size - 2 * margin) / Math.max(x1 - x0, y1 - y0);
-    const left = (size - scale * (x1 - x0)) / 2, low = (size + scale * (y1 - y0)) / 2;
+    const [[x0, x1], [y0, y1]] = planes[plane].extent, size = stage.clientWidth, margin = 12;
+    const range = Math.max(x1 - x0, y1 - y0), whole = range > 1.4;
+    const scale = (size - 2 * margin) / (whole ? 2 : range);
+    const origin = whole
+      ? [size / 2, size / 2]
+      : [size / 2 - (scale * (x0 + x1)) / 2, size / 2 + (scale * (y0 + y1)) / 2];
     return {
-      scale, x: (u) => left + scale * u * (x1 - x0), y: (v) => low - scale * v * (y1 - y0),
-      origin: [left - scale * x0, low + scale * y0],
+      scale, origin,
+      x: (u) => origin[0] + scale * (x0 + u * (x1 - x0)), y: (v) => origin[1] - scale * (y0 + v * (y1 - y0)),
     };
   };
 
@@ -66,7 +69,7 @@
     }
     for (const point of order) {
       const x = where[2 * point], y = where[2 * point + 1], odd = straggler[point] === 1;
-      pen.globalAlpha = odd ? 1 : 0.5;
+      pen.globalAlpha = odd ? 1 : 0.55;
       pen.beginPath();
       if (odd) {
         const r = 4.6;

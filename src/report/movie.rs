@@ -62,7 +62,7 @@ pub(super) fn section(outcome: &InversionOutcome, exhibits: &Exhibits, cabinet: 
          aria-describedby=\"film-keys\"></canvas>\n<p class=\"film-axes\" id=\"film-axes\"></p>\n\
          <div class=\"film-controls\"><button type=\"button\" id=\"film-play\">Play</button>\
          <div class=\"film-track\"><svg id=\"film-strip\" aria-hidden=\"true\"></svg>\
-         <input type=\"range\" id=\"film-slider\" min=\"0\" max=\"{last}\" value=\"{start}\" aria-label=\"Epoch\"/></div></div>\n\
+         <input type=\"range\" id=\"film-slider\" min=\"0\" max=\"{last}\" value=\"{start}\" aria-label=\"Epoch\"></div></div>\n\
          <p class=\"film-keys muted\" id=\"film-keys\">Above the slider: the curves, each to its own scale; dashed: the stop epoch. Click a point for its picture. Keys: ← → epoch, space plays, Enter on \
          the drawing goes to the next straggler, Shift+Enter back, Escape lets it go.</p>\n</div>\n\
          <div class=\"film-side\">\n<p class=\"film-epoch\">Epoch <output id=\"film-epoch\"></output> <span id=\"film-mark\"></span></p>\n\

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::consensus::agreed;
+use super::consensus::{Agreed, agreed};
 use super::error::StudyError;
 use super::film::Film;
 use super::outcome::InversionOutcome;
@@ -151,8 +151,8 @@ struct Cast {
 }
 
 impl Cast {
-    /// Stragglers of the first replica and those that most replicas agree on, at most two thirds, then of every class the
-    /// same share of the rest, evenly spaced.
+    /// Stragglers of the first replica, then those that most replicas agree on, at most two thirds; then of every class
+    /// the same share of the rest, evenly spaced.
     fn choose(data: &Prepared, outcome: &InversionOutcome, most: usize) -> Cast {
         let rows: BTreeMap<usize, usize> = data
             .train_rows
@@ -171,9 +171,14 @@ impl Cast {
             rows: Vec::new(),
             weights: Vec::new(),
         };
-        let mut counts = BTreeMap::new();
-        for (rank, agreed) in agreed(outcome).into_iter().enumerate() {
-            counts.insert(agreed.straggler.sample_index, agreed.replicas);
+        let mut all: Vec<(usize, Agreed)> = agreed(outcome).into_iter().enumerate().collect();
+        let counts: BTreeMap<usize, usize> = all
+            .iter()
+            .map(|(_, a)| (a.straggler.sample_index, a.replicas))
+            .collect();
+        // Stable: within its own and the others', the most agreed come first.
+        all.sort_by_key(|(_, agreed)| !own.contains(&agreed.straggler.sample_index));
+        for (rank, agreed) in all {
             let index = agreed.straggler.sample_index;
             if (rank < GALLERY || own.contains(&index))
                 && cast.rows.len() < most * 2 / 3
@@ -412,7 +417,11 @@ mod tests {
     }
 
     fn data(classes: usize) -> Prepared {
-        let (train_features, train_labels) = gaussian_classes(2, classes as u32, 40, 6, 1.5);
+        let (train_features, mut train_labels) = gaussian_classes(2, classes as u32, 40, 6, 1.5);
+        // Samples of a wrong label are learnt late: the classes entangle again.
+        for label in train_labels.iter_mut().step_by(7) {
+            *label = (*label + 1) % classes as u32;
+        }
         Prepared {
             inputs: 6,
             classes: (0..classes).map(|c| format!("class {c}")).collect(),
@@ -443,9 +452,9 @@ mod tests {
                 nesterov: false,
                 weight_decay: 0.0,
             },
-            learning_rate: 0.5,
+            learning_rate: 1.0,
             schedule: Schedule::Constant,
-            epochs: 80,
+            epochs: 300,
             batch: Batch::Full,
             seed: 5,
             replicas: vec![3, 7],
