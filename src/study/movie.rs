@@ -556,7 +556,8 @@ mod tests {
             .stop
             .as_ref()
             .map_or(0, |stop| stop.stragglers.len());
-        assert_eq!(movie.points.iter().filter(|point| point.straggler).count(), own.min(40));
+        // Two thirds are kept for them; more may be among the rest.
+        assert!(own > 0 && movie.points.iter().take(own.min(40)).all(|point| point.straggler));
         for class in 0..3 {
             assert!(movie.points.iter().any(|point| point.label == class));
         }
