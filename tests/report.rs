@@ -6,8 +6,10 @@ mod report_support;
 use std::fs;
 use std::path::Path;
 
+use disentangle::data::Images;
 use disentangle::report::read::usual_turn;
-use disentangle::report::{ReportError, RunFacts, read_outcome, write_run};
+use disentangle::report::{Exhibits, ReportError, RunFacts, read_outcome, write_run, write_run_with};
+use disentangle::study::movie::{Axis, Frame, Movie, Plane, Point};
 use disentangle::study::outcome::{
     EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler,
 };
@@ -444,4 +446,135 @@ fn a_damaged_run_is_one_line_that_names_file_and_place() {
     fs::remove_file(folder.path().join("summary.json")).unwrap();
     let error = read_outcome(folder.path(), Vec::new(), usual_turn).unwrap_err();
     assert!(matches!(error, ReportError::Io { .. }), "{error}");
+}
+
+/// Images of noise-free patterns, and a movie on them whose points lie on a circle that turns.
+fn exhibited(outcome: &InversionOutcome, side: usize, count: usize, frames: usize, points: usize) -> (Images, Movie) {
+    let images = Images {
+        pixels: (0..count * side * side)
+            .map(|n| ((n * 7919 + n / 64 * 31) % 256) as u8)
+            .collect(),
+        labels: (0..count).map(|n| (n % 10) as u8).collect(),
+        count,
+        height: side,
+        width: side,
+        channels: 1,
+    };
+    let point = |k: usize| Point {
+        sample_index: k * 11 % count,
+        label: (k % 2) as u32,
+        straggler: k < points / 3,
+        replicas: usize::from(k < points / 3) * outcome.replicas.len(),
+    };
+    let axis = |name: &str| Axis {
+        name: name.into(),
+        share: 0.4,
+    };
+    let position = |frame: usize, k: usize| {
+        let angle = k as f32 + frame as f32 * 0.1;
+        [angle.cos() * 0.9, angle.sin() * 0.7]
+    };
+    let plane = |name: &str| Plane {
+        name: name.into(),
+        axes: [axis("first"), axis("second")],
+        positions: (0..frames)
+            .map(|frame| (0..points).map(|k| position(frame, k)).collect())
+            .collect(),
+    };
+    let frame = |epoch: usize| Frame {
+        epoch,
+        predicted: (0..points).map(|k| ((k + epoch) % 2) as u32).collect(),
+        probability: (0..points).map(|k| (k * 31 % 100) as f32 / 100.0).collect(),
+    };
+    let movie = Movie {
+        replica: 0,
+        layer: 0,
+        samples: 8192,
+        points: (0..points).map(point).collect(),
+        frames: (0..frames).map(frame).collect(),
+        planes: vec![plane("principal axes"), plane("class centroids")],
+        inversion: Some(frames / 2),
+    };
+    (images, movie)
+}
+
+fn written_with(outcome: &InversionOutcome, exhibits: &Exhibits) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let page = write_run_with(folder.path(), outcome, &facts(), Some(exhibits)).unwrap();
+    fs::read_to_string(page).unwrap()
+}
+
+/// The page without its scripts, which are no XML.
+fn without_scripts(html: &str) -> String {
+    let mut parts = html.split("<script");
+    let first = parts.next().unwrap().to_owned();
+    first
+        + &parts
+            .map(|part| part.split_once("</script>").unwrap().1)
+            .collect::<String>()
+}
+
+#[test]
+fn pictures_and_movie_stay_below_the_limit_even_where_pictures_do_not_pack() {
+    let outcome = inverting(16, 500);
+    for (side, white) in [(8, 255), (28, 255)] {
+        let (images, _) = exhibited(&outcome, side, 20_000, 1, 1);
+        let most = Exhibits::points(&images, 61);
+        let (images, movie) = exhibited(&outcome, side, 20_000, 61, most);
+        let exhibits = Exhibits {
+            movie: Some(&movie),
+            images: &images,
+            pixel_max: white,
+            samples: 8192,
+        };
+        let html = written_with(&outcome, &exhibits);
+        assert!(
+            html.len() < 3_000_000,
+            "{side}: {} bytes with {most} points",
+            html.len()
+        );
+        assert_well_formed(&without_scripts(&html));
+        assert_eq!(html.matches("<script").count(), 2);
+        assert_eq!(html.matches("url(").count(), 1);
+        assert!(html.contains("url(data:image/png;base64,"));
+        assert!(html.contains("img-src data:; script-src 'sha256-"));
+        assert!(html.contains("<span>16 of 16</span>"));
+    }
+}
+
+#[test]
+fn hostile_names_stay_words_in_the_movie_too() {
+    let mut outcome = inverting(2, 60);
+    outcome.classes = vec!["</script><script>alert(1)</script>".into(), "<!--<script>".into()];
+    let (images, mut movie) = exhibited(&outcome, 8, 2000, 5, 30);
+    movie.planes[0].name = "<b>".into();
+    movie.planes[0].axes[0].name = "</script><b>".into();
+    let exhibits = |movie| Exhibits {
+        movie,
+        images: &images,
+        pixel_max: 16,
+        samples: 2000,
+    };
+    let html = written_with(&outcome, &exhibits(Some(&movie)));
+    assert_eq!(html.matches("<script").count(), 2);
+    assert_eq!(html.matches("</script").count(), 2);
+    assert!(!html.contains("<b><") && !html.contains("<!--"));
+    assert_well_formed(&without_scripts(&html));
+    // Without a film, and with data that are no pictures: stragglers in words.
+    let html = written_with(&outcome, &exhibits(None));
+    assert!(!html.contains("<script") && !html.contains("script-src") && html.contains("class=\"cards\""));
+    let flat = Images {
+        width: 64,
+        height: 1,
+        ..images.clone()
+    };
+    let html = written_with(
+        &outcome,
+        &Exhibits {
+            images: &flat,
+            ..exhibits(None)
+        },
+    );
+    assert!(!html.contains("url(") && !html.contains("img-src") && html.contains("class=\"cards\""));
+    assert_well_formed(&html);
 }

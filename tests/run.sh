@@ -40,6 +40,9 @@ for example in examples/*.rs; do
     cargo run --quiet --no-default-features --example "$(basename "$example" .rs)"
 done
 
+say "the report in a browser"
+tests/browser.sh
+
 say "sanitizers"
 tests/sanitizer.sh
 

@@ -5,15 +5,19 @@
 
 pub mod canvas;
 pub mod chart;
+pub mod exhibits;
 pub mod families;
 pub mod figures;
 pub mod files;
+pub mod gallery;
 pub mod legend;
 pub mod meaning;
+pub mod movie;
 pub mod number;
 pub mod page;
 pub mod palette;
 pub mod read;
+pub mod sprite;
 pub mod summary;
 pub mod svg;
 pub mod tables;
@@ -22,6 +26,7 @@ pub mod ticks;
 
 use std::path::{Path, PathBuf};
 
+pub use exhibits::Exhibits;
 pub use files::{ReportError, create_run_folder, write_atomic};
 pub use page::RunFacts;
 pub use read::read_outcome;
@@ -46,11 +51,24 @@ pub const REPORT_HTML: &str = "report.html";
 /// [`ReportError`]: a folder or file that cannot be written, or an outcome that contradicts itself. Everything is
 /// made before the first file is written.
 pub fn write_run(folder: &Path, outcome: &InversionOutcome, facts: &RunFacts) -> Result<PathBuf, ReportError> {
+    write_run_with(folder, outcome, facts, None)
+}
+
+/// [`write_run`], with pictures of the stragglers and the movie on the page.
+///
+/// # Errors
+/// Those of [`write_run`].
+pub fn write_run_with(
+    folder: &Path,
+    outcome: &InversionOutcome,
+    facts: &RunFacts,
+    exhibits: Option<&Exhibits>,
+) -> Result<PathBuf, ReportError> {
     let epochs = tables::epochs_csv(outcome)?;
     let stragglers = tables::stragglers_csv(outcome);
     let summary = summary::summary_json(outcome)?;
     let figures = figures::figures(outcome)?;
-    let page = page::page(outcome, facts, &figures);
+    let page = page::page(outcome, facts, &figures, exhibits);
 
     let drawings = folder.join(FIGURES);
     files::create_folder(&drawings)?;

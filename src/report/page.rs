@@ -1,15 +1,16 @@
-//! `report.html`: one self-contained page of an inversion run. It loads nothing, needs no script, and is a list of
-//! sections, so that an experiment can add its own.
+//! `report.html`: one self-contained page of an inversion run. It loads nothing and is a list of sections, so that an
+//! experiment can add its own. Only the movie needs a script, the one that the page's policy names by its hash.
 
 use std::fmt::Write as _;
 
+use super::exhibits::{Cabinet, Exhibits};
 use super::families::{Family, column_name, families};
 use super::figures::{Against, Figure};
-use super::meaning;
 use super::number::{DASH, duration, significant};
 use super::palette;
 use super::summary::Spreads;
 use super::svg::escape;
+use super::{gallery, meaning, movie};
 use crate::study::outcome::{InversionOutcome, ReplicaOutcome, Turn};
 
 /// What the page says of a run beside its outcome.
@@ -43,11 +44,12 @@ const REPLICA_COLUMNS: usize = 6;
 /// Of more columns than this, the extrema of a family are folded away.
 const EXTREMA_ROWS: usize = 12;
 
-/// The whole page. `figures` are those of the same outcome.
-pub fn page(outcome: &InversionOutcome, facts: &RunFacts, figures: &[Figure]) -> String {
+/// The whole page. `figures` and `exhibits` are those of the same outcome.
+pub fn page(outcome: &InversionOutcome, facts: &RunFacts, figures: &[Figure], exhibits: Option<&Exhibits>) -> String {
     let spreads = Spreads::of(outcome);
     let families = families(outcome);
-    let sections = [
+    let shown = exhibits.map(|exhibits| (exhibits, Cabinet::of(outcome, exhibits)));
+    let mut sections = vec![
         Section {
             id: "curves",
             title: "Curves",
@@ -58,6 +60,33 @@ pub fn page(outcome: &InversionOutcome, facts: &RunFacts, figures: &[Figure]) ->
             title: "Where the quantities turn",
             body: extrema(outcome, &spreads, &families),
         },
+    ];
+    let (mut rules, mut policy) = (
+        String::new(),
+        String::from("default-src 'none'; style-src 'unsafe-inline'"),
+    );
+    if let Some((exhibits, cabinet)) = &shown {
+        rules.push_str(include_str!("exhibits.css"));
+        rules.push_str(&palette::variables());
+        if let Some(sprite) = &cabinet.sprite {
+            rules.push_str(&gallery::css(sprite));
+            policy.push_str("; img-src data:");
+        }
+        if let Some(filmed) = exhibits.movie {
+            let _ = write!(policy, "; script-src {}", movie::policy());
+            sections.push(Section {
+                id: "manifolds",
+                title: "The class manifolds, epoch by epoch",
+                body: movie::section(outcome, exhibits, cabinet, filmed),
+            });
+        }
+        sections.push(Section {
+            id: "stragglers",
+            title: "Stragglers",
+            body: gallery::section(outcome, exhibits, cabinet),
+        });
+    }
+    sections.extend([
         Section {
             id: "replicas",
             title: "Replicas",
@@ -73,13 +102,13 @@ pub fn page(outcome: &InversionOutcome, facts: &RunFacts, figures: &[Figure]) ->
             title: "This run",
             body: run(facts),
         },
-    ];
+    ]);
     let title = escape(&facts.title);
     let mut html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{title}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
+         <title>{title}</title>\n<style>\n{}{}{rules}</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#curves\">Skip to the curves</a>\n\
          <header>\n<h1>{title}</h1>\n<p class=\"found\">{}</p>\n<p class=\"muted\">{} · {} · {}</p>\n{}</header>\n",
         include_str!("page.css"),
@@ -229,7 +258,7 @@ fn curves(outcome: &InversionOutcome, figures: &[Figure]) -> String {
 }
 
 /// A table that scrolls sideways in its own box, also with the keyboard.
-fn table(class: &str, label: &str, head: &[String], rows: &[Vec<String>]) -> String {
+pub(super) fn table(class: &str, label: &str, head: &[String], rows: &[Vec<String>]) -> String {
     let mut html = format!(
         "<div class=\"wide\" role=\"region\" aria-label=\"{}\" tabindex=\"0\"><table class=\"{class}\">\n",
         escape(label)

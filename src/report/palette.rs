@@ -104,6 +104,23 @@ pub fn css() -> String {
     )
 }
 
+/// The series colours as variables `--c0` to `--c5`, and as `--k` of an element of class `k0` to `k5`, for a drawing that
+/// a script makes.
+pub fn variables() -> String {
+    let of = |ground: &Ground| {
+        let colours: Vec<String> = (0..COLOURS).map(|k| format!("--c{k}:{}", ground.series[k])).collect();
+        format!(":root{{{}}}", colours.join(";"))
+    };
+    let keys: String = (0..COLOURS)
+        .map(|k| format!(".k{k}{{--k:var(--c{k})}}#film-strip .k{k}{{stroke:var(--c{k})}}"))
+        .collect();
+    format!(
+        "{}\n@media screen and (prefers-color-scheme:dark){{{}}}\n{keys}\n",
+        of(&LIGHT),
+        of(&DARK)
+    )
+}
+
 /// [`css`] for a file that stands alone: in the dark it brings its own ground, in the light it is transparent.
 pub fn css_of_file() -> String {
     format!(

@@ -8,12 +8,15 @@
 //! | `records` | [R, epochs, 3 + metrics] | train loss, train error, test error (NaN: not taken), metrics |
 //! | `stops` | [R, 2] | epoch and error of the released recipe's stop, NaN before it has come |
 //! | `stragglers/R` | [n, 2] | row in the training file, label |
+//! | `film/epochs` | [frames] | epochs that the movie has so far; absent if the run is not filmed |
+//! | `film/parameters` | [frames, n] | the first replica's parameters there |
 //!
 //! The file is written to a temporary name, synced and renamed: there is always one complete checkpoint.
 
 use std::path::Path;
 
 use super::error::StudyError;
+use super::film::Film;
 use super::outcome::{EpochRecord, ReplicaOutcome, Stop, Straggler};
 use crate::data::{NamedTensor, TensorFile, TensorRef, write_tensors};
 use crate::train::{Recipe, Snapshot};
@@ -27,6 +30,8 @@ pub struct Checkpoint {
     pub replicas: Vec<ReplicaOutcome>,
     /// Most rows of zeros that a measured hidden layer had so far.
     pub zero_rows: usize,
+    /// Frames of the movie so far.
+    pub film: Film,
 }
 
 /// Columns of a record before the metrics.
@@ -42,6 +47,7 @@ impl Checkpoint {
             snapshot,
             replicas,
             zero_rows,
+            film,
         } = self;
         let mut tensors: Vec<NamedTensor> = Vec::new();
         let mut add =
@@ -91,6 +97,7 @@ impl Checkpoint {
                 .collect();
             add(format!("stragglers/{r}"), vec![pairs.len() / 2, 2], pairs);
         }
+        tensors.extend(film.tensors());
         let refs: Vec<TensorRef<f64>> = tensors
             .iter()
             .map(|t| TensorRef {
@@ -174,6 +181,7 @@ impl Checkpoint {
             },
             replicas,
             zero_rows,
+            film: Film::of_file(&file, path, &recipe.architecture)?,
         })
     }
 }
@@ -251,6 +259,10 @@ mod tests {
             }
         }
 
+        fn films(&self) -> bool {
+            true
+        }
+
         fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), StudyError> {
             checkpoint.save(self.1)
         }
@@ -286,6 +298,9 @@ mod tests {
             };
             let never = &mut Interrupt(usize::MAX, &path);
             let whole = run(setup, &Reference, None, never).unwrap().unwrap();
+            let stop = whole.outcome.replicas[0].stop.as_ref().map(|stop| stop.epoch);
+            assert!(whole.film.epochs.iter().copied().eq(0..=40), "all epochs fit");
+            assert!(stop.is_none_or(|stop| whole.film.epochs.contains(&stop)));
             for cut in [0, 1, 19, 20, 25, 39] {
                 assert!(
                     run(setup, &Reference, None, &mut Interrupt(cut, &path))
@@ -297,6 +312,7 @@ mod tests {
                 let resumed = run(setup, &Reference, Some(checkpoint), never).unwrap().unwrap();
                 assert_eq!(resumed.outcome, whole.outcome, "cut after epoch {cut}");
                 assert_eq!(resumed.parameters, whole.parameters, "cut after epoch {cut}");
+                assert_eq!(resumed.film, whole.film, "cut after epoch {cut}");
             }
         }
     }

@@ -7,7 +7,8 @@
 
 use super::checkpoint::Checkpoint;
 use super::error::StudyError;
-use super::extremum::{extremum, stops};
+use super::extremum::{GUARD, extremum, stops};
+use super::film::Film;
 use super::outcome::{EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn};
 use super::prepare::Prepared;
 use crate::backend::Backend;
@@ -50,6 +51,8 @@ pub struct Finished {
     pub parameters: Parameters,
     /// Most rows of zeros that a measured hidden layer had at any time in any replica.
     pub zero_rows: usize,
+    /// Parameters of the first replica on the way, if the watcher films; else empty.
+    pub film: Film,
 }
 
 /// The metric columns for `classes` classes and these hidden layers: radii, then distances, layer by layer. Several layers
@@ -109,6 +112,11 @@ pub trait Watcher {
     /// Told after each epoch.
     fn epoch(&mut self, progress: Progress) -> Wish;
 
+    /// Whether parameters of the first replica are to be kept on the way, for a movie.
+    fn films(&self) -> bool {
+        false
+    }
+
     /// Given a checkpoint when it wished for one.
     ///
     /// # Errors
@@ -151,10 +159,10 @@ pub fn run(
     let columns = columns(recipe.classes, &recipe.layers);
     // The recipe's rule looks at class 0 of the last measured layer.
     let first_radius = columns.len().saturating_sub(columns.len() / recipe.layers.len().max(1));
-    let (mut replicas, mut zero_rows) = match from {
+    let (mut replicas, mut zero_rows, mut film) = match from {
         Some(checkpoint) => {
             trainer.restore(&checkpoint.snapshot)?;
-            (checkpoint.replicas, checkpoint.zero_rows)
+            (checkpoint.replicas, checkpoint.zero_rows, checkpoint.film)
         }
         None => {
             let fresh = |&replica| ReplicaOutcome {
@@ -163,13 +171,22 @@ pub fn run(
                 stop: None,
                 extrema: vec![],
             };
-            (recipe.replicas.iter().map(fresh).collect(), 0)
+            (recipe.replicas.iter().map(fresh).collect(), 0, Film::default())
         }
+    };
+    let frames = if watcher.films() {
+        Film::schedule(recipe.epochs, &recipe.architecture)
+    } else {
+        Vec::new()
     };
 
     for epoch in trainer.epoch()..=recipe.epochs {
         let tested = test_every > 0 && (epoch % test_every == 0 || epoch == recipe.epochs);
         let test_error = if tested { trainer.test_error()? } else { None };
+        // Only the measurement tells whether an epoch is the stop's, and by then the parameters have gone on.
+        let due = frames.binary_search(&epoch).is_ok();
+        let may_stop = !frames.is_empty() && epoch >= GUARD && replicas.first().is_some_and(|r| r.stop.is_none());
+        let parameters = (due || may_stop).then(|| trainer.parameters()).transpose()?;
         let measurement = if epoch < recipe.epochs {
             trainer.advance()?
         } else {
@@ -203,6 +220,12 @@ pub fn run(
                 });
             }
         }
+        let stops_here = |r: &ReplicaOutcome| r.stop.as_ref().is_some_and(|stop| stop.epoch == epoch);
+        if let Some(parameters) = parameters
+            && (due || replicas.first().is_some_and(stops_here))
+        {
+            film.keep(epoch, &parameters, recipe.replicas.len());
+        }
         let train_error = measurement.error.iter().sum::<f64>() / measurement.error.len() as f64;
         let stopped = replicas.iter().filter(|replica| replica.stop.is_some()).count();
         let wish = watcher.epoch(Progress {
@@ -217,12 +240,13 @@ pub fn run(
                 snapshot: trainer.snapshot()?,
                 replicas,
                 zero_rows,
+                film,
             };
             watcher.save(&checkpoint)?;
             if wish == Wish::Interrupt {
                 return Ok(None);
             }
-            replicas = checkpoint.replicas;
+            (replicas, film) = (checkpoint.replicas, checkpoint.film);
         }
     }
     for replica in &mut replicas {
@@ -241,6 +265,7 @@ pub fn run(
         outcome,
         parameters: trainer.parameters()?,
         zero_rows,
+        film,
     }))
 }
 

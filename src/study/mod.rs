@@ -1,10 +1,14 @@
 //! The experiments of the papers, and what they need: prepared data, extrema of curves, outcomes.
 
 pub mod checkpoint;
+pub mod consensus;
 mod error;
 pub mod extremum;
+pub mod film;
 pub mod inversion;
+pub mod movie;
 pub mod outcome;
 pub mod prepare;
+pub mod projection;
 
 pub use error::StudyError;
