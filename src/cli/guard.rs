@@ -75,6 +75,10 @@ impl Watcher for Guard {
         }
     }
 
+    fn films(&self) -> bool {
+        true
+    }
+
     fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), StudyError> {
         self.last = Instant::now();
         checkpoint.save(&self.path)

@@ -8,8 +8,9 @@ use disentangle::data::{Dataset, TensorRef, write_tensors};
 use disentangle::nn::network::Parameters;
 use disentangle::report::files::create_folder;
 use disentangle::report::page::headline;
-use disentangle::report::{self, RunFacts, create_run_folder, write_atomic};
+use disentangle::report::{self, Exhibits, RunFacts, create_run_folder, write_atomic};
 use disentangle::study::inversion::{Finished, Setup, run as run_study};
+use disentangle::study::movie::Movie;
 use disentangle::study::outcome::{InversionOutcome, ReplicaOutcome};
 use disentangle::study::prepare::Prepared;
 use disentangle::train::Recipe;
@@ -111,7 +112,22 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
         device: format!("{device}, {}", facts::processor()),
         seconds,
     };
-    let page = report::write_run(&folder, &finished.outcome, &facts)?;
+    let most = Exhibits::points(&dataset.train, finished.film.epochs.len());
+    let movie = Movie::of(
+        &finished.film,
+        &recipe,
+        &data,
+        &finished.outcome,
+        backend.as_ref(),
+        most,
+    )?;
+    let exhibits = Exhibits {
+        movie: movie.as_ref(),
+        images: &dataset.train,
+        pixel_max: dataset.pixel_max,
+        samples: data.train_labels.len(),
+    };
+    let page = report::write_run_with(&folder, &finished.outcome, &facts, Some(&exhibits))?;
     // Only now is there nothing left to resume.
     resume::discard(&folder)?;
     print(&finished, &folder, &page, json, seconds)
