@@ -129,7 +129,7 @@ fn a_folder_that_is_not_one_is_refused() {
     ));
     let line = Dataset::open(folder.path()).unwrap_err().to_string();
     assert!(
-        line.contains("no IDX files; expected train-images-idx3-ubyte, train-labels-idx1-ubyte"),
+        line.contains("no data set; expected train-images-idx3-ubyte, train-labels-idx1-ubyte"),
         "{line}"
     );
     let mut files = whole();
