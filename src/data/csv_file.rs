@@ -1,7 +1,7 @@
 //! Rows of numbers with a label, from a CSV file with a header.
 //!
 //! One column, found by its name, holds the labels, as any text; all others hold numbers. Fields are separated by
-//! commas, may be quoted, and lose the white space around them.
+//! commas, may be quoted, and lose the white space around them; empty lines are passed over.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -188,8 +188,7 @@ mod tests {
 
     #[test]
     fn numbers_and_labels_are_told_apart_by_name() {
-        let table =
-            read("\u{feff}a, species ,\"b, c\"\n1.5,wolf,-2e-3\r\n\n inf , \"a cat\",+0.1\n7,wolf,nan").unwrap();
+        let table = read("\u{feff}a, species ,\"b, c\"\n1.5,wolf,-2e-3\r\n\n inf , a cat ,+0.1\n7,wolf,nan").unwrap();
         assert_eq!(table.columns, ["a", "b, c"]);
         assert_eq!(table.features.shape, [3, 2]);
         assert_eq!(table.features.values[..5], [1.5, -2e-3, f64::INFINITY, 0.1, 7.0]);
@@ -230,8 +229,8 @@ mod tests {
             "f.csv: no rows; expected at least one after the header"
         );
         assert_eq!(
-            line("a,species\n1,x\n\n2"),
-            "f.csv: line 4: 1 fields; expected 2, as in the header"
+            line("a,species\n1,x\n2"),
+            "f.csv: line 3: 1 fields; expected 2, as in the header"
         );
         assert_eq!(
             line("a,species\n1,x\n2;5,x"),

@@ -118,7 +118,7 @@ pub enum FormatFault {
     NoRows,
     /// A CSV row that is longer or shorter than the header.
     Fields {
-        /// Its line, from 1.
+        /// Its line, from 1 (or that of an empty one just before it).
         line: u64,
         /// Fields found.
         found: u64,
@@ -127,7 +127,7 @@ pub enum FormatFault {
     },
     /// A CSV field that is not what its column holds.
     Field {
-        /// Its line, from 1.
+        /// Its line, from 1 (or that of an empty one just before it).
         line: u64,
         /// Name of its column.
         column: String,
