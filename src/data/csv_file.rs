@@ -50,7 +50,7 @@ impl Table {
             path: path.to_owned(),
             fault,
         };
-        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(reader);
+        let mut reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(reader);
         let header = reader.byte_headers().map_err(|error| refused(path, error))?;
         if header.is_empty() {
             return Err(DataError::Empty {
@@ -88,7 +88,7 @@ impl Table {
                     expected,
                 })
             };
-            let class = record.get(label).unwrap_or_default();
+            let class = record.get(label).unwrap_or_default().trim_ascii();
             let class = str::from_utf8(class)
                 .ok()
                 .filter(|name| !name.is_empty())
@@ -104,6 +104,7 @@ impl Table {
             });
             let numbers = record.iter().enumerate().filter(|&(column, _)| column != label);
             for ((_, value), column) in numbers.zip(&columns) {
+                let value = value.trim_ascii();
                 let number = str::from_utf8(value).ok().and_then(|value| value.parse::<f64>().ok());
                 values.push(number.ok_or_else(|| field(column, value, "a number"))?);
             }

@@ -18,11 +18,12 @@ mod element;
 mod header;
 mod write;
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use self::element::{Element, Kind, Number};
+use self::element::{Element, Kind};
 use super::error::DataError;
 use super::format_fault::FormatFault;
 use super::idx::read_growing;
@@ -128,9 +129,12 @@ impl Npy {
     /// The numbers, whatever their type: floats and integers up to 2^53 exactly, larger ones rounded once, `False` and
     /// `True` as 0 and 1.
     pub fn to_array(&self) -> Array {
+        let Ok(values) = self
+            .element
+            .decode(&self.bytes, |number| Ok::<_, Infallible>(number.to_f64()));
         Array {
             shape: self.shape.clone(),
-            values: self.element.decode(&self.bytes, Number::to_f64),
+            values,
         }
     }
 
@@ -139,17 +143,14 @@ impl Npy {
     /// # Errors
     /// [`FormatFault::Value`].
     pub fn to_integers(&self) -> Result<Vec<i64>, DataError> {
-        let numbers = self.element.decode(&self.bytes, |number| number.to_i64().ok_or(number));
-        let checked = numbers.into_iter().enumerate().map(|(index, number)| {
-            number.map_err(|number| {
-                self.fault(FormatFault::Value {
-                    index,
-                    value: number.to_string(),
-                    expected: "an integer of 64 bits",
-                })
+        let integers = self.element.decode(&self.bytes, |number| number.to_i64().ok_or(number));
+        integers.map_err(|(index, number)| {
+            self.fault(FormatFault::Value {
+                index,
+                value: number.to_string(),
+                expected: "an integer of 64 bits",
             })
-        });
-        checked.collect()
+        })
     }
 
     /// The bytes of an array of bytes, row-major.
