@@ -1,4 +1,5 @@
-//! What NumPy and the Python package safetensors write is read to the bit, and they read what is written here.
+//! What NumPy and the Python package safetensors write is read to the bit, they read what is written here, and colour
+//! images are standardised as NumPy does it.
 #![cfg(feature = "data")]
 
 use std::fs;
@@ -6,7 +7,10 @@ use std::path::Path;
 use std::process::Command;
 
 use disentangle::data::npy::NpyElement;
-use disentangle::data::{Dataset, Npy, Npz, Table, TensorFile, TensorRef, write_npy, write_tensors};
+use disentangle::data::{
+    Channels, Dataset, DeadPixels, Npy, Npz, Standardize, Standardizer, Table, TensorFile, TensorRef, write_npy,
+    write_tensors,
+};
 
 fn python(mode: &str, folder: &Path) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -95,6 +99,42 @@ fn what_python_writes_is_read() {
     assert_eq!(
         (table.classes, table.labels),
         (["0", "1", "2"].map(String::from).to_vec(), vec![0, 1, 2, 0, 1, 2])
+    );
+}
+
+/// The greatest difference between the training images under `grey-sum` and `expected`, and the least deviation.
+fn grey_sum(folder: &Path, images: usize, expected: &Path) -> (f64, f64) {
+    let data = Dataset::open(folder).unwrap();
+    assert_eq!((data.train.channels, data.train.height, data.train.width), (3, 32, 32));
+    let rows: Vec<usize> = (0..images).collect();
+    let fitted = Standardizer::fit(
+        Standardize::Pixel,
+        Channels::GreySum,
+        &data.train,
+        &rows,
+        data.pixel_max,
+    )
+    .unwrap();
+    let found = fitted.apply(&data.train, &rows, DeadPixels::Formula).unwrap();
+    let expected = f64s(expected);
+    assert_eq!((found.len(), expected.len()), (images * 1024, images * 1024));
+    let worst = found
+        .iter()
+        .zip(&expected)
+        .fold(0.0f64, |worst, (a, b)| worst.max((a - b).abs()));
+    (worst, fitted.deviation.iter().copied().fold(f64::INFINITY, f64::min))
+}
+
+#[test]
+fn cifar_is_summed_to_grey_as_numpy_does_it() {
+    let folder = tempfile::tempdir().unwrap();
+    python("write", folder.path());
+    let (worst, least) = grey_sum(&folder.path().join("cifar"), 20, &folder.path().join("grey.f64"));
+    // NumPy's mean of n = 60 values in [0, 1] is off by at most n u, its deviation by about as much of itself; so a value
+    // (x - m) / s with |x - m| <= 1 is off by 2 n u / s and its own few roundings, and the sum of three by that thrice.
+    assert!(
+        least > 0.1 && worst <= 3.0 * (2.0 * 60.0 + 8.0) * f64::EPSILON / least,
+        "{worst}, {least}"
     );
 }
 

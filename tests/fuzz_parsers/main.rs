@@ -112,10 +112,10 @@ impl Run {
         if over > target.factor * bytes.len() {
             self.broken(bytes, &format!("{peak} bytes held for {}", bytes.len()));
         }
-        if let Err(line) = &outcome {
-            if line.chars().any(char::is_control) || line.len() > 20_000 {
-                self.broken(bytes, &format!("not one line: {line:?}"));
-            }
+        if let Err(line) = &outcome
+            && (line.chars().any(char::is_control) || line.len() > 20_000)
+        {
+            self.broken(bytes, &format!("not one line: {line:?}"));
         }
         // Far beyond what a busy machine does to a reader that is linear in 16 KiB.
         if took > Duration::from_secs(20) {

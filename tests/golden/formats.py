@@ -6,7 +6,9 @@
 `write` makes, for every type, byte order, index order, version of the format and some shapes, an npy file, and beside
 it `.f64`, the values as row-major little-endian float64, and `.i64` where all are integers. `index.txt` has a line for
 each: name, then sizes. There is one file with all 65,536 half-precision numbers, and stored and deflated npz archives,
-a safetensors and a CSV file.
+a safetensors and a CSV file. The folder `cifar` holds small batches of random records in the binary format of CIFAR-10,
+and `grey.f64` their training images as the recipe of the inversion has them: pixels over 255, standardised with the
+mean and the unbiased deviation of each position over the images and channels, channels added up.
 
 `check` reads `written.txt` (lines `name type sizes...`): each npy file must hold the bytes of `name.raw` in that type
 and shape, and be the very file that numpy.save writes; then it compares `written.safetensors` with the same raw files.
@@ -81,6 +83,16 @@ def write(folder):
     table = np.column_stack([images["features"], np.arange(6) % 3])
     # 17 digits read back to the same bits.
     np.savetxt(folder / "table.csv", table, "%.17g", ",", header="a,b,c,d,e,label", comments="")
+
+    (folder / "cifar").mkdir()
+    records = generator.integers(0, 256, (6, 4, 3073), dtype=np.uint8)
+    records[..., 0] %= 10
+    for batch, name in zip(records, [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
+        (folder / "cifar" / f"{name}.bin").write_bytes(batch.tobytes())
+    pixels = records[:5, :, 1:].reshape(20, 3, 1024) / 255
+    samples = pixels.reshape(60, 1024)
+    standardised = (pixels - samples.mean(axis=0)) / (samples.std(axis=0, ddof=1) + 1e-9)
+    (folder / "grey.f64").write_bytes(standardised.sum(axis=1).astype("<f8").tobytes())
 
 
 def check(folder):
