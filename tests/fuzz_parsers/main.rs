@@ -44,25 +44,38 @@ fn variable(name: &str) -> Option<u64> {
     )
 }
 
-/// What became of a file: `ok`, or its error without what differs between files of a kind.
-fn kind(outcome: &Result<(), String>) -> String {
+/// What became of a file: `ok`, or its error without the path and what else differs between files of a kind.
+fn kind(outcome: &Result<(), String>, path: &Path) -> String {
     let Err(line) = outcome else {
         return "ok".to_owned();
     };
+    let line = line.replace(&path.display().to_string(), "");
+    let (found, expected) = line.split_once("; expected ").unwrap_or((&line, ""));
     // From here on come words out of the file.
-    const FROM_THE_FILE: [&str; 6] = ["`", "\"", "elements of type", "array of", "header says", "starts with"];
-    let ends = FROM_THE_FILE
-        .iter()
-        .filter_map(|word| Some(line.find(word)? + word.len()));
-    let found = &line[..ends.min().unwrap_or(line.len())];
-    let expected = line.rsplit_once("; expected ").map_or("", |(_, expected)| expected);
-    let end = ["`", "among"].iter().filter_map(|word| expected.find(word)).min();
-    let expected = &expected[..end.unwrap_or(expected.len())];
-    let words = [found, " ", expected].concat();
+    const FROM_THE_FILE: [&str; 7] = [
+        "`",
+        "\"",
+        "elements of type",
+        "array of",
+        "header says",
+        "starts with",
+        "among",
+    ];
+    let words = [found, expected].map(|part| {
+        let ends = FROM_THE_FILE
+            .iter()
+            .filter_map(|word| Some(part.find(word)? + word.len()));
+        &part[..ends.min().unwrap_or(part.len())]
+    });
+    let words = words.join("-");
     let words = words
-        .split(|c: char| !c.is_ascii_alphabetic())
-        .filter(|word| !word.is_empty());
-    words.take(25).collect::<Vec<_>>().join("-")
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| word.parse::<f64>().is_err());
+    words
+        .filter(|word| !word.is_empty())
+        .take(25)
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
 #[derive(Default)]
@@ -125,7 +138,7 @@ impl Run {
         self.tally.read += u64::from(outcome.is_ok());
         self.tally.factor = self.tally.factor.max(over as f64 / bytes.len().max(1) as f64);
         self.tally.slowest = self.tally.slowest.max(took);
-        kind(&outcome)
+        kind(&outcome, &path)
     }
 
     fn broken(&self, bytes: &[u8], what: &str) -> ! {
