@@ -1,55 +1,14 @@
 //! Files as they come: whole, damaged and hostile. Every wrong one is a typed error of one line, none is a panic, and
 //! none makes the reader hold more memory than its own bytes account for.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting_allocator;
+
 use std::fs;
 use std::path::Path;
 
+use counting_allocator::peak_bytes;
 use disentangle::data::{DataError, Dataset, idx};
 use proptest::prelude::*;
-
-/// Counts the bytes that each thread holds, so that tests beside each other do not disturb the count.
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // A thread that ends has no counters any more; nobody reads them then.
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + bytes);
-        PEAK.try_with(|peak| peak.set(peak.get().max(live.get())))
-    });
-}
-
-// SAFETY: every call goes unchanged to the system's allocator; the counters allocate nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller's contract is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: the caller's contract is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// What `work` returns, and the most bytes that it held at a time.
-fn peak_bytes<T>(work: impl FnOnce() -> T) -> (T, isize) {
-    let before = LIVE.get();
-    PEAK.set(before);
-    let result = work();
-    (result, PEAK.get() - before)
-}
 
 /// Room for file buffers, the state of a gzip stream and messages.
 const OVERHEAD: isize = 256 << 10;
@@ -129,7 +88,7 @@ fn a_folder_that_is_not_one_is_refused() {
     ));
     let line = Dataset::open(folder.path()).unwrap_err().to_string();
     assert!(
-        line.contains("no IDX files; expected train-images-idx3-ubyte, train-labels-idx1-ubyte"),
+        line.contains("no data set; expected train-images-idx3-ubyte, train-labels-idx1-ubyte"),
         "{line}"
     );
     let mut files = whole();
@@ -139,6 +98,62 @@ fn a_folder_that_is_not_one_is_refused() {
         ": a file is missing; expected one of train-labels-idx1-ubyte, train-labels.idx1-ubyte, \
          train-labels-idx1-ubyte.gz, train-labels.idx1-ubyte.gz"
     );
+}
+
+/// CIFAR-10's six files, two records each, whose labels count up.
+fn cifar() -> Vec<(&'static str, Vec<u8>)> {
+    let names = [
+        "data_batch_1.bin",
+        "data_batch_2.bin",
+        "data_batch_3.bin",
+        "data_batch_4.bin",
+        "data_batch_5.bin",
+        "test_batch.bin",
+    ];
+    let record = |label: usize| std::iter::once(label as u8).chain((0..3072).map(move |i| (i * label % 256) as u8));
+    let batch = |i: usize| record(2 * i % 10).chain(record((2 * i + 1) % 10)).collect();
+    names
+        .into_iter()
+        .enumerate()
+        .map(|(i, name)| (name, batch(i)))
+        .collect()
+}
+
+#[test]
+fn a_folder_of_six_batches_is_a_data_set() {
+    let files = folder(&cifar());
+    let data = Dataset::open(files.path()).unwrap();
+    assert_eq!((data.train.count, data.test.count, data.pixel_max), (10, 2, 255));
+    assert_eq!((data.train.channels, data.train.height, data.train.width), (3, 32, 32));
+    assert_eq!(data.train.labels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(data.test.image(1).unwrap()[..3], [0, 1, 2]);
+
+    let mut missing = cifar();
+    missing.remove(3);
+    assert_eq!(
+        refusal(&missing),
+        ": a file is missing; expected one of data_batch_4.bin"
+    );
+    let mut short = cifar();
+    short[4].1.truncate(4000);
+    assert_eq!(
+        refusal(&short),
+        "/data_batch_5.bin: 927 bytes after 1 records; expected records of 3073 (a label and 3 x 32 x 32 pixels)"
+    );
+}
+
+#[test]
+fn an_npz_file_is_known_by_its_name_or_its_first_bytes() {
+    let files = folder(&[("a.npz", b"no zip".to_vec()), ("b", b"PK\x03\x04".to_vec())]);
+    for name in ["a.npz", "b"] {
+        let line = Dataset::open(&files.path().join(name)).unwrap_err().to_string();
+        let expected = if cfg!(feature = "data") {
+            "; expected a whole npz (zip) archive"
+        } else {
+            ": an npz archive; expected a build with the feature `data`"
+        };
+        assert!(line.ends_with(expected), "{line}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use disentangle::data::{Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select, streams::Stream};
+use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select, streams::Stream};
 
 fn open(name: &str) -> Dataset {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
@@ -16,7 +16,14 @@ fn first_block(data: &Dataset) -> (usize, usize, Standardizer) {
     let block = select(&kept, &classes, 0, Some(8192)).unwrap();
     assert_eq!(block.rows, (0..8192).collect::<Vec<_>>());
     let odd = block.labels.iter().filter(|&&label| label == 1).count();
-    let fitted = Standardizer::fit(Standardize::Pixel, &data.train, &block.rows, data.pixel_max).unwrap();
+    let fitted = Standardizer::fit(
+        Standardize::Pixel,
+        Channels::GreySum,
+        &data.train,
+        &block.rows,
+        data.pixel_max,
+    )
+    .unwrap();
     (8192 - odd, odd, fitted)
 }
 

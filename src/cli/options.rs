@@ -50,6 +50,10 @@ pub struct InversionOptions {
     #[arg(long, value_name = "HOW", help_heading = "Data")]
     #[serde(deserialize_with = "text")]
     pub dead_pixels: Option<String>,
+    /// Colour images, after standardising: grey-sum | flat [grey-sum]
+    #[arg(long, value_name = "HOW", help_heading = "Data")]
+    #[serde(deserialize_with = "text")]
+    pub channels: Option<String>,
 
     /// Widths of the hidden layers: 20 or 20,20 [20]
     #[arg(long, value_name = "W,...", help_heading = "Network")]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use disentangle::backend::{Backend, BackendError, Cpu, Reference};
-use disentangle::data::{DataError, DeadPixels, LabelRule, Standardize, TensorFile};
+use disentangle::data::{Channels, DataError, DeadPixels, LabelRule, Standardize, TensorFile};
 use disentangle::nn::network::Parameters;
 use disentangle::nn::{Activation, Architecture, Initializer, Loss, NnError, Optimizer, Schedule};
 use disentangle::study::StudyError;
@@ -24,6 +24,7 @@ pub fn defaults(given: InversionOptions) -> InversionOptions {
         labels: word(given.labels, "parity"),
         standardize: word(given.standardize, "pixel"),
         dead_pixels: word(given.dead_pixels, "formula"),
+        channels: word(given.channels, "grey-sum"),
         hidden: word(given.hidden, "20"),
         activation: word(given.activation, "tanh"),
         // Weights from a file are not drawn.
@@ -104,6 +105,7 @@ pub fn preparation(options: &InversionOptions) -> Result<Preparation, CliError> 
         data_offset: options.data_offset.unwrap_or_default(),
         standardize: parse::<Standardize>("standardize", &options.standardize)?,
         dead_pixels: parse::<DeadPixels>("dead-pixels", &options.dead_pixels)?,
+        channels: parse::<Channels>("channels", &options.channels)?,
         seed: options.seed.unwrap_or_default(),
     })
 }

@@ -1,7 +1,10 @@
-//! A data set: training and test images with their labels, from a folder of four IDX files or from the binary itself.
+//! A data set: training and test images with their labels, from a folder, from an npz file or from the binary itself.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::cifar;
 use super::error::DataError;
 use super::idx;
 
@@ -18,44 +21,50 @@ pub struct Images {
     pub height: usize,
     /// Columns of an image.
     pub width: usize,
-    /// 1 for grey images.
+    /// 1 for grey images, 3 for red, green and blue.
     pub channels: usize,
 }
 
 impl Images {
-    /// Grey images out of an image file and a label file; `place` names them in errors.
+    /// Images of `[channels, height, width]` with their labels; `place` names them in errors.
     ///
     /// # Errors
     /// [`DataError::CountMismatch`], [`DataError::PixelCount`].
-    pub fn from_idx(images: idx::IdxImages, labels: Vec<u8>, place: &str) -> Result<Self, DataError> {
-        let idx::IdxImages {
-            count,
-            height,
-            width,
-            pixels,
-        } = images;
-        if count != labels.len() {
-            return Err(DataError::CountMismatch {
-                place: place.to_owned(),
-                images: count,
-                labels: labels.len(),
-            });
-        }
-        let images = Self {
+    pub fn new(pixels: Vec<u8>, labels: Vec<u8>, size: [usize; 3], place: &str) -> Result<Self, DataError> {
+        let [channels, height, width] = size;
+        let mut images = Self {
             pixels,
             labels,
-            count,
+            count: 0,
             height,
             width,
-            channels: 1,
+            channels,
         };
-        if images.pixels_per_image().checked_mul(count) != Some(images.pixels.len()) {
+        let per_image = images.pixels_per_image();
+        images.count = images.pixels.len().checked_div(per_image).unwrap_or(0);
+        if images.count.checked_mul(per_image) != Some(images.pixels.len()) {
             return Err(DataError::PixelCount {
                 found: images.pixels.len(),
-                shape: [count, 1, height, width],
+                shape: [images.labels.len(), channels, height, width],
+            });
+        }
+        if images.count != images.labels.len() {
+            return Err(DataError::CountMismatch {
+                place: place.to_owned(),
+                images: images.count,
+                labels: images.labels.len(),
             });
         }
         Ok(images)
+    }
+
+    /// Grey images out of an image file and a label file; `place` names them in errors.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn from_idx(images: idx::IdxImages, labels: Vec<u8>, place: &str) -> Result<Self, DataError> {
+        let size = [1, images.height, images.width];
+        Self::new(images.pixels, labels, size, place)
     }
 
     /// channels * height * width.
@@ -78,71 +87,70 @@ impl Images {
 /// Training and test images of the same size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// What to call it: the folder's name, or `digits`.
+    /// What to call it: the name of the folder or of the npz file, or `digits`.
     pub name: String,
-    /// The training file.
+    /// The training images.
     pub train: Images,
-    /// The test file.
+    /// The test images.
     pub test: Images,
     /// The byte that stands for 1, at least 1: 255, or 16 for the digits.
     pub pixel_max: u32,
 }
 
 impl Dataset {
-    /// Reads the four IDX files in a folder, each under one of its usual names (`train-images-idx3-ubyte` or
-    /// `train-images.idx3-ubyte`, and so on), raw if there is a raw one, else `.gz`.
+    /// Reads a folder with either the four IDX files, each under one of its usual names (`train-images-idx3-ubyte` or
+    /// `train-images.idx3-ubyte`, and so on), raw if there is a raw one, else `.gz`; or CIFAR-10's binary batches
+    /// (`data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`). Or reads an npz file with the arrays `x_train`,
+    /// `y_train`, `x_test` and `y_test`, as [`Npz::images`](super::Npz::images) takes them.
     ///
     /// # Errors
-    /// A folder or file that is missing, those of [`idx::read_images`], [`DataError::CountMismatch`] and
-    /// [`DataError::ShapeMismatch`].
-    pub fn open(dir: &Path) -> Result<Self, DataError> {
-        match dir.metadata() {
-            Ok(found) if found.is_dir() => {}
-            Ok(_) => return Err(DataError::NotAFolder { path: dir.to_owned() }),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(DataError::NoFolder { path: dir.to_owned() });
-            }
-            Err(source) => {
-                return Err(DataError::Read {
-                    path: dir.to_owned(),
-                    source,
-                });
-            }
-        }
-        let [train_images, train_labels, test_images, test_labels] = [
-            "train-images-idx3",
-            "train-labels-idx1",
-            "t10k-images-idx3",
-            "t10k-labels-idx1",
-        ]
-        .map(spellings);
-        if [&train_images, &train_labels, &test_images, &test_labels]
-            .iter()
-            .all(|names| find(dir, names).is_none())
-        {
-            return Err(DataError::NoIdxFiles { folder: dir.to_owned() });
-        }
-        let place = |names: Vec<String>| {
-            find(dir, &names).ok_or_else(|| DataError::MissingFile {
-                folder: dir.to_owned(),
-                names,
-            })
+    /// A folder or file that is missing, those of [`idx::read_images`], [`cifar::read`] and
+    /// [`Npz::images`](super::Npz::images), [`DataError::CountMismatch`] and [`DataError::ShapeMismatch`].
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let refused = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => DataError::NoFolder { path: path.to_owned() },
+            _ => DataError::Read {
+                path: path.to_owned(),
+                source,
+            },
         };
-        let [train_images, train_labels] = [place(train_images)?, place(train_labels)?];
-        let [test_images, test_labels] = [place(test_images)?, place(test_labels)?];
+        if !path.metadata().map_err(refused)?.is_dir() {
+            let mut start = Vec::new();
+            let file = File::open(path).map_err(refused)?;
+            file.take(4).read_to_end(&mut start).map_err(refused)?;
+            let named = path.extension().is_some_and(|extension| extension == "npz");
+            return if named || start == *b"PK\x03\x04" || start == *b"PK\x05\x06" {
+                Self::open_npz(path)
+            } else {
+                Err(DataError::NotAFolder { path: path.to_owned() })
+            };
+        }
+        let (train, test) = if holds_any(path, &cifar::TRAIN) || holds_any(path, &[cifar::TEST]) {
+            cifar_images(path)?
+        } else {
+            idx_images(path)?
+        };
+        let name = path.file_name().map_or_else(
+            || path.display().to_string(),
+            |name| name.to_string_lossy().into_owned(),
+        );
+        Self::new(&name, &path.display().to_string(), train, test, 255)
+    }
 
-        let split = |images: &Path, labels: &Path, split: &str| {
-            let place = format!("{}, {split} files", dir.display());
-            Images::from_idx(idx::open_images(images)?, idx::open_labels(labels)?, &place)
-        };
-        Self::new(
-            &dir.file_name()
-                .map_or_else(|| dir.display().to_string(), |name| name.to_string_lossy().into_owned()),
-            &dir.display().to_string(),
-            split(&train_images, &train_labels, "training")?,
-            split(&test_images, &test_labels, "test")?,
-            255,
-        )
+    #[cfg(feature = "data")]
+    fn open_npz(path: &Path) -> Result<Self, DataError> {
+        let mut npz = super::npz::Npz::open(path)?;
+        let (train, test) = (npz.images("train")?, npz.images("test")?);
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        Self::new(&name, &path.display().to_string(), train, test, 255)
+    }
+
+    #[cfg(not(feature = "data"))]
+    fn open_npz(path: &Path) -> Result<Self, DataError> {
+        Err(DataError::Format {
+            path: path.to_owned(),
+            fault: super::format_fault::FormatFault::NpzNotBuilt,
+        })
     }
 
     /// The embedded digits: 3,823 training and 1,797 test images of 8 x 8, values 0 to 16, written by different people.
@@ -174,6 +182,56 @@ impl Dataset {
             pixel_max,
         })
     }
+}
+
+/// Training and test images out of the four IDX files.
+fn idx_images(folder: &Path) -> Result<(Images, Images), DataError> {
+    let stems = [
+        "train-images-idx3",
+        "train-labels-idx1",
+        "t10k-images-idx3",
+        "t10k-labels-idx1",
+    ];
+    let [train_images, train_labels, test_images, test_labels] = stems.map(spellings);
+    let all = [&train_images, &train_labels, &test_images, &test_labels];
+    if all.iter().all(|names| find(folder, names).is_none()) {
+        return Err(DataError::NoDataFiles {
+            folder: folder.to_owned(),
+        });
+    }
+    let place = |names: Vec<String>| find(folder, &names).ok_or_else(|| missing(folder, names));
+    let [train_images, train_labels] = [place(train_images)?, place(train_labels)?];
+    let [test_images, test_labels] = [place(test_images)?, place(test_labels)?];
+    let split = |images: &Path, labels: &Path, split: &str| {
+        let place = format!("{}, {split} files", folder.display());
+        Images::from_idx(idx::open_images(images)?, idx::open_labels(labels)?, &place)
+    };
+    Ok((
+        split(&train_images, &train_labels, "training")?,
+        split(&test_images, &test_labels, "test")?,
+    ))
+}
+
+/// Training and test images out of CIFAR-10's six batches.
+fn cifar_images(folder: &Path) -> Result<(Images, Images), DataError> {
+    let place = |name: &str| {
+        let names = [name.to_owned()];
+        find(folder, &names).ok_or_else(|| missing(folder, names.to_vec()))
+    };
+    let train = cifar::TRAIN.map(place).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let test = [place(cifar::TEST)?];
+    Ok((cifar::open(&train)?, cifar::open(&test)?))
+}
+
+fn missing(folder: &Path, names: Vec<String>) -> DataError {
+    DataError::MissingFile {
+        folder: folder.to_owned(),
+        names,
+    }
+}
+
+fn holds_any(folder: &Path, names: &[&str]) -> bool {
+    names.iter().any(|name| folder.join(name).is_file())
 }
 
 /// The usual names of a file, `train-images-idx3` given, in the order of preference.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::format_fault::FormatFault;
+
 /// An input that cannot be used, or a file that cannot be written.
 #[derive(Debug)]
 pub enum DataError {
@@ -12,17 +14,17 @@ pub enum DataError {
         /// That folder.
         path: PathBuf,
     },
-    /// The path named for the data is not a folder.
+    /// The path named for the data is neither a folder nor an npz file.
     NotAFolder {
         /// That path.
         path: PathBuf,
     },
-    /// The folder holds none of the four IDX files.
-    NoIdxFiles {
+    /// The folder holds none of the four IDX files and none of CIFAR-10's batches.
+    NoDataFiles {
         /// That folder.
         folder: PathBuf,
     },
-    /// The folder holds some of the four IDX files, but not this one.
+    /// The folder holds some files of a data set, but not this one.
     MissingFile {
         /// That folder.
         folder: PathBuf,
@@ -119,6 +121,13 @@ pub enum DataError {
         found: u64,
         /// The reason.
         source: io::Error,
+    },
+    /// A CIFAR-10, npy, npz or CSV file that is not right, or an array that cannot be one.
+    Format {
+        /// The file; for an array of an npz file, with the array's name.
+        path: PathBuf,
+        /// What is wrong.
+        fault: FormatFault,
     },
     /// The number of images is not the number of labels.
     CountMismatch {
@@ -249,21 +258,22 @@ impl fmt::Display for DataError {
             Self::NoFolder { path } => {
                 write!(
                     f,
-                    "{}: no such folder; expected a folder with the four IDX files of a data set",
+                    "{}: no such folder or file; expected a folder with the files of a data set, or an npz file",
                     path.display()
                 )
             }
             Self::NotAFolder { path } => {
                 write!(
                     f,
-                    "{}: not a folder; expected a folder with the four IDX files of a data set",
+                    "{}: neither a folder nor an npz file; expected a folder with the files of a data set, or an npz file",
                     path.display()
                 )
             }
-            Self::NoIdxFiles { folder } => write!(
+            Self::NoDataFiles { folder } => write!(
                 f,
-                "{}: no IDX files; expected train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte \
-                 and t10k-labels-idx1-ubyte, raw or .gz",
+                "{}: no data set; expected train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte \
+                 and t10k-labels-idx1-ubyte, raw or .gz, or CIFAR-10's data_batch_1.bin to data_batch_5.bin and \
+                 test_batch.bin",
                 folder.display()
             ),
             Self::MissingFile { folder, names } => {
@@ -355,6 +365,7 @@ impl fmt::Display for DataError {
                 path.display(),
                 Sizes(shape)
             ),
+            Self::Format { path, fault } => write!(f, "{}: {fault}", path.display()),
             Self::CountMismatch { place, images, labels } => {
                 write!(
                     f,
@@ -461,17 +472,20 @@ impl std::error::Error for DataError {
     }
 }
 
-/// Sizes as `60000 x 28 x 28`.
-struct Sizes<'a, T>(&'a [T]);
+/// Sizes as `60000 x 28 x 28`; an array without sizes is one value.
+pub(super) struct Sizes<'a, T>(pub(super) &'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Sizes<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("a single value");
+        }
         separated(f, self.0, " x ")
     }
 }
 
 /// Values as `0, 1, 2`.
-struct Listed<'a, T>(&'a [T]);
+pub(super) struct Listed<'a, T>(pub(super) &'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

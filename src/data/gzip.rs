@@ -40,7 +40,7 @@ fn unpack(file: BufReader<File>, _path: &Path) -> Result<Box<dyn Read>, DataErro
 }
 
 #[cfg(feature = "data")]
-pub(super) use bounded::Gunzip;
+pub(super) use bounded::{Gunzip, allowed, grows_too_large};
 
 #[cfg(feature = "data")]
 mod bounded {
@@ -52,6 +52,19 @@ mod bounded {
     const FREE_BYTES: u64 = 16 << 20;
     /// Beyond those, unpacked bytes per compressed byte. Deflate reaches 1032, images about 5.
     const MAX_EXPANSION: u64 = 256;
+
+    /// As many bytes as may come out of `compressed` ones.
+    pub(in crate::data) fn allowed(compressed: u64) -> u64 {
+        FREE_BYTES.saturating_add(compressed.saturating_mul(MAX_EXPANSION))
+    }
+
+    /// The error beyond that.
+    pub(in crate::data) fn grows_too_large() -> io::Error {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("it unpacks to more than {MAX_EXPANSION} times its size"),
+        )
+    }
 
     /// Unpacks a gzip stream (of one or more members, with nothing after them) and stops with an error when it grows
     /// out of proportion to the bytes that it came from.
@@ -76,12 +89,8 @@ mod bounded {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let n = self.decoder.read(buffer)?;
             self.unpacked += n as u64;
-            let allowed = FREE_BYTES + self.decoder.get_ref().bytes.saturating_mul(MAX_EXPANSION);
-            if self.unpacked > allowed {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("it unpacks to more than {MAX_EXPANSION} times its size"),
-                ));
+            if self.unpacked > allowed(self.decoder.get_ref().bytes) {
+                return Err(grows_too_large());
             }
             Ok(n)
         }

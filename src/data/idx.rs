@@ -169,7 +169,7 @@ fn read_idx<const D: usize>(
 }
 
 /// Appends up to `limit` bytes; the vector doubles as they come, so it never holds more than twice what was read.
-fn read_growing(reader: &mut impl Read, limit: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn read_growing(reader: &mut impl Read, limit: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     reader.take(limit).read_to_end(bytes)?;
     bytes.shrink_to_fit();
     Ok(())

@@ -1,27 +1,41 @@
-//! What is computed on: image files, the embedded digits, label rules, standardisation, weights, synthetic clouds.
+//! What is computed on: image files, the embedded digits, label rules, standardisation, arrays, weights, synthetic clouds.
 //!
-//! The way from a folder to numbers: [`Dataset::open`] or [`Dataset::digits`] reads bytes, a [`LabelRule`] turns the
+//! The way from files to numbers: [`Dataset::open`] or [`Dataset::digits`] reads bytes, a [`LabelRule`] turns the
 //! file's labels into class indices and keeps the rows that have one, [`select`] takes consecutive rows of those, and a
 //! [`Standardizer`] fitted on exactly those rows turns bytes into `f64`.
 
+pub mod cifar;
+#[cfg(feature = "data")]
+pub mod csv_file;
 pub mod dataset;
 #[cfg(feature = "data")]
 mod digits;
 pub mod error;
+pub mod format_fault;
 mod gzip;
 pub mod idx;
 pub mod labels;
+pub mod npy;
+#[cfg(feature = "data")]
+pub mod npz;
 #[cfg(feature = "data")]
 pub mod safetensors_file;
 pub mod selection;
 pub mod standardize;
 pub mod streams;
 pub mod synthetic;
+mod whole_file;
 
+#[cfg(feature = "data")]
+pub use csv_file::Table;
 pub use dataset::{Dataset, Images};
 pub use error::DataError;
+pub use format_fault::FormatFault;
 pub use labels::{Classes, LabelRule, Labelled};
+pub use npy::{Array, Npy, write_npy};
+#[cfg(feature = "data")]
+pub use npz::Npz;
 #[cfg(feature = "data")]
 pub use safetensors_file::{NamedTensor, TensorFile, TensorRef, write_tensors};
 pub use selection::select;
-pub use standardize::{DeadPixels, Standardize, Standardizer};
+pub use standardize::{Channels, DeadPixels, Standardize, Standardizer};

@@ -6,12 +6,14 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, View, serialize};
 
 use super::error::DataError;
+use super::format_fault::one_line;
+use super::whole_file;
 
 /// A tensor with its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -205,31 +207,7 @@ pub fn write_tensors<T: TensorElement>(path: &Path, tensors: &[TensorRef<T>]) ->
             reason: one_line(&error.to_string()),
         }
     })?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    // What a checkpoint replaces may be deleted only when the new one is on the disk.
-    let put = |mut file: fs::File| file.write_all(&bytes).and_then(|()| file.sync_all());
-    let written = fs::File::create(&temporary)
-        .and_then(put)
-        .and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|source| {
-        // The first failure is the one worth telling.
-        let _ = fs::remove_file(&temporary);
-        DataError::Write {
-            path: path.to_owned(),
-            source,
-        }
-    })
-}
-
-/// Messages quote the file, which may hold anything.
-fn one_line(message: &str) -> String {
-    message
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(200)
-        .collect()
+    whole_file::write(path, |file| file.write_all(&bytes))
 }
 
 #[cfg(test)]

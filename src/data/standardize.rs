@@ -9,6 +9,10 @@
 //!
 //! A dead pixel is 0 in every training row. A test row that differs there becomes up to 1e9 by the formula; see
 //! [`DeadPixels`] and [`Standardizer::lit_dead_rows`].
+//!
+//! Colour images become inputs in one of two ways, see [`Channels`]. Summing them to grey comes after standardising, with
+//! statistics in which the channels of an image are as many samples of its pixels (the recipe of the inversion's
+//! released code for CIFAR-10). Of an image with one channel both ways make the same.
 
 use std::fmt;
 use std::str::FromStr;
@@ -100,17 +104,59 @@ impl FromStr for DeadPixels {
     }
 }
 
+/// How the channels of an image become inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channels {
+    /// Each pixel's standardised channels are added up, to `height * width` inputs that are not standardised again. A
+    /// pixel's statistics are over all its channels.
+    GreySum,
+    /// Each channel of a pixel is an input of its own, with its own statistics: `channels * height * width` inputs.
+    Flat,
+}
+
+impl Channels {
+    fn word(self) -> &'static str {
+        match self {
+            Self::GreySum => "grey-sum",
+            Self::Flat => "flat",
+        }
+    }
+}
+
+impl fmt::Display for Channels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Channels {
+    type Err = DataError;
+
+    fn from_str(word: &str) -> Result<Self, DataError> {
+        [Self::GreySum, Self::Flat]
+            .into_iter()
+            .find(|choice| choice.word() == word)
+            .ok_or_else(|| DataError::Option {
+                option: "channels",
+                value: word.to_owned(),
+                expected: "grey-sum or flat",
+            })
+    }
+}
+
 /// A standardisation fitted on training rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standardizer {
-    /// m, one per pixel (all the same for `global`, 0 for `none`).
+    /// m, one per input (all the same for `global`, 0 for `none`).
     pub mean: Vec<f64>,
-    /// s, one per pixel (all the same for `global`, 1 for `none`).
+    /// s, one per input (all the same for `global`, 1 for `none`).
     pub deviation: Vec<f64>,
-    /// The pixels with s = 0, ascending.
+    /// The inputs with s = 0, ascending.
     pub dead: Vec<usize>,
-    /// The byte that each dead pixel has in all training rows.
+    /// The byte that each dead input has in all training rows.
     dead_bytes: Vec<u8>,
+    /// Channels that are added up: all, or 1 for [`Channels::Flat`].
+    planes: usize,
     scheme: Standardize,
     pixel_max: f64,
 }
@@ -147,32 +193,45 @@ impl Standardizer {
     ///
     /// # Errors
     /// [`DataError::RowOutOfRange`]; [`DataError::TooFewValues`] if a deviation would be of fewer than two values.
-    pub fn fit(scheme: Standardize, images: &Images, rows: &[usize], pixel_max: u32) -> Result<Self, DataError> {
-        let pixels = images.pixels_per_image();
-        let (mean, deviation) = (vec![0.0; pixels], vec![1.0; pixels]);
+    pub fn fit(
+        scheme: Standardize,
+        channels: Channels,
+        images: &Images,
+        rows: &[usize],
+        pixel_max: u32,
+    ) -> Result<Self, DataError> {
+        let planes = match channels {
+            Channels::GreySum => images.channels.max(1),
+            Channels::Flat => 1,
+        };
+        let inputs = images.pixels_per_image() / planes;
+        let (mean, deviation) = (vec![0.0; inputs], vec![1.0; inputs]);
         let pixel_max = f64::from(pixel_max);
         let mut fitted = Self {
             mean,
             deviation,
             dead: Vec::new(),
             dead_bytes: Vec::new(),
+            planes,
             scheme,
             pixel_max,
         };
         if scheme == Standardize::None {
             return Ok(fitted);
         }
-        let mut sums = vec![(0u64, 0u64); pixels];
+        let mut sums = vec![(0u64, 0u64); inputs];
         for &row in rows {
-            for ((linear, square), &byte) in sums.iter_mut().zip(images.image(row)?) {
-                *linear += u64::from(byte);
-                *square += u64::from(byte) * u64::from(byte);
+            for plane in images.image(row)?.chunks_exact(inputs.max(1)) {
+                for ((linear, square), &byte) in sums.iter_mut().zip(plane) {
+                    *linear += u64::from(byte);
+                    *square += u64::from(byte) * u64::from(byte);
+                }
             }
         }
         let mut sums: Vec<Sums> = sums
             .into_iter()
             .map(|(a, b)| Sums {
-                count: rows.len() as u128,
+                count: rows.len() as u128 * planes as u128,
                 linear: a.into(),
                 square: b.into(),
             })
@@ -187,7 +246,7 @@ impl Standardizer {
                 found: first.count as usize,
             });
         }
-        for (pixel, (sums, (mean, deviation))) in sums
+        for (input, (sums, (mean, deviation))) in sums
             .iter()
             .zip(fitted.mean.iter_mut().zip(&mut fitted.deviation))
             .enumerate()
@@ -195,7 +254,7 @@ impl Standardizer {
             *mean = sums.mean(pixel_max);
             *deviation = sums.deviation(pixel_max);
             if *deviation == 0.0 {
-                fitted.dead.push(pixel);
+                fitted.dead.push(input);
                 // All values are equal, so their mean is one of them.
                 fitted.dead_bytes.push((sums.linear / sums.count) as u8);
             }
@@ -203,7 +262,12 @@ impl Standardizer {
         Ok(fitted)
     }
 
-    /// The standardised pixels of the given rows, `[rows, pixels]`.
+    /// Inputs made of an image.
+    pub fn inputs(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The inputs made of the given rows, `[rows, inputs]`.
     ///
     /// # Errors
     /// [`DataError::RowOutOfRange`]; [`DataError::PixelMismatch`] for images of another size.
@@ -232,19 +296,16 @@ impl Standardizer {
         for &row in rows {
             let image = images.image(row)?;
             let start = out.len();
-            if self.scheme == Standardize::None {
-                out.extend(image.iter().map(|&byte| round(scale(byte))));
-            } else {
-                let fitted = self.mean.iter().zip(&self.deviation);
-                out.extend(
-                    image
-                        .iter()
-                        .zip(fitted)
-                        .map(|(&byte, (m, s))| round((scale(byte) - m) / (s + EPSILON))),
-                );
+            for (input, (m, s)) in self.mean.iter().zip(&self.deviation).enumerate() {
+                let channels = image.iter().skip(input).step_by(self.inputs());
+                let standardised = channels.map(|&byte| match self.scheme {
+                    Standardize::None => scale(byte),
+                    Standardize::Pixel | Standardize::Global => (scale(byte) - m) / (s + EPSILON),
+                });
+                out.push(round(standardised.reduce(|a, b| a + b).unwrap_or_default()));
             }
             if dead_pixels == DeadPixels::Zero {
-                for value in self.dead.iter().filter_map(|&pixel| start.checked_add(pixel)) {
+                for value in self.dead.iter().filter_map(|&input| start.checked_add(input)) {
                     if let Some(value) = out.get_mut(value) {
                         *value = round(0.0);
                     }
@@ -263,18 +324,16 @@ impl Standardizer {
         let mut lit = 0;
         for &row in rows {
             let image = images.image(row)?;
-            lit += usize::from(
-                self.dead
-                    .iter()
-                    .zip(&self.dead_bytes)
-                    .any(|(&p, byte)| image.get(p) != Some(byte)),
-            );
+            lit += usize::from(self.dead.iter().zip(&self.dead_bytes).any(|(&input, &byte)| {
+                let mut channels = image.iter().skip(input).step_by(self.inputs());
+                channels.any(|&found| found != byte)
+            }));
         }
         Ok(lit)
     }
 
     fn check_size(&self, images: &Images) -> Result<(), DataError> {
-        let (found, expected) = (images.pixels_per_image(), self.mean.len());
+        let (found, expected) = (images.pixels_per_image(), self.mean.len() * self.planes);
         if found == expected {
             Ok(())
         } else {
@@ -305,6 +364,9 @@ mod tests {
         for word in ["pixel", "global", "none"] {
             assert_eq!(word.parse::<Standardize>().unwrap().to_string(), word);
         }
+        for word in ["grey-sum", "flat"] {
+            assert_eq!(word.parse::<Channels>().unwrap().to_string(), word);
+        }
         for word in ["formula", "zero"] {
             assert_eq!(word.parse::<DeadPixels>().unwrap().to_string(), word);
         }
@@ -321,7 +383,7 @@ mod tests {
             for rows in [2, 3, 7, 1000] {
                 let train = images(2, (0..rows).flat_map(|i| [byte, i as u8]).collect());
                 let rows: Vec<usize> = (0..rows).collect();
-                let fitted = Standardizer::fit(Standardize::Pixel, &train, &rows, 255).unwrap();
+                let fitted = Standardizer::fit(Standardize::Pixel, Channels::Flat, &train, &rows, 255).unwrap();
                 assert_eq!((fitted.deviation[0], fitted.dead.as_slice()), (0.0, &[0][..]));
                 let x = fitted.apply(&train, &rows, DeadPixels::Formula).unwrap();
                 assert!(x.iter().step_by(2).all(|&value| value == 0.0));
@@ -334,7 +396,7 @@ mod tests {
     fn a_lit_dead_pixel_follows_the_formula_or_is_zero() {
         let train = images(2, vec![0, 10, 0, 20]);
         let test = images(2, vec![51, 10, 0, 30]);
-        let fitted = Standardizer::fit(Standardize::Pixel, &train, &[0, 1], 255).unwrap();
+        let fitted = Standardizer::fit(Standardize::Pixel, Channels::Flat, &train, &[0, 1], 255).unwrap();
         assert_eq!(fitted.lit_dead_rows(&test, &[0, 1]).unwrap(), 1);
         let formula = fitted.apply(&test, &[0, 1], DeadPixels::Formula).unwrap();
         assert_eq!(formula[0], 51.0 / 255.0 / 1e-9);
@@ -353,18 +415,24 @@ mod tests {
         let train = images(2, vec![0, 10, 0, 20]);
         let line = |result: Result<Standardizer, DataError>| result.unwrap_err().to_string();
         assert_eq!(
-            line(Standardizer::fit(Standardize::Pixel, &train, &[1], 255)),
+            line(Standardizer::fit(Standardize::Pixel, Channels::Flat, &train, &[1], 255)),
             "standardisation pixel: a deviation of 1 value(s); expected at least 2 (n - 1 is its divisor)"
         );
         assert!(matches!(
-            Standardizer::fit(Standardize::Global, &train, &[], 255),
+            Standardizer::fit(Standardize::Global, Channels::Flat, &train, &[], 255),
             Err(DataError::TooFewValues { found: 0, .. })
         ));
         assert_eq!(
-            line(Standardizer::fit(Standardize::Pixel, &train, &[0, 2], 255)),
+            line(Standardizer::fit(
+                Standardize::Pixel,
+                Channels::Flat,
+                &train,
+                &[0, 2],
+                255
+            )),
             "images: row 2; expected less than 2"
         );
-        let fitted = Standardizer::fit(Standardize::None, &train, &[1], 255).unwrap();
+        let fitted = Standardizer::fit(Standardize::None, Channels::Flat, &train, &[1], 255).unwrap();
         assert_eq!(
             fitted.apply(&train, &[1], DeadPixels::Formula).unwrap(),
             [0.0, 20.0 / 255.0]
@@ -372,6 +440,80 @@ mod tests {
         assert!(matches!(
             fitted.apply(&images(3, vec![1, 2, 3]), &[0], DeadPixels::Formula),
             Err(DataError::PixelMismatch { found: 3, expected: 2 })
+        ));
+    }
+
+    /// Two colour images of two pixels: channels 10 and 20, 30 and 20, ...
+    fn colour() -> Images {
+        Images {
+            pixels: vec![10, 7, 30, 7, 20, 7, 40, 7, 60, 7, 50, 7],
+            labels: vec![0; 2],
+            count: 2,
+            height: 1,
+            width: 2,
+            channels: 3,
+        }
+    }
+
+    #[test]
+    fn grey_sum_adds_channels_that_were_standardised_together() {
+        let mut images = colour();
+        let fit =
+            |images: &Images, scheme, channels| Standardizer::fit(scheme, channels, images, &[0, 1], 100).unwrap();
+        let fitted = fit(&images, Standardize::Pixel, Channels::GreySum);
+        // The first pixel: 10, 30, 20 and 40, 60, 50 around 35, with squares 1750 over 5; the second is always 7.
+        assert_eq!((fitted.inputs(), fitted.mean.as_slice()), (2, &[0.35, 0.07][..]));
+        assert!((fitted.deviation[0] - 3.5f64.sqrt() / 10.0).abs() <= 3.0 * f64::EPSILON);
+        assert_eq!(fitted.dead, [1]);
+        let x = fitted.apply(&images, &[0, 1], DeadPixels::Formula).unwrap();
+        let s = fitted.deviation[0] + EPSILON;
+        let sum = |bytes: [f64; 3]| {
+            bytes
+                .iter()
+                .map(|q| (q / 100.0 - 0.35) / s)
+                .reduce(|a, b| a + b)
+                .unwrap()
+        };
+        assert_eq!(x, [sum([10.0, 30.0, 20.0]), 0.0, sum([40.0, 60.0, 50.0]), 0.0]);
+
+        // A lit dead pixel, in the last channel only.
+        images.pixels[11] = 8;
+        assert_eq!(fitted.lit_dead_rows(&images, &[0, 1]).unwrap(), 1);
+        let lit = fitted.apply(&images, &[1], DeadPixels::Formula).unwrap();
+        assert_eq!(lit[1], (0.08 - 0.07) / EPSILON);
+        assert_eq!(fitted.apply(&images, &[1], DeadPixels::Zero).unwrap()[1], 0.0);
+
+        let none = fit(&colour(), Standardize::None, Channels::GreySum);
+        let sums = none.apply(&colour(), &[0], DeadPixels::Formula).unwrap();
+        assert_eq!(sums, [0.1 + 0.3 + 0.2, 0.07 + 0.07 + 0.07]);
+        // All twelve values around 21, whatever becomes of the channels.
+        for channels in [Channels::GreySum, Channels::Flat] {
+            let global = fit(&colour(), Standardize::Global, channels);
+            assert_eq!(
+                (global.mean[0], global.inputs()),
+                (0.21, if channels == Channels::Flat { 6 } else { 2 })
+            );
+        }
+    }
+
+    #[test]
+    fn flat_channels_are_so_many_pixels_and_grey_images_have_one() {
+        let flat = Standardizer::fit(Standardize::Pixel, Channels::Flat, &colour(), &[0, 1], 100).unwrap();
+        assert_eq!((flat.inputs(), flat.dead.as_slice()), (6, &[1, 3, 5][..]));
+        assert_eq!(flat.mean[2], 0.45);
+        let long = Images {
+            channels: 1,
+            width: 6,
+            ..colour()
+        };
+        for channels in [Channels::GreySum, Channels::Flat] {
+            let grey = Standardizer::fit(Standardize::Pixel, channels, &long, &[0, 1], 100).unwrap();
+            assert_eq!(grey, flat);
+        }
+        let grey_sum = Standardizer::fit(Standardize::Pixel, Channels::GreySum, &colour(), &[0, 1], 100).unwrap();
+        assert!(matches!(
+            grey_sum.apply(&images(2, vec![1, 2]), &[0], DeadPixels::Formula),
+            Err(DataError::PixelMismatch { found: 2, expected: 6 })
         ));
     }
 
@@ -385,7 +527,7 @@ mod tests {
             let rows: Vec<usize> = (0..train.count).step_by(2).collect();
             prop_assume!(rows.len() > 1);
             let scheme = if global { Standardize::Global } else { Standardize::Pixel };
-            let fitted = Standardizer::fit(scheme, &train, &rows, 16).unwrap();
+            let fitted = Standardizer::fit(scheme, Channels::Flat, &train, &rows, 16).unwrap();
             for p in 0..width {
                 let x: Vec<f64> = rows.iter()
                     .flat_map(|&row| (0..width).map(move |q| (row, q)))

@@ -2,7 +2,7 @@
 
 use super::error::StudyError;
 use crate::data::streams::Stream;
-use crate::data::{Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select};
+use crate::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select};
 use crate::train::Samples;
 
 /// How a dataset becomes samples.
@@ -16,6 +16,8 @@ pub struct Preparation {
     pub data_offset: usize,
     /// How pixels become numbers.
     pub standardize: Standardize,
+    /// How the channels of colour images become inputs; grey images do not care.
+    pub channels: Channels,
     /// What becomes of pixels that never change.
     pub dead_pixels: DeadPixels,
     /// Seed of random labels.
@@ -39,7 +41,7 @@ pub struct Prepared {
     pub test_features: Vec<f64>,
     /// Class of each test sample.
     pub test_labels: Vec<u32>,
-    /// Pixels that are the same in all training samples.
+    /// Inputs that are the same in all training samples.
     pub dead_pixels: usize,
     /// Test samples that light one of them.
     pub lit_test_rows: usize,
@@ -55,9 +57,10 @@ impl Prepared {
         let kept = classes.apply(&dataset.train.labels, how.seed, Stream::TrainLabels)?;
         let train = select(&kept, &classes, how.data_offset, how.train_samples)?;
         let test = classes.apply(&dataset.test.labels, how.seed, Stream::TestLabels)?;
-        let standardizer = Standardizer::fit(how.standardize, &dataset.train, &train.rows, dataset.pixel_max)?;
+        let pixel_max = dataset.pixel_max;
+        let standardizer = Standardizer::fit(how.standardize, how.channels, &dataset.train, &train.rows, pixel_max)?;
         Ok(Prepared {
-            inputs: dataset.train.pixels_per_image(),
+            inputs: standardizer.inputs(),
             classes: classes.names().to_vec(),
             train_features: standardizer.apply(&dataset.train, &train.rows, how.dead_pixels)?,
             test_features: standardizer.apply(&dataset.test, &test.rows, how.dead_pixels)?,

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use disentangle::backend::cpu::Cpu;
-use disentangle::data::{Dataset, DeadPixels, LabelRule, Standardize, TensorFile};
+use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, TensorFile};
 use disentangle::study::prepare::{Preparation, Prepared};
 use disentangle_benches::{ROWS, Work, WorkError, recipe};
 
@@ -66,6 +66,7 @@ fn prepare(data: &Path, replicas: usize, threads: usize, weights: &Path) -> Resu
         data_offset: 0,
         standardize: Standardize::Pixel,
         dead_pixels: DeadPixels::Formula,
+        channels: Channels::GreySum,
         seed: 0,
     };
     let data = Prepared::new(&Dataset::open(data)?, &preparation)?;

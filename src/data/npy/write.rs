@@ -1,0 +1,73 @@
+//! Writing arrays as npy files of version 1.0, row-major and little-endian.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::header;
+use crate::data::error::DataError;
+use crate::data::format_fault::FormatFault;
+use crate::data::whole_file;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A type of elements that can be written.
+pub trait NpyElement: Copy + sealed::Sealed {
+    /// Its name in the header.
+    const DESCR: &'static str;
+
+    /// Writes the bytes of one.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    fn write_to(self, out: &mut impl Write) -> io::Result<()>;
+}
+
+macro_rules! element {
+    ($($type:ty: $descr:literal),*) => {$(
+        impl sealed::Sealed for $type {}
+
+        impl NpyElement for $type {
+            const DESCR: &'static str = $descr;
+
+            fn write_to(self, out: &mut impl Write) -> io::Result<()> {
+                out.write_all(&self.to_le_bytes())
+            }
+        }
+    )*};
+}
+
+element!(f32: "<f4", f64: "<f8", u8: "|u1", u32: "<u4", i64: "<i8");
+
+/// Writes the row-major `values` of an array of `shape`, to a temporary name that is renamed. The file is byte for byte
+/// the one that `numpy.save` of NumPy 2 writes.
+///
+/// # Errors
+/// [`FormatFault::ArrayValues`], [`FormatFault::ArrayShape`] (more sizes than a header has room for),
+/// [`DataError::Write`].
+pub fn write_npy<T: NpyElement>(path: &Path, shape: &[usize], values: &[T]) -> Result<(), DataError> {
+    let fault = |fault| DataError::Format {
+        path: path.to_owned(),
+        fault,
+    };
+    let product = shape
+        .iter()
+        .try_fold(1usize, |product, &size| product.checked_mul(size));
+    if product != Some(values.len()) {
+        return Err(fault(FormatFault::ArrayValues {
+            shape: shape.to_vec(),
+            values: values.len(),
+        }));
+    }
+    let Some(prefix) = header::prefix(T::DESCR, shape).filter(|_| shape.len() <= header::MAX_DIMENSIONS) else {
+        return Err(fault(FormatFault::ArrayShape {
+            shape: shape.to_vec(),
+            expected: "at most 64 sizes",
+        }));
+    };
+    whole_file::write(path, |file| {
+        file.write_all(&prefix)?;
+        values.iter().try_for_each(|&value| value.write_to(file))
+    })
+}
