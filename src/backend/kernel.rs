@@ -149,7 +149,7 @@ pub enum Kernel {
         /// Gradient of the argument.
         dx: Target,
     },
-    /// y[i] = W x[i] + b with W `[out, in]`.
+    /// y_i = W x_i + b with W `[out, in]`.
     Dense {
         /// `[rows, in]`
         x: BufferId,
@@ -160,7 +160,7 @@ pub enum Kernel {
         /// `[rows, out]`
         y: BufferId,
     },
-    /// dx[i] (=, +=) W^T dy[i].
+    /// dx_i (=, +=) W^T dy_i.
     DenseInputGrad {
         /// `[rows, out]`
         dy: BufferId,
@@ -169,7 +169,7 @@ pub enum Kernel {
         /// `[rows, in]`
         dx: Target,
     },
-    /// dW (=, +=) sum_i dy[i] x[i]^T; db (=, +=) sum_i dy[i].
+    /// dW (=, +=) sum_i dy_i x_i^T; db (=, +=) sum_i dy_i.
     DenseWeightGrad {
         /// `[rows, out]`
         dy: BufferId,
@@ -180,7 +180,7 @@ pub enum Kernel {
         /// `[1, out]`
         dbias: Option<Target>,
     },
-    /// norms[i] = |x[i]|; y[i] = x[i] / |x[i]|, and 0 where x[i] = 0.
+    /// norms_i = |x_i|; y_i = x_i / |x_i|, and 0 where x_i = 0.
     RowNormalize {
         /// `[rows, cols]`
         x: BufferId,
@@ -189,7 +189,7 @@ pub enum Kernel {
         /// `[rows, 1]`
         norms: BufferId,
     },
-    /// dx[i] (=, +=) (dy[i] - y[i] (y[i] . dy[i])) / norms[i], and 0 where norms[i] = 0.
+    /// dx_i (=, +=) (dy_i - y_i (y_i . dy_i)) / norms_i, and 0 where norms_i = 0.
     RowNormalizeGrad {
         /// `[rows, cols]`
         y: BufferId,
@@ -200,7 +200,7 @@ pub enum Kernel {
         /// `[rows, cols]`
         dx: Target,
     },
-    /// y[i] = log sum_j exp x[i][j] - x[i][label[i]].
+    /// y_i = log sum_j exp x_ij - x_i,label.
     SoftmaxCrossEntropy {
         /// `[rows, classes]`
         x: BufferId,
@@ -209,7 +209,7 @@ pub enum Kernel {
         /// `[rows, 1]`
         y: BufferId,
     },
-    /// dx[i][j] (=, +=) dy[i] (softmax(x[i])[j] - [j = label[i]]).
+    /// dx_ij (=, +=) dy_i (softmax(x_i)_j - (1 if j is the label)).
     SoftmaxCrossEntropyGrad {
         /// `[rows, classes]`
         x: BufferId,
@@ -220,7 +220,7 @@ pub enum Kernel {
         /// `[rows, classes]`
         dx: Target,
     },
-    /// One column: y[i] = x[i] for label 1, -x[i] for label 0. More: y[i] = x[i][label] - max over the others (lowest index wins).
+    /// One column: y_i = x_i for label 1, -x_i for label 0. More: y_i = x_i,label - max over the others (lowest index wins).
     Margin {
         /// `[rows, classes]`
         x: BufferId,
@@ -240,7 +240,7 @@ pub enum Kernel {
         /// `[rows, classes]`
         dx: Target,
     },
-    /// y[i] = sum_j (x[i][j] - target[i][j])^2 / cols.
+    /// y_i = sum_j (x_ij - target_ij)^2 / cols.
     SquaredError {
         /// `[rows, cols]`
         x: BufferId,
@@ -249,7 +249,7 @@ pub enum Kernel {
         /// `[rows, 1]`
         y: BufferId,
     },
-    /// dx[i][j] (=, +=) 2 dy[i] (x[i][j] - target[i][j]) / cols.
+    /// dx_ij (=, +=) 2 dy_i (x_ij - target_ij) / cols.
     SquaredErrorGrad {
         /// `[rows, cols]`
         x: BufferId,
@@ -260,7 +260,7 @@ pub enum Kernel {
         /// `[rows, cols]`
         dx: Target,
     },
-    /// y = sum_i weight[i] x[i] / total; without weights they are 1, without `total` the divisor is 1. 0 when total is 0.
+    /// y = sum_i weight_i x_i / total; without weights they are 1, without `total` the divisor is 1. 0 when total is 0.
     RowSum {
         /// `[rows, 1]`
         x: BufferId,
@@ -271,7 +271,7 @@ pub enum Kernel {
         /// `[1, 1]`
         y: BufferId,
     },
-    /// dx[i] (=, +=) weight[i] dy / total.
+    /// dx_i (=, +=) weight_i dy / total.
     RowSumGrad {
         /// `[1, 1]`
         dy: BufferId,
@@ -298,7 +298,7 @@ pub enum Kernel {
         /// `[rows, cols]`
         dx: Target,
     },
-    /// y[i] = table[index[i]]; the table is shared by the replicas, the index need not be.
+    /// y_i = row index_i of the table; the table is shared by the replicas, the index need not be.
     Gather {
         /// `[other rows, cols]`, shared, Real or Index
         table: BufferId,
@@ -307,7 +307,7 @@ pub enum Kernel {
         /// `[rows, cols]`
         y: BufferId,
     },
-    /// moments[c] = (n_c, sum |x|^2, sum x) over the rows of class c, in f64.
+    /// moments_c = (n_c, sum |x|^2, sum x) over the rows of class c, in f64.
     ClassMoments {
         /// `[rows, cols]`
         x: BufferId,

@@ -2,14 +2,14 @@
 //!
 //! | tensor | shape | what |
 //! |---|---|---|
-//! | `progress` | [3] | epochs done, optimiser steps done, most zero rows so far |
-//! | `parameter/NAME` | [n] | a parameter of all replicas |
-//! | `state/NAME/K` | [n] | the optimiser's k-th buffer for it |
-//! | `records` | [R, epochs, 3 + metrics] | train loss, train error, test error (NaN: not taken), metrics |
-//! | `stops` | [R, 2] | epoch and error of the released recipe's stop, NaN before it has come |
-//! | `stragglers/R` | [n, 2] | row in the training file, label |
-//! | `film/epochs` | [frames] | epochs that the movie has so far; absent if the run is not filmed |
-//! | `film/parameters` | [frames, n] | the first replica's parameters there |
+//! | `progress` | `[3]` | epochs done, optimiser steps done, most zero rows so far |
+//! | `parameter/NAME` | `[n]` | a parameter of all replicas |
+//! | `state/NAME/K` | `[n]` | the optimiser's k-th buffer for it |
+//! | `records` | `[R, epochs, 3 + metrics]` | train loss, train error, test error (NaN: not taken), metrics |
+//! | `stops` | `[R, 2]` | epoch and error of the released recipe's stop, NaN before it has come |
+//! | `stragglers/R` | `[n, 2]` | row in the training file, label |
+//! | `film/epochs` | `[frames]` | epochs that the movie has so far; absent if the run is not filmed |
+//! | `film/parameters` | `[frames, n]` | the first replica's parameters there |
 //!
 //! The file is written to a temporary name, synced and renamed: there is always one complete checkpoint.
 

@@ -100,7 +100,7 @@ pub fn tanh(x: f32) -> f32 {
     (if a > 0.625 { large } else { small }).copysign(x)
 }
 
-/// Largest error of [`exp_of_negative`] in units in the last place where the result is a normal number.
+/// Largest error of `exp_of_negative` in units in the last place where the result is a normal number.
 pub const EXP_ULP: f64 = 2.5;
 
 /// e^x for x <= 0, down to the smallest denormal and to 0; a NaN passes through.
@@ -112,7 +112,7 @@ pub(super) fn exp_of_negative(x: f32) -> f32 {
     m * power_of_two(n >> 1) * power_of_two(n.wrapping_sub(n >> 1))
 }
 
-/// Largest error of [`ln_1p_of_fraction`] in units in the last place.
+/// Largest error of `ln_1p_of_fraction` in units in the last place.
 pub const LN_1P_ULP: f64 = 2.5;
 
 /// log(1 + x) for x in [0, 1]: 2 artanh(s) with s = x / (2 + x) <= 1/3, by its Taylor series; the first term left out
