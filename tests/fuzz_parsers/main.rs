@@ -44,13 +44,13 @@ fn variable(name: &str) -> Option<u64> {
     )
 }
 
-/// What became of a file: `ok`, or its error without the path and what else differs between files of a kind.
-fn kind(outcome: &Result<(), String>, path: &Path) -> String {
+/// What became of a file: `ok`, or its error without the place and what else differs between files of a kind.
+fn kind(outcome: &Result<(), String>) -> String {
     let Err(line) = outcome else {
         return "ok".to_owned();
     };
-    let line = line.replace(&path.display().to_string(), "");
-    let (found, expected) = line.split_once("; expected ").unwrap_or((&line, ""));
+    let (_place, line) = line.split_once(": ").unwrap_or(("", line));
+    let (found, expected) = line.split_once("; expected ").unwrap_or((line, ""));
     // From here on come words out of the file.
     const FROM_THE_FILE: [&str; 7] = [
         "`",
@@ -138,7 +138,7 @@ impl Run {
         self.tally.read += u64::from(outcome.is_ok());
         self.tally.factor = self.tally.factor.max(over as f64 / bytes.len().max(1) as f64);
         self.tally.slowest = self.tally.slowest.max(took);
-        kind(&outcome, &path)
+        kind(&outcome)
     }
 
     fn broken(&self, bytes: &[u8], what: &str) -> ! {
