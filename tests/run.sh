@@ -34,8 +34,8 @@ if [ "$(cat "$golden/made-by" 2>/dev/null)" != "$made" ]; then
 fi
 
 say "tests"
-cargo test --workspace
-cargo test --no-default-features
+cargo test --workspace --no-fail-fast
+cargo test --no-default-features --no-fail-fast
 for example in examples/*.rs; do
     cargo run --quiet --no-default-features --example "$(basename "$example" .rs)"
 done

@@ -34,7 +34,7 @@ fn folders_of_data_that_cannot_be() {
     for (data, part) in [
         ("nowhere", "nowhere: no such folder"),
         ("file", "file"),
-        ("empty", "IDX"),
+        ("empty", "train-images-idx3-ubyte"),
     ] {
         let line = place.refused(&format!("--data {data}"));
         assert!(line.contains(part) && line.contains("expected"), "{line}");
