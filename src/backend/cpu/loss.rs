@@ -72,6 +72,13 @@ fn excess([first, second]: [f32; 2], label: u32) -> f32 {
     if label == 0 { second - first } else { first - second }
 }
 
+/// NaN for +infinity, else 0: the reference subtracts the largest output from itself.
+#[inline(always)]
+fn nan_if_infinite(x: f32) -> f32 {
+    let x = x.max(0.0);
+    x - x
+}
+
 /// Whether [`of_two`] applies.
 fn two_classes(x: Rows<f32>, labels: Rows<u32>) -> bool {
     x.cols == 2 && (labels.copies == 1 || labels.copies == x.copies)
@@ -85,7 +92,8 @@ pub(super) fn softmax_cross_entropy(isa: Isa, x: Rows<f32>, labels: Rows<u32>, y
             #[inline(always)]
             || {
                 of_two(x, labels, y, 1, |y, pair, label| {
-                    let d = excess(pair, label);
+                    let own = if label == 0 { pair[0] } else { pair[1] };
+                    let d = excess(pair, label) + nan_if_infinite(own);
                     let linear = if d < 0.0 { 0.0 } else { d };
                     y[0] = linear + ln_1p_of_fraction(exp_of_negative(-d.abs()));
                 });
@@ -119,7 +127,7 @@ pub(super) fn softmax_cross_entropy_grad(
             #[inline(always)]
             || {
                 of_two(x, labels, dx, 2, |dx, pair, label| {
-                    let d = excess(pair, label);
+                    let d = excess(pair, label) + nan_if_infinite(pair[0].max(pair[1]));
                     let small = exp_of_negative(-d.abs());
                     let slope = (if d < 0.0 { small } else { 1.0 }) / (1.0 + small);
                     let up = if label == 0 { -slope } else { slope };
