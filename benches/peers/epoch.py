@@ -30,6 +30,7 @@ CONTENDERS = {
         ("PyTorch eager, one pass", "PyTorch", "torch_epoch.py", "fused"),
         ("PyTorch eager, one pass, hidden units before rows", "PyTorch", "torch_epoch.py", "wide"),
         ("PyTorch compile, one pass", "PyTorch", "torch_epoch.py", "fused-compile"),
+        ("PyTorch compile, hidden units before rows", "PyTorch", "torch_epoch.py", "wide-compile"),
         ("JAX jit", "JAX", "jax_epoch.py", "vmap"),
         ("JAX jit, by hand", "JAX", "jax_epoch.py", "wide"),
     ],

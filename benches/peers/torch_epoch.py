@@ -25,7 +25,12 @@ initial = {name: torch.tensor(array) for name, array in work.read_safetensors(pa
 onehot = torch.nn.functional.one_hot(y, work.CLASSES).float()
 share = (onehot / onehot.sum(0)).T.contiguous()  # [classes, rows]: 1/n_c on the members of class c
 way, _, compiled = way.partition("-")
-maybe_compile = torch.compile if compiled else lambda f: f
+torch._dynamo.config.error_on_recompile = True  # a peer that compiles in every epoch is no peer
+
+
+def maybe_compile(function):
+    """With `fullgraph` a part that cannot be compiled is an error, not a silent fall back to eager."""
+    return torch.compile(function, fullgraph=True) if compiled else function
 
 
 def spread(hidden, outputs):
@@ -66,6 +71,8 @@ def published():
 
 
 def fused():
+    if compiled:
+        return fused_functional()
     sets = [[initial[name][r].clone().requires_grad_() for name in initial] for r in range(replicas)]
 
     def step(w1, b1, w2, b2):
@@ -76,14 +83,35 @@ def fused():
         with torch.no_grad():
             return gradients, loss.detach(), *spread(hidden.detach(), outputs.detach())
 
-    step = maybe_compile(step)
+    return loop(sets, step)
+
+
+def fused_functional():
+    """The same for the compiler, which cannot trace autograd's own calls."""
+    sets = [[initial[name][r].clone() for name in initial] for r in range(replicas)]
+
+    def loss_of(parameters):
+        w1, b1, w2, b2 = parameters
+        hidden = torch.tanh(torch.addmm(b1, x, w1.T))
+        outputs = torch.addmm(b2, hidden, w2.T)
+        return cross_entropy(outputs, y), (hidden, outputs)
+
+    def step(*parameters):
+        gradients, (loss, (hidden, outputs)) = grad_and_value(loss_of, has_aux=True)(parameters)
+        return gradients, loss, *spread(hidden, outputs)
+
+    return loop(sets, maybe_compile(step))
+
+
+def loop(sets, step):
+    """An epoch of one step per set of parameters."""
 
     def epoch():
         results = []
         for parameters in sets:
             gradients, *measured = step(*parameters)
             with torch.no_grad():
-                torch._foreach_add_(parameters, gradients, alpha=-work.RATE)
+                torch._foreach_add_(parameters, list(gradients), alpha=-work.RATE)
             results.append(measured)
         return [torch.stack(column) for column in zip(*results)]
 
@@ -116,30 +144,32 @@ def vmapped():
 
 
 def wide():
-    parameters = [value.clone().requires_grad_() for value in initial.values()]
+    parameters = [value.clone() for value in initial.values()]
     labels = y.expand(replicas, -1)
     share_columns = share.T.contiguous()
 
-    def step(w1, b1, w2, b2):
+    def loss_of(parameters):
+        w1, b1, w2, b2 = parameters
         z = torch.addmm(b1.view(-1, 1), w1.view(-1, work.INPUTS), x.T)
         hidden = torch.tanh(z.view(replicas, work.HIDDEN, work.ROWS))
         outputs = torch.baddbmm(b2.unsqueeze(-1), w2, hidden)  # [R, classes, rows]
         losses = cross_entropy(outputs, labels, reduction="none").mean(1)
-        gradients = torch.autograd.grad(losses.sum(), (w1, b1, w2, b2))
-        with torch.no_grad():
-            unit = hidden / hidden.norm(dim=1, keepdim=True)
-            radii = (1 - (unit @ share_columns).pow(2).sum(1)).sqrt()
-            return gradients, losses.detach(), radii, (outputs.argmax(1) != y).float().mean(1)
+        return losses.sum(), (losses, hidden, outputs)
+
+    def step(*parameters):
+        gradients, (_, (losses, hidden, outputs)) = grad_and_value(loss_of, has_aux=True)(parameters)
+        unit = hidden / hidden.norm(dim=1, keepdim=True)
+        radii = (1 - (unit @ share_columns).pow(2).sum(1)).sqrt()
+        return gradients, losses, radii, (outputs.argmax(1) != y).float().mean(1)
 
     step = maybe_compile(step)
 
     def epoch():
         gradients, *measured = step(*parameters)
-        with torch.no_grad():
-            torch._foreach_add_(parameters, gradients, alpha=-work.RATE)
+        torch._foreach_add_(parameters, list(gradients), alpha=-work.RATE)
         return measured
 
-    return epoch, lambda: dict(zip(initial, (p.detach() for p in parameters)))
+    return epoch, lambda: dict(zip(initial, parameters))
 
 
 epoch, weights_now = {"published": published, "fused": fused, "vmap": vmapped, "wide": wide}[way]()
