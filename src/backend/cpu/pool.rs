@@ -21,7 +21,7 @@ use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -76,8 +76,10 @@ struct Shared {
     next: Apart<AtomicUsize>,
     /// Written by the caller while no region is open and nobody inside, read by those inside.
     job: UnsafeCell<Option<Job>>,
-    /// The first panic of the region.
-    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    /// Whether a task of the region has panicked, and the payload of the first that did: written by the one thread
+    /// that set the flag, read by the caller when nobody is inside.
+    panicked: AtomicBool,
+    payload: UnsafeCell<Option<Box<dyn Any + Send>>>,
     /// Tasks done, by worker.
     done: Vec<Apart<AtomicU64>>,
     /// Workers parked or about to, and the caller likewise (0 or 1).
@@ -88,8 +90,8 @@ struct Shared {
     all_left: Condvar,
 }
 
-// SAFETY: `job` is the only member that is not Sync by itself; the protocol above keeps its reads and writes apart, and
-// the closure it points to is Sync and outlives the region.
+// SAFETY: only `job` and `payload` are not Sync by themselves; the protocol above keeps their reads and writes apart,
+// and the closure that `job` points to is Sync and outlives the region.
 unsafe impl Sync for Shared {}
 // SAFETY: the pointer in `job` is used only during a region, when the closure is alive.
 unsafe impl Send for Shared {}
@@ -124,7 +126,8 @@ impl Pool {
             state: Apart(AtomicU64::new(0)),
             next: Apart(AtomicUsize::new(0)),
             job: UnsafeCell::new(None),
-            panic: Mutex::new(None),
+            panicked: AtomicBool::new(false),
+            payload: UnsafeCell::new(None),
             done: (0..threads).map(|_| Apart(AtomicU64::new(0))).collect(),
             parked: AtomicUsize::new(0),
             caller_parked: AtomicUsize::new(0),
@@ -191,7 +194,9 @@ impl Pool {
         shared.drain(0);
         shared.state.0.fetch_and(!OPEN, AcqRel);
         shared.wait_until_all_left();
-        let panic = lock(&shared.panic).take();
+        shared.panicked.store(false, Relaxed);
+        // SAFETY: nobody is inside, and the next region cannot open while this thread has the turn.
+        let panic = unsafe { (*shared.payload.get()).take() };
         drop(turn);
         if let Some(payload) = panic {
             resume_unwind(payload);
@@ -260,9 +265,9 @@ impl Shared {
         self.done[worker].0.fetch_add(done, Relaxed);
         if let Err(payload) = outcome {
             self.next.0.store(tasks, Relaxed);
-            let mut first = lock(&self.panic);
-            if first.is_none() {
-                *first = Some(payload);
+            if !self.panicked.swap(true, Relaxed) {
+                // SAFETY: this thread alone has set the flag, and the caller reads only after it has left.
+                unsafe { *self.payload.get() = Some(payload) };
             } else if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                 // A payload that panics when dropped would end the worker, and so might the payload of that panic.
                 std::mem::forget(again);
@@ -337,7 +342,6 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicBool;
 
     /// Runs a region and checks that each task ran once and that no worker number was in use twice at a time.
     fn run_and_check(pool: &Pool, tasks: usize) {
