@@ -74,7 +74,7 @@ impl Machine {
                         && sums.may_skip(dweight.buffer)
                     {
                         let (sum, fresh) = sums.skipped(dweight.buffer, dy.copies * dy.cols);
-                        skipping.weight_grad(isa, tile, dy, sum, write(fresh), gradients, column_sums);
+                        skipping.weight_grad(isa, tile, dy, sum, write(fresh), gradients.all_mut());
                     } else {
                         let (sum, fresh) = sums.real(dweight.buffer);
                         dense::dense_weight_grad(isa, workspace, dy, x, sum, write(fresh));

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use super::dense::ROWS_APART;
 use super::gemm::Workspace;
 use super::isa::Isa;
 use super::order::Order;
@@ -131,9 +132,9 @@ impl Machine {
             Ok(WorkerCell(std::cell::UnsafeCell::new(Scratch {
                 reals: Slab::new("tiles of a thread", tile_reals)?,
                 indices: Slab::new("tiles of a thread", tile_indices)?,
-                column_sums: vec![0.0; widest.unwrap_or(0)],
+                column_sums: vec![0.0; ROWS_APART * widest.unwrap_or(0)],
                 workspace,
-                gradients: vec![0.0; gradient_room],
+                gradients: Slab::new("gradients of a thread", gradient_room)?,
             })))
         };
         let scratch = (0..pool.threads()).map(worker).collect::<Result<_, _>>()?;

@@ -3,6 +3,8 @@
 //! A kernel takes a type parameter `S: Simd`, is marked `#[inline(always)]`, and is called from one function per
 //! instruction set that enables it (`#[target_feature]`): inlined there, each method is one instruction.
 
+use super::isa::Isa;
+
 /// The vectors of an instruction set.
 ///
 /// # Safety of its functions
@@ -14,6 +16,8 @@ pub(super) trait Simd {
     const LANES: usize;
     /// Registers of sums a kernel may keep beside its operands.
     const SUMS: usize;
+    /// As many numbers in f64.
+    type W: Copy;
 
     unsafe fn splat(x: f32) -> Self::V;
     unsafe fn load(from: *const f32) -> Self::V;
@@ -25,6 +29,55 @@ pub(super) trait Simd {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// a b + c, rounded once where the instruction set can.
     unsafe fn multiply_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+
+    unsafe fn widen(v: Self::V) -> Self::W;
+    /// Rounds to f32.
+    unsafe fn narrow(w: Self::W) -> Self::V;
+    unsafe fn wide_splat(x: f64) -> Self::W;
+    unsafe fn wide_load(from: *const f64) -> Self::W;
+    unsafe fn wide_store(to: *mut f64, w: Self::W);
+    unsafe fn wide_add(a: Self::W, b: Self::W) -> Self::W;
+    unsafe fn wide_multiply(a: Self::W, b: Self::W) -> Self::W;
+    /// The sum of all lanes, in a fixed tree.
+    unsafe fn wide_total(w: Self::W) -> f64;
+}
+
+/// A kernel that is one text for all instruction sets: `run` is marked `#[inline(always)]`.
+pub(super) trait Vectorized {
+    /// What it computes.
+    type Result;
+    /// Computes it with the vectors of `S`.
+    ///
+    /// # Safety
+    /// The processor has the instruction set of `S`.
+    unsafe fn run<S: Simd>(self) -> Self::Result;
+}
+
+/// Runs a kernel with the vectors of an instruction set, compiled for it.
+pub(super) fn dispatch<K: Vectorized>(isa: Isa, kernel: K) -> K::Result {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        unsafe fn on_avx512<K: Vectorized>(kernel: K) -> K::Result {
+            // SAFETY: the features are enabled here.
+            unsafe { kernel.run::<Avx512>() }
+        }
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn on_avx2<K: Vectorized>(kernel: K) -> K::Result {
+            // SAFETY: the features are enabled here.
+            unsafe { kernel.run::<Avx2>() }
+        }
+        match isa {
+            // SAFETY: an `Isa` exists only where the processor has it.
+            Isa::Avx512 => return unsafe { on_avx512(kernel) },
+            // SAFETY: as above.
+            Isa::Avx2 => return unsafe { on_avx2(kernel) },
+            Isa::Portable => {}
+        }
+    }
+    let _ = isa;
+    // SAFETY: every processor has it.
+    unsafe { kernel.run::<Portable>() }
 }
 
 /// Plain Rust on four lanes, which any compiler vectorises; products are rounded.
@@ -74,6 +127,50 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn multiply_add(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|l| a[l] * b[l] + c[l])
+    }
+
+    type W = [f64; 4];
+
+    #[inline(always)]
+    unsafe fn widen(v: [f32; 4]) -> [f64; 4] {
+        v.map(f64::from)
+    }
+
+    #[inline(always)]
+    unsafe fn narrow(w: [f64; 4]) -> [f32; 4] {
+        w.map(|x| x as f32)
+    }
+
+    #[inline(always)]
+    unsafe fn wide_splat(x: f64) -> [f64; 4] {
+        [x; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn wide_load(from: *const f64) -> [f64; 4] {
+        // SAFETY: the caller's promise.
+        unsafe { from.cast::<[f64; 4]>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    unsafe fn wide_store(to: *mut f64, w: [f64; 4]) {
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<[f64; 4]>().write_unaligned(w) }
+    }
+
+    #[inline(always)]
+    unsafe fn wide_add(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
+        std::array::from_fn(|l| a[l] + b[l])
+    }
+
+    #[inline(always)]
+    unsafe fn wide_multiply(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
+        std::array::from_fn(|l| a[l] * b[l])
+    }
+
+    #[inline(always)]
+    unsafe fn wide_total([a, b, c, d]: [f64; 4]) -> f64 {
+        (a + c) + (b + d)
     }
 }
 
@@ -145,6 +242,58 @@ mod x86 {
         unsafe fn multiply_add(a: __m256, b: __m256, c: __m256) -> __m256 {
             unsafe { _mm256_fmadd_ps(a, b, c) }
         }
+
+        type W = [__m256d; 2];
+
+        #[inline(always)]
+        unsafe fn widen(v: __m256) -> [__m256d; 2] {
+            unsafe {
+                let (low, high) = (_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+                [_mm256_cvtps_pd(low), _mm256_cvtps_pd(high)]
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn narrow([low, high]: [__m256d; 2]) -> __m256 {
+            unsafe { _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low)) }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_splat(x: f64) -> [__m256d; 2] {
+            unsafe { [_mm256_set1_pd(x); 2] }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_load(from: *const f64) -> [__m256d; 2] {
+            unsafe { [_mm256_loadu_pd(from), _mm256_loadu_pd(from.add(4))] }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_store(to: *mut f64, [low, high]: [__m256d; 2]) {
+            unsafe {
+                _mm256_storeu_pd(to, low);
+                _mm256_storeu_pd(to.add(4), high);
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_add(a: [__m256d; 2], b: [__m256d; 2]) -> [__m256d; 2] {
+            unsafe { [_mm256_add_pd(a[0], b[0]), _mm256_add_pd(a[1], b[1])] }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_multiply(a: [__m256d; 2], b: [__m256d; 2]) -> [__m256d; 2] {
+            unsafe { [_mm256_mul_pd(a[0], b[0]), _mm256_mul_pd(a[1], b[1])] }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_total([low, high]: [__m256d; 2]) -> f64 {
+            unsafe {
+                let four = _mm256_add_pd(low, high);
+                let two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd::<1>(four));
+                _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+            }
+        }
     }
 
     /// 16 lanes, 32 registers.
@@ -194,6 +343,61 @@ mod x86 {
         #[inline(always)]
         unsafe fn multiply_add(a: __m512, b: __m512, c: __m512) -> __m512 {
             unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+
+        type W = [__m512d; 2];
+
+        #[inline(always)]
+        unsafe fn widen(v: __m512) -> [__m512d; 2] {
+            unsafe {
+                let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(v));
+                [
+                    _mm512_cvtps_pd(_mm512_castps512_ps256(v)),
+                    _mm512_cvtps_pd(_mm256_castpd_ps(high)),
+                ]
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn narrow([low, high]: [__m512d; 2]) -> __m512 {
+            unsafe {
+                let (low, high) = (_mm512_cvtpd_ps(low), _mm512_cvtpd_ps(high));
+                let low = _mm512_castpd256_pd512(_mm256_castps_pd(low));
+                _mm512_castpd_ps(_mm512_insertf64x4::<1>(low, _mm256_castps_pd(high)))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_splat(x: f64) -> [__m512d; 2] {
+            unsafe { [_mm512_set1_pd(x); 2] }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_load(from: *const f64) -> [__m512d; 2] {
+            unsafe { [_mm512_loadu_pd(from), _mm512_loadu_pd(from.add(8))] }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_store(to: *mut f64, [low, high]: [__m512d; 2]) {
+            unsafe {
+                _mm512_storeu_pd(to, low);
+                _mm512_storeu_pd(to.add(8), high);
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_add(a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
+            unsafe { [_mm512_add_pd(a[0], b[0]), _mm512_add_pd(a[1], b[1])] }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_multiply(a: [__m512d; 2], b: [__m512d; 2]) -> [__m512d; 2] {
+            unsafe { [_mm512_mul_pd(a[0], b[0]), _mm512_mul_pd(a[1], b[1])] }
+        }
+
+        #[inline(always)]
+        unsafe fn wide_total([low, high]: [__m512d; 2]) -> f64 {
+            unsafe { _mm512_reduce_add_pd(_mm512_add_pd(low, high)) }
         }
     }
 }

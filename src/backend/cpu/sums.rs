@@ -2,16 +2,20 @@
 
 use std::ops::Range;
 
-use super::machine::{Machine, Prepared};
+use super::isa::Isa;
+use super::machine::{MAX_LANES, Machine, Prepared};
+use super::math::vectorize;
 use super::slab::{Plain, Slab};
 use super::sparse::Skipping;
 use super::tile::{Place, Reduction};
 use crate::backend::kernel::{Divisor, Kernel, Write};
 use crate::backend::program::{Domain, Extent, Program, Segment};
 
-/// Elements of a sum that one task adds up over the lanes: with [`MAX_LANES`](super::machine::MAX_LANES) lanes 128 KB of
-/// f32, so that the tree's rounds after the first find them in a second-level cache.
+/// Elements of a sum that one task adds up over the lanes.
 const PIECE: usize = 2048;
+
+/// Elements that are added up over the lanes before the next ones.
+const BLOCK: usize = 64;
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
@@ -45,7 +49,7 @@ impl Machine {
         // SAFETY: the lanes' tasks have ended; this task alone touches this piece of the sums and of the target.
         let (total, y) = unsafe {
             let start = reduction.offset + piece.start;
-            let total = sum_lanes(&self.real_sums, lanes, segment.real_sums, start, piece.len());
+            let total = sum_lanes(self.isa, &self.real_sums, lanes, segment.real_sums, start, piece.len());
             (total, slab.part_mut(piece.start, piece.len()))
         };
         match reduction.target.write {
@@ -69,6 +73,7 @@ impl Machine {
         // SAFETY: the lanes' tasks have ended, and nobody else uses the totals.
         let totals = unsafe {
             sum_lanes(
+                self.isa,
                 &self.real_sums,
                 lanes,
                 stride,
@@ -83,7 +88,7 @@ impl Machine {
             let columns = columns.min(cols - first);
             let start = reduction.offset + first * units;
             // SAFETY: as above; this task alone uses these columns' sums.
-            let sums = unsafe { sum_lanes(&self.real_sums, lanes, stride, start, columns * units) };
+            let sums = unsafe { sum_lanes(self.isa, &self.real_sums, lanes, stride, start, columns * units) };
             let offsets = &skipping.offsets()[first..first + columns];
             for (u, &total) in totals.iter().enumerate() {
                 // SAFETY: this task alone uses these columns of the gradient.
@@ -103,7 +108,7 @@ impl Machine {
     fn combine_wide(&self, segment: &Prepared, reduction: &Reduction, lanes: usize, rows: usize, piece: Range<usize>) {
         let start = reduction.offset + piece.start;
         // SAFETY: as in `combine_real`.
-        let total = unsafe { sum_lanes(&self.wide_sums, lanes, segment.wide_sums, start, piece.len()) };
+        let total = unsafe { sum_lanes(self.isa, &self.wide_sums, lanes, segment.wide_sums, start, piece.len()) };
         match &self.places[reduction.target.buffer.0] {
             Place::Wide(slab) => {
                 // SAFETY: as in `combine_real`.
@@ -137,31 +142,51 @@ impl Machine {
     }
 }
 
-/// `sums` is `[lanes, stride]`; adds the lanes' elements `start..start + length` pairwise into lane 0 and returns them.
+/// `sums` is `[lanes, stride]`; adds the lanes' elements `start..start + length` in a fixed tree, writes the totals to lane
+/// 0 and returns them.
 ///
 /// # Safety
 /// Nobody else touches these elements of any lane while the slice lives.
-unsafe fn sum_lanes<T: Plain + std::ops::AddAssign>(
+unsafe fn sum_lanes<T: Plain + Default + std::ops::Add<Output = T>>(
+    isa: Isa,
     sums: &Slab<T>,
     lanes: usize,
     stride: usize,
     start: usize,
     length: usize,
 ) -> &[T] {
-    let mut gap = 1;
-    while gap < lanes {
-        for lane in (0..lanes - gap).step_by(2 * gap) {
-            // SAFETY: parts of two different lanes, by the caller's promise nobody else's.
-            let (into, from) = unsafe {
-                let into = sums.part_mut(lane * stride + start, length);
-                (into, sums.part((lane + gap) * stride + start, length))
-            };
-            into.iter_mut().zip(from).for_each(|(a, b)| *a += *b);
+    if lanes > 1 {
+        let mut parts = [[T::default(); BLOCK]; MAX_LANES];
+        for first in (start..start + length).step_by(BLOCK) {
+            let length = BLOCK.min(start + length - first);
+            for (lane, part) in parts[..lanes].iter_mut().enumerate() {
+                // SAFETY: the caller's promise.
+                part[..length].copy_from_slice(unsafe { sums.part(lane * stride + first, length) });
+            }
+            vectorize(
+                isa,
+                #[inline(always)]
+                || tree(&mut parts, lanes),
+            );
+            // SAFETY: the caller's promise.
+            unsafe { sums.part_mut(first, length) }.copy_from_slice(&parts[0][..length]);
         }
-        gap *= 2;
     }
     // SAFETY: the caller's promise.
     unsafe { sums.part(start, length) }
+}
+
+/// ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)) + ... of the first `lanes` parts into part 0.
+#[inline(always)]
+fn tree<T: Plain + std::ops::Add<Output = T>>(parts: &mut [[T; BLOCK]; MAX_LANES], lanes: usize) {
+    let mut gap = 1;
+    while gap < lanes {
+        for lane in (0..lanes - gap).step_by(2 * gap) {
+            let (into, from) = parts.split_at_mut(lane + gap);
+            into[lane].iter_mut().zip(&from[0]).for_each(|(a, b)| *a = *a + *b);
+        }
+        gap *= 2;
+    }
 }
 
 /// Lists what a segment reduces over rows.

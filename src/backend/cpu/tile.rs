@@ -26,11 +26,11 @@ pub(super) enum Place {
 pub(super) struct Scratch {
     pub(super) reals: Slab<f32>,
     pub(super) indices: Slab<u32>,
-    /// For column sums: the widest gradient of a bias.
+    /// For column sums: eight times the widest gradient of a bias.
     pub(super) column_sums: Vec<f32>,
     pub(super) workspace: Workspace,
     /// For a layer that skips zeros: a chunk of dy.
-    pub(super) gradients: Vec<f32>,
+    pub(super) gradients: Slab<f32>,
 }
 
 /// A sum over rows that a segment makes: its place in a lane's partial sums.

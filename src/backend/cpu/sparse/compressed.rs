@@ -5,7 +5,7 @@
 //! kept is c and the r that are not 0, tile by tile, twice: by rows for the forward product and by columns for the
 //! gradient of the weights.
 
-use super::weighted_rows::{CHAINS, Lists};
+use super::weighted_rows::{CHAINS, Lists, MOST_ROWS, SCALE};
 
 /// Rows that are looked at to guess what is common.
 const SAMPLE: usize = 255;
@@ -16,9 +16,9 @@ const MOST_DENSE: f64 = 0.4;
 
 /// A tile of rows.
 pub(super) struct CompressedTile {
-    /// List i: the columns and values of row i.
+    /// For row i the columns and values.
     pub rows: Lists,
-    /// List j: the rows (counted from the tile's first) and values of column j.
+    /// For column j the rows (counted from the tile's first) and values; and one more column, which is 1 in every row.
     pub columns: Lists,
 }
 
@@ -33,7 +33,7 @@ impl Compressed {
     /// Rows `[rows, cols]` in tiles of `tile_rows`, if skipping zeros pays. It depends on the numbers alone, so that the
     /// same samples are always treated the same way.
     pub fn new(values: &[f64], cols: usize, tile_rows: usize) -> Option<Compressed> {
-        if cols > usize::from(u16::MAX) || tile_rows > usize::from(u16::MAX) {
+        if cols.max(tile_rows) > MOST_ROWS {
             return None;
         }
         let offsets = commonest(values, cols);
@@ -80,18 +80,18 @@ impl CompressedTile {
         let rows = values.len() / cols;
         CompressedTile {
             rows: lists(rows, cols, kept),
-            columns: lists(cols, rows, |j, i| kept(i, j)),
+            columns: lists(cols + 1, rows, |j, i| if j < cols { kept(i, j) } else { Some(1.0) }),
         }
     }
 }
 
-/// For each list the positions below `length` where `kept` has a value.
+/// For each of `count` lists the positions below `length` where `kept` has a value.
 fn lists(count: usize, length: usize, kept: impl Fn(usize, usize) -> Option<f32>) -> Lists {
     let (mut starts, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
     for list in 0..count {
         for position in 0..length {
             if let Some(value) = kept(list, position) {
-                indices.push(position as u16);
+                indices.push((position * SCALE) as u16);
                 values.push(value);
             }
         }
@@ -145,8 +145,13 @@ mod tests {
                 let lists = if by_row { &tile.rows } else { &tile.columns };
                 for (list, ends) in lists.starts.windows(2).enumerate() {
                     assert_eq!((ends[1] - ends[0]) as usize % CHAINS, 0);
+                    if !by_row && list == 5 {
+                        let ones: f32 = lists.values[ends[0] as usize..ends[1] as usize].iter().sum();
+                        assert_eq!(ones, [256.0, 256.0, 88.0][t]);
+                        continue;
+                    }
                     for p in ends[0] as usize..ends[1] as usize {
-                        let index = usize::from(lists.indices[p]);
+                        let index = usize::from(lists.indices[p]) / SCALE;
                         let (i, j) = if by_row { (list, index) } else { (index, list) };
                         orders[(t * 256 + i) * 5 + j] += f64::from(lists.values[p]);
                     }
@@ -173,6 +178,6 @@ mod tests {
             |kept: usize| -> Vec<f64> { (0..100).map(|n| if n < kept { n as f64 + 1.0 } else { 0.0 }).collect() };
         assert!(Compressed::new(&share(41), 1, 256).is_none());
         assert!(Compressed::new(&share(40), 1, 256).is_some());
-        assert!(Compressed::new(&vec![0.0; 70_000], 70_000, 256).is_none());
+        assert!(Compressed::new(&vec![0.0; 8193], 8193, 256).is_none());
     }
 }

@@ -21,7 +21,6 @@
 mod compressed;
 mod weighted_rows;
 
-use super::dense::dense_bias_grad;
 use super::gemm::MatRef;
 use super::isa::Isa;
 use super::math::vectorize;
@@ -162,9 +161,8 @@ impl Skipping {
         }
     }
 
-    /// sums (=, +=) tile `tile`'s part: sum_i dz_iu r_ij as `[in, units]`, then sum_i dz_iu. `room` is for a chunk of dz
-    /// ([`gradient_room`]) and `column_sums` for a number per unit.
-    #[expect(clippy::too_many_arguments, reason = "two places to write and two to work in")]
+    /// sums (=, +=) tile `tile`'s part: sum_i dz_iu r_ij as `[in + 1, units]`, where the last r_ij is 1. `room` is for a
+    /// chunk of dz ([`gradient_room`]).
     pub(super) fn weight_grad(
         &self,
         isa: Isa,
@@ -173,13 +171,12 @@ impl Skipping {
         sums: &mut [f32],
         write: Write,
         room: &mut [f32],
-        column_sums: &mut [f32],
     ) {
         let lists = &self.samples.tiles[tile].columns;
         let (rows, units) = (dz.rows(), dz.copies * dz.cols);
         let cols = self.offsets().len();
         assert_eq!(rows, self.samples.tiles[tile].rows.starts.len() - 1);
-        let (products, totals) = sums.split_at_mut(cols * units);
+        assert_eq!(sums.len(), (cols + 1) * units);
         for number in 0..chunks(isa, units) {
             let chunk = chunk(isa, units, number);
             let from = MatRef {
@@ -196,7 +193,7 @@ impl Skipping {
                 numbers: room.as_ptr(),
             };
             let output = Output {
-                numbers: products[chunk.first..].as_mut_ptr(),
+                numbers: sums[chunk.first..].as_mut_ptr(),
                 stride: units,
             };
             let base = (write == Write::Add).then_some(Base {
@@ -206,7 +203,6 @@ impl Skipping {
             // SAFETY: the indices are the tile's rows, of which the table has one each; the sums have a row per column.
             unsafe { weighted_rows(isa, lists, table, base, output) };
         }
-        dense_bias_grad(isa, dz, totals, write, column_sums);
     }
 }
 

@@ -25,9 +25,14 @@
 use super::super::gemm::MatRef;
 use super::super::gemm::packing::{self, Panel};
 use super::super::isa::Isa;
-#[cfg(target_arch = "x86_64")]
-use super::super::simd::{Avx2, Avx512};
-use super::super::simd::{Portable, Simd};
+use super::super::simd::{Simd, Vectorized, dispatch};
+
+/// Indices are kept times this: an address may be a base plus an index times 1, 2, 4 or 8, and so needs no arithmetic in
+/// the commonest case (rows of 16 bytes and of 64).
+pub(super) const SCALE: usize = 8;
+
+/// Most rows of a table.
+pub(super) const MOST_ROWS: usize = u16::MAX as usize / SCALE + 1;
 
 /// Chains per sum.
 pub(super) const CHAINS: usize = 4;
@@ -36,6 +41,7 @@ pub(super) const CHAINS: usize = 4;
 pub(super) struct Lists {
     /// Where list i begins in the others, and after the last list where it ends.
     pub starts: Vec<u32>,
+    /// Times [`SCALE`].
     pub indices: Vec<u16>,
     pub values: Vec<f32>,
 }
@@ -55,18 +61,15 @@ pub(super) struct Chunk {
 
 /// Numbers in a vector, and vectors in a chunk at most.
 fn vectors(isa: Isa) -> (usize, usize) {
-    fn of<S: Simd>() -> (usize, usize) {
-        (S::LANES, S::SUMS / CHAINS)
+    struct Size;
+    impl Vectorized for Size {
+        type Result = (usize, usize);
+        #[inline(always)]
+        unsafe fn run<S: Simd>(self) -> (usize, usize) {
+            (S::LANES, S::SUMS / CHAINS)
+        }
     }
-    match isa {
-        Isa::Portable => of::<Portable>(),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => of::<Avx2>(),
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => of::<Avx512>(),
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => of::<Portable>(),
-    }
+    dispatch(isa, Size)
 }
 
 /// How many chunks a table of `units` columns has.
@@ -150,148 +153,115 @@ pub(super) struct Output {
 /// See the [module](self). Base and output point to the chunk's first unit.
 ///
 /// # Safety
-/// The instruction set is present; the lists' indices are rows of the table; the base can be read and the output written
-/// for as many rows as there are lists, in the chunk's units.
+/// The lists' indices are rows of the table; base and output can be read and written in the rows that the lists name, in
+/// the chunk's units.
 pub(super) unsafe fn weighted_rows(isa: Isa, lists: &Lists, table: Table, base: Option<Base>, output: Output) {
-    let tail = match table.chunk.tail {
-        0 => 0,
-        4 => 1,
-        8 => 2,
-        _ => 3,
+    let operands = Operands {
+        lists,
+        table,
+        base,
+        output,
     };
-    let kernels = match isa {
-        Isa::Portable => &PORTABLE,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => &AVX2,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => &AVX512,
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => &PORTABLE,
-    };
-    // SAFETY: the caller's promise; a chunk has at most 5 whole vectors.
-    unsafe { kernels[table.chunk.full][tail](lists, table, base, output) }
+    match table.chunk.full {
+        0 => with_tail::<0>(isa, operands),
+        1 => with_tail::<1>(isa, operands),
+        2 => with_tail::<2>(isa, operands),
+        3 => with_tail::<3>(isa, operands),
+        4 => with_tail::<4>(isa, operands),
+        _ => dispatch(isa, Sums::<5, 0>(operands)),
+    }
 }
 
-/// By whole vectors, and tails of 0, 4, 8, 16.
-type Kernels = [[unsafe fn(&Lists, Table, Option<Base>, Output); 4]; 6];
-
-static PORTABLE: Kernels = [
-    [
-        sums::<Portable, 0, 0>,
-        sums::<Portable, 0, 4>,
-        sums::<Portable, 0, 4>,
-        sums::<Portable, 0, 4>,
-    ],
-    [
-        sums::<Portable, 1, 0>,
-        sums::<Portable, 1, 4>,
-        sums::<Portable, 1, 4>,
-        sums::<Portable, 1, 4>,
-    ],
-    [
-        sums::<Portable, 2, 0>,
-        sums::<Portable, 2, 4>,
-        sums::<Portable, 2, 4>,
-        sums::<Portable, 2, 4>,
-    ],
-    [sums::<Portable, 3, 0>; 4],
-    [sums::<Portable, 3, 0>; 4],
-    [sums::<Portable, 3, 0>; 4],
-];
-
-#[cfg(target_arch = "x86_64")]
-#[rustfmt::skip]
-static AVX2: Kernels = [
-    [on_avx2::<0, 0>, on_avx2::<0, 4>, on_avx2::<0, 8>, on_avx2::<0, 8>],
-    [on_avx2::<1, 0>, on_avx2::<1, 4>, on_avx2::<1, 8>, on_avx2::<1, 8>],
-    [on_avx2::<2, 0>, on_avx2::<2, 4>, on_avx2::<2, 8>, on_avx2::<2, 8>],
-    [on_avx2::<3, 0>; 4],
-    [on_avx2::<3, 0>; 4],
-    [on_avx2::<3, 0>; 4],
-];
-
-#[cfg(target_arch = "x86_64")]
-#[rustfmt::skip]
-static AVX512: Kernels = [
-    [on_avx512::<0, 0>, on_avx512::<0, 4>, on_avx512::<0, 8>, on_avx512::<0, 16>],
-    [on_avx512::<1, 0>, on_avx512::<1, 4>, on_avx512::<1, 8>, on_avx512::<1, 16>],
-    [on_avx512::<2, 0>, on_avx512::<2, 4>, on_avx512::<2, 8>, on_avx512::<2, 16>],
-    [on_avx512::<3, 0>, on_avx512::<3, 4>, on_avx512::<3, 8>, on_avx512::<3, 16>],
-    [on_avx512::<4, 0>, on_avx512::<4, 4>, on_avx512::<4, 8>, on_avx512::<4, 16>],
-    [on_avx512::<5, 0>; 4],
-];
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn on_avx2<const FULL: usize, const TAIL: usize>(
-    lists: &Lists,
+struct Operands<'a> {
+    lists: &'a Lists,
     table: Table,
     base: Option<Base>,
     output: Output,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { sums::<Avx2, FULL, TAIL>(lists, table, base, output) }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-unsafe fn on_avx512<const FULL: usize, const TAIL: usize>(
-    lists: &Lists,
-    table: Table,
-    base: Option<Base>,
-    output: Output,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { sums::<Avx512, FULL, TAIL>(lists, table, base, output) }
+fn with_tail<const FULL: usize>(isa: Isa, operands: Operands) {
+    match operands.table.chunk.tail {
+        0 => dispatch(isa, Sums::<FULL, 0>(operands)),
+        4 => dispatch(isa, Sums::<FULL, 4>(operands)),
+        8 => dispatch(isa, Sums::<FULL, 8>(operands)),
+        _ => dispatch(isa, Sums::<FULL, 16>(operands)),
+    }
 }
 
-/// The sums of `FULL` whole vectors and a tail of `TAIL` columns.
-#[inline(always)]
-unsafe fn sums<S: Simd, const FULL: usize, const TAIL: usize>(
-    lists: &Lists,
-    table: Table,
-    base: Option<Base>,
-    output: Output,
-) {
-    let whole = table.numbers;
-    let tail = whole.wrapping_add(table.rows * FULL * S::LANES);
-    let rest = table.chunk.units - FULL * S::LANES;
-    for (i, ends) in lists.starts.windows(2).enumerate() {
-        let pairs = ends[0] as usize..ends[1] as usize;
-        let indices = lists.indices[pairs.clone()].as_chunks::<CHAINS>().0;
-        let values = lists.values[pairs].as_chunks::<CHAINS>().0;
-        // SAFETY: the caller's promise: every pointer is into a row of the table, of the base or of the output.
+/// The sums of `FULL` whole vectors and a tail of `TAIL` columns: a function for each pair, so that the sums are registers.
+struct Sums<'a, const FULL: usize, const TAIL: usize>(Operands<'a>);
+
+impl<const FULL: usize, const TAIL: usize> Vectorized for Sums<'_, FULL, TAIL> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Operands {
+            lists,
+            table,
+            base,
+            output,
+        } = self.0;
+        let whole = table.numbers;
+        let tail = whole.wrapping_add(table.rows * FULL * S::LANES);
+        let rest = table.chunk.units - FULL * S::LANES;
+        for (i, ends) in lists.starts.windows(2).enumerate() {
+            let pairs = ends[0] as usize..ends[1] as usize;
+            let indices = lists.indices[pairs.clone()].as_chunks::<CHAINS>().0;
+            let values = lists.values[pairs].as_chunks::<CHAINS>().0;
+            // SAFETY: the caller's promise: every pointer is into a row of the table, of the base or of the output.
+            unsafe {
+                let mut sums = [[S::splat(0.0); FULL]; CHAINS];
+                let mut tails = [S::splat(0.0); CHAINS];
+                for (indices, values) in indices.iter().zip(values) {
+                    for q in 0..CHAINS {
+                        let (index, value) = (usize::from(indices[q]), S::splat(values[q]));
+                        for v in 0..FULL {
+                            let row = whole.byte_add(index * (FULL * S::LANES * 4 / SCALE));
+                            sums[q][v] = S::multiply_add(value, S::load(row.add(v * S::LANES)), sums[q][v]);
+                        }
+                        if TAIL > 0 {
+                            let row = S::load_repeated::<TAIL>(tail.byte_add(index * (TAIL * 4 / SCALE)));
+                            tails[q] = S::multiply_add(value, row, tails[q]);
+                        }
+                    }
+                }
+                let place = Place {
+                    from: base.map(|base| base.numbers.wrapping_add(i * base.stride)),
+                    to: output.numbers.wrapping_add(i * output.stride),
+                };
+                for v in 0..FULL {
+                    let chains = std::array::from_fn(|q| sums[q][v]);
+                    place.finish::<S>(v * S::LANES, S::LANES, chains);
+                }
+                if TAIL > 0 {
+                    place.finish::<S>(FULL * S::LANES, rest, tails);
+                }
+            }
+        }
+    }
+}
+
+/// Where a list's sums go.
+struct Place {
+    from: Option<*const f32>,
+    to: *mut f32,
+}
+
+impl Place {
+    /// Adds up the chains of `count` columns from `start` on.
+    ///
+    /// # Safety
+    /// The processor has the instruction set, and the columns are there.
+    #[inline(always)]
+    unsafe fn finish<S: Simd>(&self, start: usize, count: usize, [a, b, c, d]: [S::V; CHAINS]) {
+        // SAFETY: the caller's promise.
         unsafe {
-            let mut sums = [[S::splat(0.0); FULL]; CHAINS];
-            let mut tails = [S::splat(0.0); CHAINS];
-            for (indices, values) in indices.iter().zip(values) {
-                for q in 0..CHAINS {
-                    let (row, value) = (usize::from(indices[q]), S::splat(values[q]));
-                    for v in 0..FULL {
-                        let from = whole.add((row * FULL + v) * S::LANES);
-                        sums[q][v] = S::multiply_add(value, S::load(from), sums[q][v]);
-                    }
-                    if TAIL > 0 {
-                        let from = S::load_repeated::<TAIL>(tail.add(row * TAIL));
-                        tails[q] = S::multiply_add(value, from, tails[q]);
-                    }
-                }
+            let mut sum = S::add(S::add(a, b), S::add(c, d));
+            if let Some(from) = self.from {
+                sum = S::add(S::load_first(from.wrapping_add(start), count), sum);
             }
-            let y = output.numbers.wrapping_add(i * output.stride);
-            let finish = |start: usize, count: usize, [a, b, c, d]: [S::V; CHAINS]| {
-                let mut sum = S::add(S::add(a, b), S::add(c, d));
-                if let Some(base) = base {
-                    let from = base.numbers.wrapping_add(i * base.stride + start);
-                    sum = S::add(S::load_first(from, count), sum);
-                }
-                S::store_first(y.wrapping_add(start), count, sum);
-            };
-            for v in 0..FULL {
-                finish(v * S::LANES, S::LANES, std::array::from_fn(|q| sums[q][v]));
-            }
-            if TAIL > 0 {
-                finish(FULL * S::LANES, rest, tails);
-            }
+            S::store_first(self.to.wrapping_add(start), count, sum);
         }
     }
 }
