@@ -98,7 +98,7 @@ impl Machine {
             });
         }
         let may_skip: Vec<bool> = (0..program.buffers.len())
-            .map(|id| skip_zeros && is_given(&program, BufferId(id)))
+            .map(|id| skip_zeros && are_samples(&program, BufferId(id)))
             .collect();
         let entries: Vec<Vec<Prepared>> = program
             .entries
@@ -241,15 +241,11 @@ impl Machine {
     }
 }
 
-/// Whether it is rows of real numbers that only the host writes, the same for all replicas.
-fn is_given(program: &Program, id: BufferId) -> bool {
+/// Whether it is rows of real numbers, the same for all replicas, that last.
+fn are_samples(program: &Program, id: BufferId) -> bool {
     let buffer = program.buffer(id);
-    let mut kernels = program.entries.iter().flatten().flat_map(|s| &s.kernels);
-    buffer.element == Element::Real
-        && program.copies(id) == 1
-        && matches!(buffer.extent, Extent::Rows(_))
-        && buffer.storage == Storage::Persistent
-        && !kernels.any(|k| k.operands().writes.iter().any(|t| t.buffer == id))
+    let rows = buffer.element == Element::Real && matches!(buffer.extent, Extent::Rows(_));
+    buffer.lasting && rows && program.copies(id) == 1
 }
 
 /// Makes room for packing the products of a kernel, so that a run allocates nothing.
