@@ -7,6 +7,7 @@
 use super::gemm::{MatMut, MatRef, Workspace, gemm};
 use super::isa::Isa;
 use super::math::vectorize;
+use super::skinny;
 use super::tile::Rows;
 use crate::backend::kernel::Write;
 
@@ -40,12 +41,32 @@ pub(super) fn dense(
     isa: Isa,
     workspace: &mut Workspace,
     x: Rows<f32>,
-    weight: &[f32],
+    weight: Rows<f32>,
     bias: Option<&[f32]>,
     y: &mut [f32],
 ) {
-    let (rows, inputs) = (x.rows(), x.cols);
-    let outputs = weight.len() / inputs;
+    let (rows, inputs, replicas) = (x.rows(), x.cols, weight.copies);
+    let outputs = weight.data.len() / inputs;
+    // By a replica's own units, so that a network is treated alone as beside others.
+    if outputs / replicas <= skinny::MOST_UNITS {
+        let own = outputs / replicas;
+        for r in 0..replicas {
+            let layer = skinny::Layer {
+                isa,
+                rows,
+                x: &x.data[if x.copies == 1 { 0 } else { r * inputs }..],
+                x_step: x.copies * inputs,
+                weight: &weight.data[r * own * inputs..][..own * inputs],
+                inputs,
+                bias: bias.map(|bias| &bias[r * own..][..own]),
+                y: &mut y[r * own..],
+                y_step: outputs,
+            };
+            layer.run();
+        }
+        return;
+    }
+    let weight = weight.data;
     let Split {
         products,
         units,

@@ -55,7 +55,7 @@ impl Machine {
             }
             Kernel::Dense { x, weight, bias, y } => {
                 let bias = bias.map(|b| t.real(b).data);
-                dense::dense(isa, workspace, t.real(*x), t.real(*weight).data, bias, t.write(*y));
+                dense::dense(isa, workspace, t.real(*x), t.real(*weight), bias, t.write(*y));
             }
             Kernel::DenseInputGrad { dy, weight, dx } => {
                 let (dy, weight) = (t.real(*dy), t.real(*weight).data);

@@ -22,6 +22,7 @@ pub mod pool;
 mod probe;
 mod rows;
 mod simd;
+mod skinny;
 mod slab;
 mod sparse;
 mod sums;

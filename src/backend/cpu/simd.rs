@@ -20,6 +20,8 @@ pub(super) trait Simd {
     type W: Copy;
 
     unsafe fn splat(x: f32) -> Self::V;
+    /// Asks for a cache line that will be needed soon; any address will do.
+    fn prefetch(from: *const f32);
     unsafe fn load(from: *const f32) -> Self::V;
     /// `WIDTH` numbers (4, or 8, or `LANES`), again and again until the register is full.
     unsafe fn load_repeated<const WIDTH: usize>(from: *const f32) -> Self::V;
@@ -29,6 +31,8 @@ pub(super) trait Simd {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     /// a b + c, rounded once where the instruction set can.
     unsafe fn multiply_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The sum of all lanes of each of four registers, in a tree that is the same for each.
+    unsafe fn totals_of_four(v: [Self::V; 4]) -> [f32; 4];
 
     unsafe fn widen(v: Self::V) -> Self::W;
     /// Rounds to f32.
@@ -94,6 +98,9 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn prefetch(_: *const f32) {}
+
+    #[inline(always)]
     unsafe fn load(from: *const f32) -> [f32; 4] {
         // SAFETY: the caller's promise.
         unsafe { from.cast::<[f32; 4]>().read_unaligned() }
@@ -127,6 +134,11 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn multiply_add(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|l| a[l] * b[l] + c[l])
+    }
+
+    #[inline(always)]
+    unsafe fn totals_of_four(v: [[f32; 4]; 4]) -> [f32; 4] {
+        v.map(|[a, b, c, d]| (a + c) + (b + d))
     }
 
     type W = [f64; 4];
@@ -209,6 +221,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn prefetch(from: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+
+        #[inline(always)]
         unsafe fn load(from: *const f32) -> __m256 {
             unsafe { _mm256_loadu_ps(from) }
         }
@@ -241,6 +258,27 @@ mod x86 {
         #[inline(always)]
         unsafe fn multiply_add(a: __m256, b: __m256, c: __m256) -> __m256 {
             unsafe { _mm256_fmadd_ps(a, b, c) }
+        }
+
+        /// Halves, then neighbours, then neighbours again.
+        #[inline(always)]
+        unsafe fn totals_of_four([a, b, c, d]: [__m256; 4]) -> [f32; 4] {
+            unsafe {
+                // [a0+a4 .. a3+a7, c0+c4 ..], likewise b and d.
+                let ac = _mm256_add_ps(
+                    _mm256_permute2f128_ps::<0x20>(a, c),
+                    _mm256_permute2f128_ps::<0x31>(a, c),
+                );
+                let bd = _mm256_add_ps(
+                    _mm256_permute2f128_ps::<0x20>(b, d),
+                    _mm256_permute2f128_ps::<0x31>(b, d),
+                );
+                // [a, a, b, b, c, c, d, d]
+                let pairs = _mm256_hadd_ps(ac, bd);
+                let totals = _mm256_hadd_ps(pairs, pairs);
+                let (ab, cd) = (_mm256_castps256_ps128(totals), _mm256_extractf128_ps::<1>(totals));
+                std::mem::transmute::<__m128, [f32; 4]>(_mm_movelh_ps(ab, cd))
+            }
         }
 
         type W = [__m256d; 2];
@@ -310,6 +348,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn prefetch(from: *const f32) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+
+        #[inline(always)]
         unsafe fn load(from: *const f32) -> __m512 {
             unsafe { _mm512_loadu_ps(from) }
         }
@@ -343,6 +386,24 @@ mod x86 {
         #[inline(always)]
         unsafe fn multiply_add(a: __m512, b: __m512, c: __m512) -> __m512 {
             unsafe { _mm512_fmadd_ps(a, b, c) }
+        }
+
+        /// Quarters, then the quarter's halves, then neighbours.
+        #[inline(always)]
+        unsafe fn totals_of_four([a, b, c, d]: [__m512; 4]) -> [f32; 4] {
+            unsafe {
+                let evens = |a, b| _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
+                let odds = |a, b| _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
+                // Quarters: [a, a, b, b], [c, c, d, d], then [a, b, c, d].
+                let ab = _mm512_add_ps(evens(a, b), odds(a, b));
+                let cd = _mm512_add_ps(evens(c, d), odds(c, d));
+                let quarters = _mm512_add_ps(evens(ab, cd), odds(ab, cd));
+                let halves = _mm512_add_ps(quarters, _mm512_permute_ps::<0b01_00_11_10>(quarters));
+                let totals = _mm512_add_ps(halves, _mm512_permute_ps::<0b10_11_00_01>(halves));
+                let first = _mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
+                let totals = _mm512_castps512_ps128(_mm512_permutexvar_ps(first, totals));
+                std::mem::transmute::<__m128, [f32; 4]>(totals)
+            }
         }
 
         type W = [__m512d; 2];
