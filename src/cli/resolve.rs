@@ -8,12 +8,16 @@ use disentangle::data::{Channels, DataError, DeadPixels, LabelRule, Standardize,
 use disentangle::nn::network::Parameters;
 use disentangle::nn::{Activation, Architecture, Initializer, Loss, NnError, Optimizer, Schedule};
 use disentangle::study::StudyError;
+use disentangle::study::keep::{Epochs, Keeps};
 use disentangle::study::prepare::{Preparation, Prepared};
 use disentangle::train::{Batch, Recipe};
 
 use super::error::CliError;
 use super::memory;
 use super::options::InversionOptions;
+
+/// The first and the last weights, and no others.
+const FINAL: &str = "final";
 
 /// Puts the defaults where nothing was given.
 pub fn defaults(given: InversionOptions) -> InversionOptions {
@@ -46,6 +50,8 @@ pub fn defaults(given: InversionOptions) -> InversionOptions {
         seed: Some(given.seed.unwrap_or(0)),
         layer: word(given.layer, "last"),
         test_every: Some(given.test_every.unwrap_or(1)),
+        save_activations: word(given.save_activations, "none"),
+        save_weights: word(given.save_weights, FINAL),
         device: word(given.device, "cpu"),
         threads: given
             .threads
@@ -141,6 +147,31 @@ pub struct Training {
     seed: u64,
     first_replica: u64,
     replicas: usize,
+}
+
+/// What to keep on the way, and whether to keep the first and the last weights.
+///
+/// # Errors
+/// [`CliError::Input`] for what are no epochs, or epochs that the run does not come to.
+pub fn keeps(options: &InversionOptions) -> Result<(Keeps, bool), CliError> {
+    let last = options.epochs.unwrap_or_default();
+    let read = |name: &str, text: &str, also: &str| -> Result<Epochs, CliError> {
+        let named = |error| CliError::Input(format!("--{name} '{text}': {error}{also}"));
+        let epochs: Epochs = text.parse().map_err(named)?;
+        let named = |error| CliError::Input(format!("--{name} '{text}': {error}"));
+        epochs.check(last).map_err(named)?;
+        Ok(epochs)
+    };
+    let activations = options.save_activations.as_deref().unwrap_or("none");
+    let weights = options.save_weights.as_deref().unwrap_or(FINAL);
+    let keeps = Keeps {
+        activations: read("save-activations", activations, "")?,
+        weights: match weights {
+            FINAL => Epochs::Never,
+            other => read("save-weights", other, ", or final")?,
+        },
+    };
+    Ok((keeps, weights != "none"))
 }
 
 /// How to train.
