@@ -91,7 +91,8 @@ fn respond(request: Request, watched: &Mutex<Watched>, port: u16) {
         .iter()
         .filter_map(|(name, value)| Header::from_bytes(name.as_bytes(), value.as_bytes()).ok());
     let (length, body) = (answer.body.len(), Cursor::new(answer.body));
-    let response = Response::new(StatusCode(answer.status), headers.collect(), body, Some(length), None);
+    let response = Response::new(StatusCode(answer.status), headers.collect(), body, Some(length), None)
+        .with_chunked_threshold(usize::MAX);
     // A reader that has gone away is no failure.
     let _ = request.respond(response);
 }

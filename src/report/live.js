@@ -7,13 +7,14 @@
   const words = status.textContent;
   const slider = document.getElementById("film-slider");
   const frames = () => JSON.parse(document.getElementById("film-data").textContent).epochs;
-  let moved = false;
+  // Where the reader left it alone, the new page chooses.
+  const moved = () => slider !== null && slider.value !== slider.defaultValue;
 
   /** Where the reader is: to be found again on the page that comes. */
   const leave = () => {
     const checked = [...document.querySelectorAll("input[type=radio]:checked")].map((input) => input.id);
     const open = [...document.querySelectorAll("details")].map((details) => details.open);
-    const epoch = slider && moved ? frames()[Number(slider.value)] : null;
+    const epoch = moved() ? frames()[Number(slider.value)] : null;
     const focus = document.activeElement === document.body ? "" : document.activeElement.id;
     sessionStorage.setItem(KEY, JSON.stringify({ scroll: window.scrollY, checked, open, epoch, focus }));
     location.reload();
@@ -54,7 +55,6 @@
   };
 
   history.scrollRestoration = "manual";
-  slider?.addEventListener("input", (event) => { moved ||= event.isTrusted; });
   come();
   setTimeout(ask, PERIOD);
 })();
