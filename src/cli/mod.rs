@@ -55,6 +55,7 @@ enum Command {
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Show a run in the browser while it goes on
+    #[command(allow_negative_numbers = true)]
     Watch(watch::WatchOptions),
 }
 

@@ -43,15 +43,37 @@ impl Quantity {
 }
 
 /// A family of metrics over all runs.
-struct Pool {
+pub(super) struct Pool {
     name: String,
     title: String,
     /// Label, and the column of each run that has it.
     members: Vec<(String, Vec<Option<usize>>)>,
 }
 
-/// The quantities of all runs, in the order in which the runs have them; errors and loss come last.
-pub(super) fn quantities(entries: &[Entry]) -> Vec<Quantity> {
+impl Pool {
+    /// Title for people, and the column of each run that has it, of each metric.
+    pub fn columns(&self) -> impl Iterator<Item = (String, &[Option<usize>])> {
+        self.members
+            .iter()
+            .map(|(label, columns)| (self.titled(label), columns.as_slice()))
+    }
+
+    fn titled(&self, label: &str) -> String {
+        if self.has_labels() {
+            format!("{}, {label}", self.title)
+        } else {
+            self.title.clone()
+        }
+    }
+
+    /// The label of any other metric is its title.
+    fn has_labels(&self) -> bool {
+        [GYRATION_RADIUS, CENTROID_DISTANCE].contains(&self.name.as_str())
+    }
+}
+
+/// The metrics of all runs, in the order in which the runs have them.
+pub(super) fn pools(entries: &[Entry]) -> Vec<Pool> {
     let mut pools: Vec<Pool> = Vec::new();
     for (run, entry) in entries.iter().enumerate() {
         for family in families(&entry.run.outcome) {
@@ -83,7 +105,12 @@ pub(super) fn quantities(entries: &[Entry]) -> Vec<Quantity> {
             }
         }
     }
-    let mut all: Vec<Quantity> = pools.into_iter().flat_map(of_pool).collect();
+    pools
+}
+
+/// What is drawn: metrics, then errors and loss.
+pub(super) fn quantities(entries: &[Entry], pools: &[Pool]) -> Vec<Quantity> {
+    let mut all: Vec<Quantity> = pools.iter().flat_map(of_pool).collect();
     let everywhere = |curve: Curve| vec![Some(curve); entries.len()];
     let tested = |entry: &Entry| {
         let mut records = entry.run.outcome.replicas.iter().flat_map(|replica| &replica.records);
@@ -115,28 +142,31 @@ fn plain(name: &str, title: &str, curves: Vec<Option<Curve>>) -> Quantity {
     }
 }
 
-fn of_pool(pool: Pool) -> Vec<Quantity> {
+fn of_pool(pool: &Pool) -> Vec<Quantity> {
     let Pool { name, title, members } = pool;
-    // The label of any other metric is its title.
-    let labelled = [GYRATION_RADIUS, CENTROID_DISTANCE].contains(&name.as_str());
-    if members.len() <= SINGLE {
-        let single = |(label, columns): (String, Vec<Option<usize>>)| Quantity {
-            name: if labelled {
-                format!("{name}-{}", slug(&label))
+    // A figure of one run compares nothing, unless no other run has the like.
+    let runs_with = |columns: &[Option<usize>]| columns.iter().flatten().count();
+    let has_any = |run: usize| {
+        members
+            .iter()
+            .any(|(_, columns)| columns.get(run).is_some_and(Option::is_some))
+    };
+    let runs_in_all = members.first().map_or(0, |(_, columns)| columns.len());
+    let several = (0..runs_in_all).filter(|&run| has_any(run)).count() > 1;
+    let alone = several && members.iter().any(|(_, columns)| runs_with(columns) < 2);
+    if members.len() <= SINGLE && !alone {
+        let single = |(label, columns): &(String, Vec<Option<usize>>)| Quantity {
+            name: if pool.has_labels() {
+                format!("{name}-{}", slug(label))
             } else {
                 name.clone()
             },
-            title: if labelled {
-                format!("{title}, {label}")
-            } else {
-                title.clone()
-            },
+            title: pool.titled(label),
             note: None,
-            curves: columns.into_iter().map(|column| column.map(Curve::Column)).collect(),
+            curves: columns.iter().map(|column| column.map(Curve::Column)).collect(),
         };
-        return members.into_iter().map(single).collect();
+        return members.iter().map(single).collect();
     }
-    let runs = members.first().map_or(0, |(_, columns)| columns.len());
     let of_run = |run: usize| {
         let columns: Vec<usize> = members
             .iter()
@@ -144,7 +174,7 @@ fn of_pool(pool: Pool) -> Vec<Quantity> {
             .collect();
         (!columns.is_empty()).then_some(Curve::Mean(columns))
     };
-    let of = if name == CENTROID_DISTANCE {
+    let of = if name.as_str() == CENTROID_DISTANCE {
         "pairs of classes"
     } else {
         "classes"
@@ -154,8 +184,8 @@ fn of_pool(pool: Pool) -> Vec<Quantity> {
         note: Some(format!(
             "The mean over the {of} of a run, of which the runs may have different ones."
         )),
-        curves: (0..runs).map(of_run).collect(),
-        name,
+        curves: (0..runs_in_all).map(of_run).collect(),
+        name: name.clone(),
     }]
 }
 
@@ -184,36 +214,37 @@ fn unique(quantities: &mut [Quantity]) {
 mod tests {
     use super::*;
 
-    fn pool(members: usize) -> Pool {
+    fn pool(members: usize, shared: bool) -> Pool {
         Pool {
             name: GYRATION_RADIUS.into(),
             title: "Gyration radius".into(),
             members: (0..members)
-                .map(|k| (format!("class {k}"), vec![Some(k), (k > 0).then_some(k - 1)]))
+                .map(|k| (format!("class {k}"), vec![Some(k), (shared || k > 0).then_some(k)]))
                 .collect(),
         }
     }
 
     #[test]
-    fn few_classes_have_a_figure_each_and_many_have_one() {
-        let few = of_pool(pool(2));
+    fn few_classes_that_runs_share_have_a_figure_each() {
+        let few = of_pool(&pool(2, true));
         assert_eq!(few.len(), 2);
-        assert_eq!(
-            (few[0].name.as_str(), few[0].title.as_str()),
-            ("gyration-radius-class-0", "Gyration radius, class 0")
-        );
-        assert_eq!(few[0].curves, [Some(Curve::Column(0)), None]);
-        assert_eq!(few[1].curves, [Some(Curve::Column(1)), Some(Curve::Column(0))]);
-        let many = of_pool(pool(5));
-        assert_eq!(many.len(), 1);
-        assert_eq!(
-            many[0].curves,
-            [
-                Some(Curve::Mean(vec![0, 1, 2, 3, 4])),
-                Some(Curve::Mean(vec![0, 1, 2, 3]))
-            ]
-        );
-        assert!(many[0].note.is_some());
+        let names = (few[0].name.as_str(), few[0].title.as_str());
+        assert_eq!(names, ("gyration-radius-class-0", "Gyration radius, class 0"));
+        assert_eq!(few[1].curves, [Some(Curve::Column(1)), Some(Curve::Column(1))]);
+        assert!(few.iter().all(|quantity| quantity.note.is_none()));
+    }
+
+    #[test]
+    fn many_classes_or_different_ones_have_one_figure_of_means() {
+        for pool in [pool(5, true), pool(3, false)] {
+            let one = of_pool(&pool);
+            assert_eq!(one.len(), 1);
+            assert!(one[0].note.is_some());
+            assert!(one[0].curves.iter().all(|curve| matches!(curve, Some(Curve::Mean(_)))));
+        }
+        let mut of_one = pool(2, true);
+        of_one.members.iter_mut().for_each(|(_, columns)| columns[1] = None);
+        assert_eq!(of_pool(&of_one).len(), 2, "no other run has the like");
     }
 
     #[test]

@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::chart::Series;
-use super::compared::{Curve, Quantity, quantities};
+use super::compared::{Curve, Pool, Quantity, pools, quantities};
 use super::document::{Document, Section, table};
 use super::figures::{self, Against, FIGURE_BYTES, Figure, PAGE_BYTES, Planned, Sheet, mean_of_means, y_scale};
 use super::files::ReportError;
 use super::number::{DASH, Spread};
-use super::page::{capitalised, drawings, headline};
+use super::page::{drawings, headline};
 use super::palette::{self, COLOURS, SERIES};
 use super::run_folder::Run;
 use super::summary::{ExtremumSpread, Spreads};
@@ -72,9 +72,9 @@ pub fn write(folder: &Path, runs: &[Run], names: &[String]) -> Result<PathBuf, R
             spreads: Spreads::of(&run.outcome),
         })
         .collect();
-    let quantities = quantities(&entries);
-    let figures = draw(&entries, &quantities)?;
-    let html = page(&entries, &quantities, &figures);
+    let pools = pools(&entries);
+    let figures = draw(&entries, &quantities(&entries, &pools))?;
+    let html = page(&entries, &pools, &figures);
     figures::write(folder, &figures)?;
     let path = folder.join(REPORT_HTML);
     write_atomic(&path, html.as_bytes())?;
@@ -148,7 +148,7 @@ impl Entry<'_> {
     }
 }
 
-fn page(entries: &[Entry], quantities: &[Quantity], figures: &[Figure]) -> String {
+fn page(entries: &[Entry], pools: &[Pool], figures: &[Figure]) -> String {
     let mut runs = String::from("<ul class=\"runs\">\n");
     for (paint, entry) in entries.iter().enumerate() {
         let dashed = if paint < COLOURS { "" } else { " dashed" };
@@ -173,7 +173,7 @@ fn page(entries: &[Entry], quantities: &[Quantity], figures: &[Figure]) -> Strin
         header: runs,
         sections: vec![
             section("curves", "Curves", curves),
-            section("results", "What came out", results(entries, quantities)),
+            section("results", "What came out", results(entries, pools)),
             section("differences", "In what the runs differ", differences(entries)),
             section("commands", "The commands", commands(entries)),
         ],
@@ -196,7 +196,7 @@ fn compared(label: &str, entries: &[Entry], rows: &[Vec<String>]) -> String {
     table("", label, &head, rows).replacen("class=\"wide\"", "class=\"wide compared\"", 1)
 }
 
-fn results(entries: &[Entry], quantities: &[Quantity]) -> String {
+fn results(entries: &[Entry], pools: &[Pool]) -> String {
     let row = |name: &str, value: &dyn Fn(&Entry) -> String| -> Vec<String> {
         std::iter::once(name.to_owned())
             .chain(entries.iter().map(value))
@@ -225,34 +225,20 @@ fn results(entries: &[Entry], quantities: &[Quantity]) -> String {
         spread("Final test error", |spreads| spreads.final_test_error),
     ];
     let mut turns = Vec::new();
-    for quantity in quantities.iter().filter(|quantity| quantity.is_metric()) {
-        let here = |entry: &Entry, curve: &Option<Curve>| -> Option<ExtremumSpread> {
-            match curve {
-                Some(Curve::Column(column)) => entry.spreads.extrema.get(*column).copied(),
-                _ => None,
-            }
-        };
+    for (title, columns) in pools.iter().flat_map(Pool::columns) {
         let part = |name: &str, of: &dyn Fn(&Entry, ExtremumSpread) -> String| -> Vec<String> {
-            let cells = entries
-                .iter()
-                .zip(&quantity.curves)
-                .map(|(entry, curve)| here(entry, curve).map_or(DASH.to_owned(), |spread| of(entry, spread)));
-            std::iter::once(format!("{}: {name}", quantity.title))
-                .chain(cells)
-                .collect()
+            let cells = entries.iter().zip(columns).map(|(entry, column)| {
+                let spread = column.and_then(|column| entry.spreads.extrema.get(column).copied());
+                spread.map_or(DASH.to_owned(), |spread| of(entry, spread))
+            });
+            std::iter::once(format!("{title}: {name}")).chain(cells).collect()
         };
-        if quantity
-            .curves
-            .iter()
-            .any(|curve| matches!(curve, Some(Curve::Column(_))))
-        {
-            turns.push(part("turns in", &|entry, at| {
-                format!("{} of {}", at.count, total(entry))
-            }));
-            turns.push(part("epoch", &|_, at| at.epoch.plus_minus()));
-            turns.push(part("training error", &|_, at| at.error.plus_minus()));
-            turns.push(part("value", &|_, at| at.value.plus_minus()));
-        }
+        turns.push(part("turns in", &|entry, at| {
+            format!("{} of {}", at.count, total(entry))
+        }));
+        turns.push(part("epoch", &|_, at| at.epoch.plus_minus()));
+        turns.push(part("training error", &|_, at| at.error.plus_minus()));
+        turns.push(part("value", &|_, at| at.value.plus_minus()));
     }
     let few = turns.len() <= 4 * OPEN_COLUMNS;
     if few {
@@ -269,11 +255,6 @@ fn results(entries: &[Entry], quantities: &[Quantity]) -> String {
         html.push_str("</details>\n");
     }
     html.push_str("<p class=\"muted\">Mean ± standard deviation (n − 1) over the replicas that have a value.");
-    if quantities.iter().any(|quantity| quantity.note.is_some()) {
-        html.push_str(
-            " Where quantities of many classes are drawn as one, their extrema are in the pages of the runs.",
-        );
-    }
     html.push_str("</p>\n");
     html
 }
@@ -354,7 +335,7 @@ fn commands(entries: &[Entry]) -> String {
             html,
             "<h3>{}</h3>\n<p class=\"muted\">{}</p>\n<pre tabindex=\"0\"><code><span>{command}</span></code></pre>",
             escape(&entry.name),
-            escape(&capitalised(&entry.run.record.facts().device))
+            escape(&entry.run.record.facts().device)
         );
     }
     html

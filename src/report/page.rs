@@ -413,7 +413,7 @@ fn run(facts: &RunFacts) -> String {
     )
 }
 
-pub(super) fn capitalised(words: &str) -> String {
+fn capitalised(words: &str) -> String {
     let mut letters = words.chars();
     letters
         .next()

@@ -6,8 +6,8 @@ use super::exhibits::Exhibits;
 use super::files::ReportError;
 use super::read::{read_outcome, usual_turn};
 use super::record::RunRecord;
-use super::{REPORT_HTML, figures, page};
-use crate::study::outcome::InversionOutcome;
+use super::{EPOCHS_CSV, REPORT_HTML, figures, page};
+use crate::study::outcome::{InversionOutcome, ReplicaOutcome};
 
 /// Name of the checkpoint that a folder has while its run goes on.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
@@ -43,9 +43,23 @@ impl Run {
                 path: folder.to_owned(),
             });
         }
+        let outcome = read_outcome(folder, record.data.classes.clone(), usual_turn)?;
+        let epochs = |replica: &ReplicaOutcome| replica.records.len();
+        let most = outcome.replicas.iter().map(epochs).max().unwrap_or(0);
+        if let Some(short) = outcome.replicas.iter().find(|replica| epochs(replica) < most) {
+            return Err(ReportError::Malformed {
+                path: folder.join(EPOCHS_CSV),
+                line: None,
+                expected: format!(
+                    "{most} rows of each replica, not {} of replica {}",
+                    epochs(short),
+                    short.replica
+                ),
+            });
+        }
         Ok(Run {
             folder: folder.to_owned(),
-            outcome: read_outcome(folder, record.data.classes.clone(), usual_turn)?,
+            outcome,
             exhibits: Exhibits::read(folder)?,
             record,
         })

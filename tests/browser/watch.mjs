@@ -22,11 +22,11 @@ const tests = {
   async "the page grows, and its reader stays where they are"() {
     const { page, complaints } = await open({ size: DESKTOP });
     const first = await epoch(page);
+    await page.locator("#run summary").click();
     await page.locator("label[for=by-error]").click();
     await page.locator("label[for=plane-1]").click();
     await page.locator("#film-slider").focus();
     await page.keyboard.press("Home");
-    await page.locator("#run summary").click();
     await page.evaluate(() => window.scrollTo(0, 900));
     await page.screenshot({ path: join(shots, "watch.png") });
     for (let n = 0; n < 2; n += 1) {
