@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::chart::Series;
 use super::compared::{Curve, Pool, Quantity, pools, quantities};
 use super::document::{Document, Section, table};
-use super::figures::{self, Against, FIGURE_BYTES, Figure, PAGE_BYTES, Planned, Sheet, mean_of_means, y_scale};
+use super::figures::{self, Against, FIGURE_BYTES, Figure, PAGE_BYTES, Planned, Sheet, y_scale};
 use super::files::ReportError;
 use super::number::{DASH, Spread};
 use super::page::{drawings, headline};
@@ -124,15 +124,20 @@ fn line(entry: &Entry, paint: usize, curve: &Curve, against: Against) -> Series 
     let mut series = match curve {
         Curve::Column(column) => of_column(*column),
         Curve::Mean(columns) => {
-            let all: Vec<Series> = columns.iter().map(|&column| of_column(column)).collect();
-            mean_of_means(&all)
+            let value = |record: &EpochRecord| {
+                let values: Option<Vec<f64>> = columns
+                    .iter()
+                    .map(|&column| record.metrics.get(column).copied())
+                    .collect();
+                values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
+            };
+            sheet.series(entry.name.clone(), paint, &value)
         }
         Curve::TrainError => sheet.series(entry.name.clone(), paint, &|record| Some(record.train_error)),
         Curve::TestError => sheet.series(entry.name.clone(), paint, &|record| record.test_error),
         Curve::Loss => sheet.series(entry.name.clone(), paint, &|record| Some(record.train_loss)),
     };
     series.label = super::legend::shortened(&entry.name, 24);
-    series.paint = paint;
     series.replicas.clear();
     series.turns.clear();
     series

@@ -318,7 +318,7 @@ pub(super) fn y_scale(series: &[Series]) -> Scale {
 }
 
 /// Many curves as one series: their means take the place of the replicas.
-pub(super) fn mean_of_means(series: &[Series]) -> Series {
+fn mean_of_means(series: &[Series]) -> Series {
     let shortest = series.iter().map(|series| series.mean.len()).min().unwrap_or(0);
     let mean = (0..shortest)
         .filter_map(|index| {

@@ -332,7 +332,7 @@ impl Trainer {
     /// activation: `[replicas, rows, units]`.
     ///
     /// # Errors
-    /// [`TrainError::Autograd`] for a trainer that was not made by [`Trainer::with_hidden`], or without such a layer.
+    /// [`TrainError`] for a trainer that was not made by [`Trainer::with_hidden`], or without such a layer.
     pub fn hidden(&self, n: usize) -> Result<Vec<f64>, TrainError> {
         let expected = "a hidden layer that is measured";
         let value = self.hidden.get(n).ok_or(AutogradError::UnknownValue { expected })?;

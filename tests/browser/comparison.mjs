@@ -14,7 +14,7 @@ const tests = {
     const { page, complaints } = await open();
     const names = await page.locator(".runs b").allTextContents();
     assert.equal(names.length, 3);
-    const head = await page.locator("#results thead th").allTextContents();
+    const head = await page.locator("#results table").first().locator("thead th").allTextContents();
     assert.deepEqual(head.slice(1), names);
     const colours = await page.locator(".runs li").evaluateAll((items) =>
       items.map((item) => getComputedStyle(item, "::before").borderTopColor));
