@@ -143,6 +143,7 @@ pub struct Training {
     schedule: Schedule,
     batch: Batch,
     layers: Vec<usize>,
+    holds_layers: bool,
     epochs: usize,
     seed: u64,
     first_replica: u64,
@@ -212,6 +213,7 @@ pub fn training(options: &InversionOptions) -> Result<Training, CliError> {
         (None, _) => Some(parse::<Initializer>("initializer", &options.initializer)?),
     };
     Ok(Training {
+        holds_layers: options.save_activations.as_deref().is_some_and(|when| when != "none"),
         layers: layers(options.layer.as_deref().unwrap_or_default(), hidden.len())?,
         hidden,
         activation: parse("activation", &options.activation)?,
@@ -284,7 +286,8 @@ impl Training {
         };
         let rule = self.optimizer.rule(self.momentum, self.weight_decay);
         let rule = rule.map_err(CliError::input)?;
-        memory::check(&architecture, rule, self.replicas, data.train_labels.len())?;
+        let held = if self.holds_layers { self.layers.as_slice() } else { &[] };
+        memory::check(&architecture, rule, self.replicas, data.train_labels.len(), held)?;
         let (first, count) = (self.first_replica, self.replicas);
         let end = first.checked_add(count as u64).ok_or_else(|| {
             CliError::Input(format!(
