@@ -55,7 +55,13 @@ fn setups(rows: Rows) -> Vec<Setup> {
     .to_vec()
 }
 
-const ROWS: [Rows; 4] = [Rows::Shared, Rows::Own, Rows::Gathered(BATCH), Rows::Written(BATCH)];
+const ROWS: [Rows; 5] = [
+    Rows::Shared,
+    Rows::Lasting,
+    Rows::Own,
+    Rows::Gathered(BATCH),
+    Rows::Written(BATCH),
+];
 
 fn train(setup: &Setup, replicas: &[u64], cpu: &Cpu) -> Vec<Vec<u64>> {
     let bits = Net::new(setup, replicas, cpu).train(STEPS);
@@ -89,10 +95,12 @@ fn assert_same(what: &str, setup: &Setup, a: &[u64], b: &[u64]) {
 /// Short, for the sanitizers too.
 #[test]
 fn two_threads_and_one() {
-    let setup = setups(Rows::Gathered(BATCH))[0];
-    let [one, two] = [1, 2].map(|threads| train(&setup, &[0, 1], &Cpu::new(threads).unwrap()));
-    for (a, b) in one.iter().zip(&two) {
-        assert_same("two threads", &setup, a, b);
+    for rows in [Rows::Gathered(BATCH), Rows::Lasting] {
+        let setup = setups(rows)[0];
+        let [one, two] = [1, 2].map(|threads| train(&setup, &[0, 1], &Cpu::new(threads).unwrap()));
+        for (a, b) in one.iter().zip(&two) {
+            assert_same("two threads", &setup, a, b);
+        }
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct Kink {
 pub(crate) enum Source {
     /// Written by the host.
     Input,
+    /// Written by the host once.
+    Samples,
     /// Written by the host once, then trained.
     Parameter,
     /// Computed.
@@ -165,6 +167,17 @@ impl Graph {
             },
             Source::Input,
         )
+    }
+
+    /// As [`Graph::input`], shared by the replicas, for rows that are written once and read in many runs: samples. A backend
+    /// may spend time on them when they are written (the CPU looks for zeros that dense layers can skip).
+    ///
+    /// # Errors
+    /// As [`Graph::input`].
+    pub fn samples(&mut self, name: &str, space: RowSpace, cols: usize) -> Result<Value, AutogradError> {
+        let value = self.input(name, space, cols, false)?;
+        self.nodes[value.0].source = Source::Samples;
+        Ok(value)
     }
 
     /// One index per row below `bound` that the host writes: class labels (bound: classes), rows to gather (bound: rows).

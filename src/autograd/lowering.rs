@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::graph::{Graph, Shape, Value};
+use super::graph::{Graph, Shape, Source, Value};
 use crate::backend::kernel::{Kernel, Target, Write};
 use crate::backend::program::{Buffer, BufferId, Storage};
 
@@ -40,6 +40,7 @@ impl<'a> Lowering<'a> {
             extent: shape.extent,
             cols: shape.cols,
             storage: Storage::Persistent,
+            lasting: false,
         });
         BufferId(self.buffers.len() - 1)
     }
@@ -56,6 +57,7 @@ impl<'a> Lowering<'a> {
         }
         let node = &self.graph.nodes[value.0];
         let id = self.allocate(node.name.clone(), node.shape);
+        self.buffers[id.0].lasting = matches!(node.source, Source::Samples);
         self.values.insert(value, id);
         id
     }

@@ -141,6 +141,7 @@ mod tests {
 
     fn program(extents: &[Extent]) -> Program {
         let buffer = |extent| Buffer {
+            lasting: false,
             name: String::new(),
             element: Element::Real,
             replicated: true,

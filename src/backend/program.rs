@@ -81,6 +81,8 @@ pub struct Buffer {
     pub cols: usize,
     /// Where it lives.
     pub storage: Storage,
+    /// The host writes it once for many runs, and nothing else does: a backend may spend time on it then.
+    pub lasting: bool,
 }
 
 /// Over what a segment loops.

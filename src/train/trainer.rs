@@ -404,7 +404,7 @@ fn record_pass(
     rows: usize,
 ) -> Result<(Pass, Vec<Value>), TrainError> {
     let space = graph.rows(rows)?;
-    let x = graph.input(&format!("{name} samples"), space, recipe.architecture.inputs, false)?;
+    let x = graph.samples(&format!("{name} samples"), space, recipe.architecture.inputs)?;
     let labels = graph.index(&format!("{name} labels"), space, recipe.classes, false)?;
     let truth = recipe
         .loss

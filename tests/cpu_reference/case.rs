@@ -126,6 +126,7 @@ impl Case {
             extent,
             cols,
             storage,
+            lasting: false,
         });
         BufferId(self.program.buffers.len() - 1)
     }
@@ -136,6 +137,37 @@ impl Case {
         self.program.len(id, &active)
     }
 
+    /// Numbers of the case's kind of data.
+    pub fn numbers(&mut self, n: usize) -> Vec<f64> {
+        self.data.draw(&mut self.rng, n, n)
+    }
+
+    /// Shared real rows `[rows, cols]` that are written once for many runs.
+    pub fn samples(&mut self, cols: usize, values: impl FnOnce(&mut ChaCha8Rng, usize) -> Vec<f64>) -> BufferId {
+        let id = self.given_rows(cols, false, values);
+        self.program.buffers[id.0].lasting = true;
+        id
+    }
+
+    fn given_rows(
+        &mut self,
+        cols: usize,
+        replicated: bool,
+        values: impl FnOnce(&mut ChaCha8Rng, usize) -> Vec<f64>,
+    ) -> BufferId {
+        let host = self.buffer(
+            Element::Real,
+            replicated,
+            Extent::Rows(SPACE),
+            cols,
+            Storage::Persistent,
+        );
+        let n = self.elements(host);
+        let values = values(&mut self.rng, n);
+        self.reals.push((host, values));
+        host
+    }
+
     /// Real rows `[rows, cols]` that the kernel reads, in persistent or in tile storage.
     pub fn rows_of(
         &mut self,
@@ -143,15 +175,11 @@ impl Case {
         replicated: bool,
         values: impl FnOnce(&mut ChaCha8Rng, usize) -> Vec<f64>,
     ) -> BufferId {
-        let extent = Extent::Rows(SPACE);
-        let host = self.buffer(Element::Real, replicated, extent, cols, Storage::Persistent);
-        let n = self.elements(host);
-        let values = values(&mut self.rng, n);
-        self.reals.push((host, values));
+        let host = self.given_rows(cols, replicated, values);
         if !self.flag() {
             return host;
         }
-        let tile = self.buffer(Element::Real, replicated, extent, cols, Storage::Tile);
+        let tile = self.buffer(Element::Real, replicated, Extent::Rows(SPACE), cols, Storage::Tile);
         self.before.push(copy(host, tile));
         self.hosts.insert(tile, host);
         tile

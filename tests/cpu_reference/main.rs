@@ -11,6 +11,7 @@ mod optimizers;
 mod products;
 mod rows;
 mod special;
+mod zeros;
 
 use case::Case;
 use disentangle::backend::Cpu;
@@ -19,7 +20,7 @@ use kernels::KERNELS;
 
 type Check = fn(&mut Case, &Cpu, &mut Report);
 
-const CHECKS: [Check; 24] = [
+const CHECKS: [Check; 26] = [
     elementwise::fill,
     elementwise::add,
     elementwise::accumulate,
@@ -28,6 +29,8 @@ const CHECKS: [Check; 24] = [
     products::dense,
     products::dense_input_grad,
     products::dense_weight_grad,
+    zeros::dense,
+    zeros::dense_weight_grad,
     rows::row_normalize,
     rows::row_normalize_grad,
     rows::row_sum,

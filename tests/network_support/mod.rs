@@ -18,6 +18,8 @@ use rand_distr::{Distribution, StandardNormal};
 pub enum Rows {
     /// All rows, the same for all replicas.
     Shared,
+    /// All rows, which the replicas share and which last; four numbers of five are their column's own.
+    Lasting,
     /// All rows, every replica its own, with weights of its own.
     Own,
     /// So many rows of those that the replicas share, gathered by indices of every replica's own.
@@ -69,7 +71,12 @@ fn samples(setup: &Setup, rows: usize, rng: &mut ChaCha8Rng) -> (Vec<f64>, Vec<u
         let label = rng.next_u32() % setup.classes as u32;
         x.extend((0..setup.inputs).map(|j| {
             let z: f64 = StandardNormal.sample(rng);
-            z + 0.7 * f64::from(label) * (1.3 * j as f64).sin()
+            let common = setup.rows == Rows::Lasting && !rng.next_u32().is_multiple_of(5);
+            if common {
+                0.1 * (j % 3) as f64
+            } else {
+                z + 0.7 * f64::from(label) * (1.3 * j as f64).sin()
+            }
         }));
         labels.push(label);
     }
@@ -90,7 +97,7 @@ impl Net {
         let network = Network::record(&mut g, &architecture).unwrap();
         let own = matches!(setup.rows, Rows::Own | Rows::Written(_));
         let size = match setup.rows {
-            Rows::Shared | Rows::Own => setup.total,
+            Rows::Shared | Rows::Lasting | Rows::Own => setup.total,
             Rows::Gathered(size) | Rows::Written(size) => size,
         };
         let space = g.rows(size).unwrap();
@@ -113,8 +120,12 @@ impl Net {
                 None,
             )
         } else {
+            let x = match setup.rows {
+                Rows::Lasting => g.samples("x", space, setup.inputs).unwrap(),
+                _ => g.input("x", space, setup.inputs, own).unwrap(),
+            };
             (
-                g.input("x", space, setup.inputs, own).unwrap(),
+                x,
                 g.index("labels", space, setup.classes, own).unwrap(),
                 g.input("targets", space, outputs, own).unwrap(),
                 own.then(|| g.input("weights", space, 1, true).unwrap()),

@@ -1,8 +1,8 @@
 //! Our side of `peers/epoch.py`: trains on request and says how long it took.
 //!
-//! `epoch_peer DATA REPLICAS THREADS WEIGHTS`: a folder of IDX files, of which the first 8,192 training rows are used
+//! `epoch_peer DATA REPLICAS THREADS WEIGHTS [dense]`: a folder of IDX files, of which the first 8,192 training rows are used
 //! (parity labels, standardised per pixel), and a safetensors file with `0.weight [R, 20, 784]`, `0.bias`, `2.weight`,
-//! `2.bias`. Then one line in, one line out, until the input ends:
+//! `2.bias`; with `dense` no zeros are skipped. Then one line in, one line out, until the input ends:
 //!
 //! ```text
 //! run N     N epochs: the wall time of all of them in nanoseconds
@@ -19,7 +19,7 @@ use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, T
 use disentangle::study::prepare::{Preparation, Prepared};
 use disentangle_benches::{ROWS, Work, WorkError, recipe};
 
-const USAGE: &str = "usage: epoch_peer DATA REPLICAS THREADS WEIGHTS";
+const USAGE: &str = "usage: epoch_peer DATA REPLICAS THREADS WEIGHTS [dense]";
 
 fn main() -> ExitCode {
     match serve() {
@@ -33,10 +33,14 @@ fn main() -> ExitCode {
 
 fn serve() -> Result<(), WorkError> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [data, replicas, threads, weights] = arguments.as_slice() else {
-        return Err(WorkError::Usage(USAGE.into()));
+    let (data, replicas, threads, weights, skip_zeros) = match arguments.as_slice() {
+        [data, replicas, threads, weights] => (data, replicas, threads, weights, true),
+        [data, replicas, threads, weights, way] if way == "dense" => (data, replicas, threads, weights, false),
+        _ => return Err(WorkError::Usage(USAGE.into())),
     };
-    let mut work = prepare(Path::new(data), number(replicas)?, number(threads)?, Path::new(weights))?;
+    let backend = Cpu::new(number(threads)?).map_err(|error| WorkError::Backend(error.to_string()))?;
+    let backend = backend.skip_zeros(skip_zeros);
+    let mut work = prepare(Path::new(data), number(replicas)?, &backend, Path::new(weights))?;
     let closed = |error: std::io::Error| WorkError::Usage(format!("standard streams: {error}"));
     let mut output = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
@@ -59,7 +63,7 @@ fn number(text: &str) -> Result<usize, WorkError> {
     positive.ok_or_else(|| WorkError::Usage(format!("'{text}': expected a positive number; {USAGE}")))
 }
 
-fn prepare(data: &Path, replicas: usize, threads: usize, weights: &Path) -> Result<Work, WorkError> {
+fn prepare(data: &Path, replicas: usize, backend: &Cpu, weights: &Path) -> Result<Work, WorkError> {
     let preparation = Preparation {
         labels: LabelRule::Parity,
         train_samples: Some(ROWS),
@@ -78,8 +82,7 @@ fn prepare(data: &Path, replicas: usize, threads: usize, weights: &Path) -> Resu
     }
     let recipe = recipe(replicas)?;
     let initial = recipe.architecture.adopt(&given, replicas)?;
-    let backend = Cpu::new(threads).map_err(|error| WorkError::Backend(error.to_string()))?;
-    Work::new(recipe, data.train(), &initial, &backend)
+    Work::new(recipe, data.train(), &initial, backend)
 }
 
 fn run(work: &mut Work, epochs: usize) -> Result<String, WorkError> {

@@ -7,6 +7,7 @@
 use super::gemm::{MatMut, MatRef, Workspace, gemm};
 use super::isa::Isa;
 use super::math::vectorize;
+use super::skinny;
 use super::tile::Rows;
 use crate::backend::kernel::Write;
 
@@ -40,12 +41,32 @@ pub(super) fn dense(
     isa: Isa,
     workspace: &mut Workspace,
     x: Rows<f32>,
-    weight: &[f32],
+    weight: Rows<f32>,
     bias: Option<&[f32]>,
     y: &mut [f32],
 ) {
-    let (rows, inputs) = (x.rows(), x.cols);
-    let outputs = weight.len() / inputs;
+    let (rows, inputs, replicas) = (x.rows(), x.cols, weight.copies);
+    let outputs = weight.data.len() / inputs;
+    // By a replica's own units, so that a network is treated alone as beside others.
+    if outputs / replicas <= skinny::MOST_UNITS {
+        let own = outputs / replicas;
+        for r in 0..replicas {
+            let layer = skinny::Layer {
+                isa,
+                rows,
+                x: &x.data[if x.copies == 1 { 0 } else { r * inputs }..],
+                x_step: x.copies * inputs,
+                weight: &weight.data[r * own * inputs..][..own * inputs],
+                inputs,
+                bias: bias.map(|bias| &bias[r * own..][..own]),
+                y: &mut y[r * own..],
+                y_step: outputs,
+            };
+            layer.run();
+        }
+        return;
+    }
+    let weight = weight.data;
     let Split {
         products,
         units,
@@ -148,17 +169,28 @@ pub(super) fn dense_weight_grad(
     }
 }
 
-/// db (=, +=) sum_i dy_i over the tile's rows: dbias `[R, 1, out]`. The tile's own sum starts at zero in `sums`, so that
-/// no chain of additions is longer than a tile.
+/// Rows whose sums are kept apart: eight rows of one unit fill half a vector, and no addition waits for the last.
+pub(super) const ROWS_APART: usize = 8;
+
+/// db (=, +=) sum_i dy_i over the tile's rows: dbias `[R, 1, out]`. The tile's own sums start at zero in `sums`, [`ROWS_APART`]
+/// for each unit, so that no chain of additions is longer than an eighth of a tile.
 pub(super) fn dense_bias_grad(isa: Isa, dy: Rows<f32>, dbias: &mut [f32], write: Write, sums: &mut [f32]) {
-    let sums = &mut sums[..dbias.len()];
+    let units = dbias.len();
+    let sums = &mut sums[..ROWS_APART * units];
     sums.fill(0.0);
     vectorize(
         isa,
         #[inline(always)]
         || {
-            for row in dy.data.chunks_exact(sums.len()) {
-                sums.iter_mut().zip(row).for_each(|(sum, dy)| *sum += dy);
+            for rows in dy.data.chunks(ROWS_APART * units) {
+                sums.iter_mut().zip(rows).for_each(|(sum, dy)| *sum += dy);
+            }
+            // Eight rows of sums become four, two, one.
+            let mut rows = ROWS_APART;
+            while rows > 1 {
+                rows /= 2;
+                let (into, from) = sums[..2 * rows * units].split_at_mut(rows * units);
+                into.iter_mut().zip(from).for_each(|(a, b)| *a += *b);
             }
         },
     );

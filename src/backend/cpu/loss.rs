@@ -90,12 +90,19 @@ pub(super) fn softmax_cross_entropy(isa: Isa, x: Rows<f32>, labels: Rows<u32>, y
             isa,
             #[inline(always)]
             || {
-                of_two(x, labels, y, 1, |y, pair, label| {
-                    let own = if label == 0 { pair[0] } else { pair[1] };
-                    let d = excess(pair, label) + nan_if_infinite(own);
-                    let linear = if d < 0.0 { 0.0 } else { d };
-                    y[0] = linear + ln_1p_of_fraction(exp_of_negative(-d.abs()));
-                });
+                of_two(
+                    x,
+                    labels,
+                    y,
+                    1,
+                    #[inline(always)]
+                    |y, pair, label| {
+                        let own = if label == 0 { pair[0] } else { pair[1] };
+                        let d = excess(pair, label) + nan_if_infinite(own);
+                        let linear = if d < 0.0 { 0.0 } else { d };
+                        y[0] = linear + ln_1p_of_fraction(exp_of_negative(-d.abs()));
+                    },
+                );
             },
         );
     }
@@ -125,14 +132,21 @@ pub(super) fn softmax_cross_entropy_grad(
             isa,
             #[inline(always)]
             || {
-                of_two(x, labels, dx, 2, |dx, pair, label| {
-                    let d = excess(pair, label) + nan_if_infinite(pair[0].max(pair[1]));
-                    let small = exp_of_negative(-d.abs());
-                    let slope = (if d < 0.0 { small } else { 1.0 }) / (1.0 + small);
-                    let up = if label == 0 { -slope } else { slope };
-                    dx[0] = up;
-                    dx[1] = -up;
-                });
+                of_two(
+                    x,
+                    labels,
+                    dx,
+                    2,
+                    #[inline(always)]
+                    |dx, pair, label| {
+                        let d = excess(pair, label) + nan_if_infinite(pair[0].max(pair[1]));
+                        let small = exp_of_negative(-d.abs());
+                        let slope = (if d < 0.0 { small } else { 1.0 }) / (1.0 + small);
+                        let up = if label == 0 { -slope } else { slope };
+                        dx[0] = up;
+                        dx[1] = -up;
+                    },
+                );
                 for (dx, dy) in dx.as_chunks_mut::<2>().0.iter_mut().zip(dy.data) {
                     dx.iter_mut().for_each(|dx| *dx *= dy);
                 }

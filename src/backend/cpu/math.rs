@@ -62,24 +62,6 @@ fn exp_of_moderate(x: f32) -> f32 {
     m * power_of_two(n)
 }
 
-/// sum of x^2 in f64, where squares of f32 neither overflow nor vanish: eight partial sums, then pairs of them. One sum
-/// would wait for itself at every addition.
-#[inline(always)]
-pub(super) fn sum_of_squares(x: &[f32]) -> f64 {
-    let (eights, rest) = x.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for eight in eights {
-        for (sum, &v) in sums.iter_mut().zip(eight) {
-            *sum += f64::from(v) * f64::from(v);
-        }
-    }
-    for (sum, &v) in sums.iter_mut().zip(rest) {
-        *sum += f64::from(v) * f64::from(v);
-    }
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + e) + (c + g)) + ((b + f) + (d + h))
-}
-
 /// Largest error of [`tanh`] in units in the last place, over all f32 (tested on a grid, see `tests`).
 pub const TANH_ULP: f64 = 2.5;
 

@@ -5,9 +5,11 @@
 //! rows alone; a lane sums what it reduces over its rows, lanes are summed pairwise in a fixed tree, threads take whole
 //! lanes. So no bit depends on the number of threads, nor on how many replicas run side by side.
 //!
-//! One file per group of kernels, on slices; `machine.rs` is the loop around them, `tile.rs` finds their operands.
+//! One file per group of kernels, on slices; `machine.rs` is the loop around them, `dispatch.rs` calls them, `tile.rs` finds
+//! their operands, `sums.rs` adds up the lanes.
 
 mod dense;
+mod dispatch;
 mod elementwise;
 pub mod gemm;
 pub mod isa;
@@ -15,10 +17,15 @@ mod loss;
 mod machine;
 pub mod math;
 mod optimizer;
+mod order;
 pub mod pool;
 mod probe;
 mod rows;
+mod simd;
+mod skinny;
 mod slab;
+mod sparse;
+mod sums;
 mod tile;
 
 use std::sync::Arc;
@@ -32,6 +39,7 @@ use pool::Pool;
 pub struct Cpu {
     isa: Isa,
     pool: Arc<Pool>,
+    skip_zeros: bool,
 }
 
 impl Cpu {
@@ -43,7 +51,17 @@ impl Cpu {
     pub fn new(threads: usize) -> Result<Cpu, BackendError> {
         let isa = Isa::from_environment().map_err(BackendError::Isa)?;
         let pool = Arc::new(Pool::new(threads).map_err(|e| BackendError::Threads { reason: e.to_string() })?);
-        Ok(Cpu { isa, pool })
+        Ok(Cpu {
+            isa,
+            pool,
+            skip_zeros: true,
+        })
+    }
+
+    /// Whether dense layers may skip the commonest number of each column of their samples (the default), as they do where
+    /// it pays. Without it they read every number; results then differ by roundings.
+    pub fn skip_zeros(self, skip_zeros: bool) -> Cpu {
+        Cpu { skip_zeros, ..self }
     }
 
     /// The instruction set in use.
@@ -64,6 +82,11 @@ impl Backend for Cpu {
 
     fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError> {
         check_sizes(&program)?;
-        Ok(Box::new(machine::Machine::new(program, self.isa, self.pool.clone())?))
+        Ok(Box::new(machine::Machine::new(
+            program,
+            self.isa,
+            self.pool.clone(),
+            self.skip_zeros,
+        )?))
     }
 }

@@ -1,32 +1,63 @@
 //! Kernels on rows of a tile: normalisation to the unit sphere, weighted sums, sums of squares, gathers.
 
 use super::isa::Isa;
-use super::math::{sum_of_squares, vectorize};
+use super::simd::{Simd, Vectorized, dispatch};
 use super::tile::Rows;
 use crate::backend::kernel::Write;
 
 /// norms_i = |x_i|, y_i = x_i / |x_i|. The squares are summed in f64, where squares of f32 neither overflow nor vanish, so
 /// only a row of zeros has norm 0.
 pub(super) fn row_normalize(isa: Isa, x: Rows<f32>, y: &mut [f32], norms: &mut [f32]) {
-    vectorize(
-        isa,
-        #[inline(always)]
-        || {
-            for ((x, y), norm) in x
-                .data
-                .chunks_exact(x.cols)
-                .zip(y.chunks_exact_mut(x.cols))
-                .zip(norms.iter_mut())
-            {
-                let length = sum_of_squares(x).sqrt();
+    assert!(y.len() == x.data.len() && norms.len() == x.rows() * x.copies);
+    dispatch(isa, RowNormalize { x, y, norms });
+}
+
+struct RowNormalize<'a> {
+    x: Rows<'a, f32>,
+    y: &'a mut [f32],
+    norms: &'a mut [f32],
+}
+
+impl Vectorized for RowNormalize<'_> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let cols = self.x.cols;
+        let rows = self.x.data.chunks_exact(cols).zip(self.y.chunks_exact_mut(cols));
+        for ((x, y), norm) in rows.zip(self.norms) {
+            // SAFETY: the instruction set is the caller's promise; every part is within its row.
+            unsafe {
+                let length = squares::<S>(x).sqrt();
                 let inverse = if length == 0.0 { 0.0 } else { 1.0 / length };
                 *norm = length as f32;
-                y.iter_mut()
-                    .zip(x)
-                    .for_each(|(y, &x)| *y = (f64::from(x) * inverse) as f32);
+                let inverse = S::wide_splat(inverse);
+                for start in (0..cols).step_by(S::LANES) {
+                    let count = (cols - start).min(S::LANES);
+                    let part = S::widen(S::load_first(x.as_ptr().add(start), count));
+                    let part = S::narrow(S::wide_multiply(part, inverse));
+                    S::store_first(y.as_mut_ptr().add(start), count, part);
+                }
             }
-        },
-    );
+        }
+    }
+}
+
+/// sum of x^2 in f64: a partial sum per lane, then a tree.
+///
+/// # Safety
+/// The processor has the instruction set of `S`.
+#[inline(always)]
+pub(super) unsafe fn squares<S: Simd>(x: &[f32]) -> f64 {
+    // SAFETY: the instruction set is the caller's promise; every part is within the row.
+    unsafe {
+        let mut sums = S::wide_splat(0.0);
+        for start in (0..x.len()).step_by(S::LANES) {
+            let part = S::widen(S::load_first(x.as_ptr().add(start), (x.len() - start).min(S::LANES)));
+            sums = S::wide_add(sums, S::wide_multiply(part, part));
+        }
+        S::wide_total(sums)
+    }
 }
 
 /// dx_i (=, +=) (dy_i - y_i (y_i . dy_i)) / norms_i, in f64: products of f32 are exact there, and no error grows with the

@@ -26,9 +26,11 @@ pub(super) enum Place {
 pub(super) struct Scratch {
     pub(super) reals: Slab<f32>,
     pub(super) indices: Slab<u32>,
-    /// For column sums: the widest gradient of a bias.
+    /// For column sums: eight times the widest gradient of a bias.
     pub(super) column_sums: Vec<f32>,
     pub(super) workspace: Workspace,
+    /// For a layer that skips zeros: a chunk of dy.
+    pub(super) gradients: Slab<f32>,
 }
 
 /// A sum over rows that a segment makes: its place in a lane's partial sums.
@@ -41,6 +43,9 @@ pub(super) struct Reduction {
     pub(super) wide: bool,
     /// A weighted mean divides when the lanes have been summed.
     pub(super) divisor: crate::backend::kernel::Divisor,
+    /// The samples of a layer's gradient that alone makes this sum, if their zeros may be skipped. Then after the sum lie the
+    /// column sums of dy.
+    pub(super) samples: Option<BufferId>,
 }
 
 /// The partial sums of one lane.
@@ -63,6 +68,19 @@ impl Partials<'_> {
     pub(super) fn real(&mut self, id: BufferId) -> (&mut [f32], bool) {
         let (r, fresh) = self.find(id);
         (&mut self.reals[r.offset..r.offset + r.length], fresh)
+    }
+
+    /// As [`Partials::real`], and after it room for the column sums of dy.
+    pub(super) fn skipped(&mut self, id: BufferId, units: usize) -> (&mut [f32], bool) {
+        let (r, fresh) = self.find(id);
+        (&mut self.reals[r.offset..r.offset + r.length + units], fresh)
+    }
+
+    /// Whether zeros of the samples that lead to this sum may be skipped.
+    pub(super) fn may_skip(&self, id: BufferId) -> bool {
+        self.reductions
+            .iter()
+            .any(|r| r.target.buffer == id && r.samples.is_some())
     }
 
     /// The f64 partial sum of a loss or probe, zeroed when fresh.

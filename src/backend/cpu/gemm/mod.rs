@@ -33,7 +33,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod loops;
-mod packing;
+pub(super) mod packing;
 #[cfg(target_arch = "x86_64")]
 mod packing_avx2;
 mod portable;
@@ -123,7 +123,7 @@ impl MatRef {
     }
 
     /// The matrix that starts at element (i, j).
-    fn from(self, i: usize, j: usize) -> MatRef {
+    pub(super) fn from(self, i: usize, j: usize) -> MatRef {
         MatRef {
             ptr: self.at(i, j),
             ..self

@@ -27,10 +27,10 @@ use super::MatRef;
 use super::packing_avx2;
 
 /// Rows are written in whole eights.
-pub(super) const EIGHT: usize = 8;
+pub(in super::super) const EIGHT: usize = 8;
 
 /// A piece `depth x lanes` of a matrix, and the place for its copy.
-pub(super) struct Panel {
+pub(in super::super) struct Panel {
     /// The piece: element (p, l).
     pub from: MatRef,
     /// Rows.
@@ -44,7 +44,7 @@ pub(super) struct Panel {
 }
 
 /// Numbers that a copy may write: its own, and up to seven after the last row, whose eights may stand out.
-pub(super) fn room(depth: usize, width: usize) -> usize {
+pub(in super::super) fn room(depth: usize, width: usize) -> usize {
     depth * width + EIGHT - 1
 }
 
@@ -53,7 +53,7 @@ pub(super) fn room(depth: usize, width: usize) -> usize {
 ///
 /// # Safety
 /// The instruction set is present, the piece can be read, and [`room`] for the copy can be written.
-pub(super) unsafe fn pack(isa: Isa, panel: &Panel) {
+pub(in super::super) unsafe fn pack(isa: Isa, panel: &Panel) {
     let contiguous = panel.from.row_stride == 1 || panel.from.col_stride == 1;
     #[cfg(target_arch = "x86_64")]
     if isa >= Isa::Avx2 && contiguous {

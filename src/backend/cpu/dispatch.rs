@@ -1,0 +1,174 @@
+//! From a kernel to the function that computes it on a tile.
+
+use std::ops::Range;
+
+use super::machine::{Machine, TILE_ROWS};
+use super::tile::{Partials, Scratch, Tile};
+use super::{dense, elementwise, loss, optimizer, probe, rows};
+use crate::backend::Step;
+use crate::backend::kernel::{Kernel, Write};
+use crate::backend::program::{Element, Extent};
+
+impl Machine {
+    /// Runs one kernel on a tile (or, for a whole kernel, on everything).
+    pub(super) fn execute(
+        &self,
+        kernel: &Kernel,
+        rows: Range<usize>,
+        scratch: &mut Scratch,
+        sums: &mut Partials,
+        step: Step,
+    ) {
+        let Scratch {
+            reals,
+            indices,
+            column_sums,
+            workspace,
+            gradients,
+        } = scratch;
+        let tile = rows.start / TILE_ROWS;
+        let t = Tile {
+            program: &self.program,
+            places: &self.places,
+            active: &self.active,
+            rows,
+            reals,
+            indices,
+        };
+        let isa = self.isa;
+        match kernel {
+            Kernel::Fill { y, value } => t.write(*y).fill(*value as f32),
+            Kernel::Add { a, b, factor, y } => elementwise::add(isa, t.real(*a), t.real(*b), *factor, t.write(*y)),
+            Kernel::Accumulate { x, factor, y } => {
+                elementwise::accumulate(isa, t.real(*x).data, *factor, t.write(y.buffer), y.write);
+            }
+            Kernel::Unary { function, x, y } => elementwise::unary(isa, *function, t.real(*x).data, t.write(*y)),
+            Kernel::UnaryGrad { function, x, y, dy, dx } => {
+                let (x, y, dy) = (t.real(*x).data, t.real(*y).data, t.real(*dy).data);
+                elementwise::unary_grad(isa, *function, x, y, dy, t.write(dx.buffer), dx.write);
+            }
+            Kernel::Dense { x, weight, bias, y }
+                if let Some(skipping) = &self.skipping[x.0]
+                    && let Some(layer) = skipping.layer(*weight, *bias) =>
+            {
+                skipping.dense(isa, layer, tile, t.write(*y));
+            }
+            Kernel::Dense { x, weight, bias, y } => {
+                let bias = bias.map(|b| t.real(b).data);
+                dense::dense(isa, workspace, t.real(*x), t.real(*weight), bias, t.write(*y));
+            }
+            Kernel::DenseInputGrad { dy, weight, dx } => {
+                let (dy, weight) = (t.real(*dy), t.real(*weight).data);
+                dense::dense_input_grad(isa, workspace, dy, weight, t.write(dx.buffer), dx.write);
+            }
+            Kernel::DenseWeightGrad {
+                dy,
+                x: samples,
+                dweight,
+                dbias,
+            } => {
+                let (dy, x) = (t.real(*dy), t.real(*samples));
+                let write = |fresh| if fresh { Write::Set } else { Write::Add };
+                if let Some(dweight) = dweight {
+                    if let Some(skipping) = &self.skipping[samples.0]
+                        && sums.may_skip(dweight.buffer)
+                    {
+                        let (sum, fresh) = sums.skipped(dweight.buffer, dy.copies * dy.cols);
+                        skipping.weight_grad(isa, tile, dy, sum, write(fresh), gradients.all_mut());
+                    } else {
+                        let (sum, fresh) = sums.real(dweight.buffer);
+                        dense::dense_weight_grad(isa, workspace, dy, x, sum, write(fresh));
+                    }
+                }
+                if let Some(dbias) = dbias {
+                    let (sum, fresh) = sums.real(dbias.buffer);
+                    dense::dense_bias_grad(isa, dy, sum, write(fresh), column_sums);
+                }
+            }
+            Kernel::RowNormalize { x, y, norms } => {
+                rows::row_normalize(isa, t.real(*x), t.write(*y), t.write(*norms));
+            }
+            Kernel::RowNormalizeGrad { y, norms, dy, dx } => {
+                let (y, norms, dy) = (t.real(*y), t.real(*norms), t.real(*dy));
+                rows::row_normalize_grad(y, norms, dy, t.write(dx.buffer), dx.write);
+            }
+            Kernel::SoftmaxCrossEntropy { x, labels, y } => {
+                loss::softmax_cross_entropy(isa, t.real(*x), t.index(*labels), t.write(*y));
+            }
+            Kernel::SoftmaxCrossEntropyGrad { x, labels, dy, dx } => {
+                let (x, labels, dy) = (t.real(*x), t.index(*labels), t.real(*dy));
+                loss::softmax_cross_entropy_grad(isa, x, labels, dy, t.write(dx.buffer), dx.write);
+            }
+            Kernel::Margin { x, labels, y } => loss::margin(t.real(*x), t.index(*labels), t.write(*y)),
+            Kernel::MarginGrad { x, labels, dy, dx } => {
+                loss::margin_grad(t.real(*x), t.index(*labels), t.real(*dy), t.write(dx.buffer), dx.write);
+            }
+            Kernel::SquaredError { x, target, y } => loss::squared_error(t.real(*x), t.real(*target), t.write(*y)),
+            Kernel::SquaredErrorGrad { x, target, dy, dx } => {
+                let (x, target, dy) = (t.real(*x), t.real(*target), t.real(*dy));
+                loss::squared_error_grad(x, target, dy, t.write(dx.buffer), dx.write);
+            }
+            Kernel::RowSum { x, weights, y, .. } => {
+                rows::row_sum(t.real(*x), weights.map(|w| t.real(w)), sums.wide(*y));
+            }
+            Kernel::RowSumGrad {
+                dy,
+                weights,
+                divisor,
+                dx,
+            } => {
+                let (dy, active) = (t.real(*dy), t.active_rows(dx.buffer));
+                let scale = |r: usize| {
+                    let divisor = self.divisor(*divisor, r, active);
+                    if divisor == 0.0 {
+                        0.0
+                    } else {
+                        f64::from(dy.at(0, r)[0]) / divisor
+                    }
+                };
+                let copies = self.program.copies(dx.buffer);
+                rows::row_sum_grad(scale, weights.map(|w| t.real(w)), copies, t.write(dx.buffer), dx.write);
+            }
+            Kernel::SumSquares { x, y } => rows::sum_squares(t.real(*x).data, t.write(*y)),
+            Kernel::SumSquaresGrad { x, dy, dx } => {
+                rows::sum_squares_grad(t.real(*x).data, t.real(*dy).data, t.write(dx.buffer), dx.write);
+            }
+            Kernel::Gather { table, index, y } => match self.program.buffer(*y).element {
+                Element::Index { .. } => rows::gather(t.index_table(*table), t.index(*index), t.write_index(*y)),
+                _ => rows::gather(t.table(*table), t.index(*index), t.write(*y)),
+            },
+            Kernel::ClassMoments {
+                x,
+                labels,
+                weights,
+                moments,
+            } => {
+                let Extent::Whole { rows: classes } = self.program.buffer(*moments).extent else {
+                    unreachable!("moments are a whole buffer")
+                };
+                let weights = weights.map(|w| t.real(w));
+                probe::class_moments(isa, t.real(*x), t.index(*labels), weights, classes, sums.wide(*moments));
+            }
+            Kernel::ErrorCount {
+                x,
+                labels,
+                weights,
+                counts,
+            } => {
+                let weights = weights.map(|w| t.real(w));
+                probe::error_count(t.real(*x), t.index(*labels), weights, sums.wide(*counts));
+            }
+            Kernel::ZeroRows { norms, count } => probe::zero_rows(t.real(*norms), sums.wide(*count)),
+            Kernel::Update {
+                rule,
+                parameter,
+                gradient,
+                states,
+            } => {
+                let state = |k: usize| states.get(k).map_or(&mut [][..], |&id| t.write(id));
+                let states = [state(0), state(1)];
+                optimizer::update(isa, *rule, step, t.write(*parameter), t.real(*gradient).data, states);
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The dense layer with few units: y_iu = b_u + sum_k x_ik w_uk as dots along k.
+//!
+//! A tile of columns of the general product is 32 wide, of which 20 units fill 20, and 2 units fill 2. Along k every lane
+//! works, and neither operand is copied:
+//!
+//! ```text
+//!                  k 0..16        k 16..32            the lanes' sums
+//!   w_0       | load         | load         | ...
+//!   w_1       |              |              |
+//!    ...
+//!   x_0  x    | s_0u += x w  |              | ...     y_0u = b_u + tree of s_0u
+//!   x_1       | s_1u += x w  |              |         y_1u = b_u + tree of s_1u
+//! ```
+//!
+//! Two rows by ten units are 20 sums in registers, fed by 12 loads: the multipliers are the limit. Ten units of 784 weights
+//! (31 KB) stay in a first-level cache while the rows of a tile pass; rows are read front to back, which the processor
+//! foresees. An element's bits depend on its own row and unit, not on which others are beside it.
+//!
+//! Roundings on the longest way: k / lanes, the tree over the lanes, the bias.
+
+use super::isa::Isa;
+use super::simd::{Simd, Vectorized, dispatch};
+
+/// Most units per replica for which this is faster than the general product.
+pub(super) const MOST_UNITS: usize = 32;
+
+/// Most units at a time.
+const GROUP: usize = 10;
+
+/// One replica's layer on a tile of rows.
+pub(super) struct Layer<'a> {
+    pub isa: Isa,
+    pub rows: usize,
+    /// x: row i begins at `x_step * i` and has as many numbers as the weights of a unit.
+    pub x: &'a [f32],
+    pub x_step: usize,
+    /// `[units, inputs]`
+    pub weight: &'a [f32],
+    pub inputs: usize,
+    pub bias: Option<&'a [f32]>,
+    /// y: row i begins at `y_step * i` and has a number per unit.
+    pub y: &'a mut [f32],
+    pub y_step: usize,
+}
+
+impl Layer<'_> {
+    /// Writes y.
+    pub fn run(self) {
+        let units = self.weight.len() / self.inputs;
+        assert!(self.rows > 0 && (self.rows - 1) * self.x_step + self.inputs <= self.x.len());
+        assert!((self.rows - 1) * self.y_step + units <= self.y.len());
+        assert!(self.bias.is_none_or(|bias| bias.len() == units));
+        // Groups as equal as possible: small ones waste loads of x.
+        let most = match self.isa {
+            Isa::Avx512 => GROUP,
+            Isa::Avx2 | Isa::Portable => 5,
+        };
+        let size = units.div_ceil(units.div_ceil(most));
+        for first in (0..units).step_by(size) {
+            let dots = Operands {
+                rows: self.rows,
+                inputs: self.inputs,
+                x: self.x.as_ptr(),
+                x_step: self.x_step,
+                weight: self.weight[first * self.inputs..].as_ptr(),
+                bias: self.bias.map(|bias| bias[first..].as_ptr()),
+                y: self.y[first..].as_mut_ptr(),
+                y_step: self.y_step,
+            };
+            match size.min(units - first) {
+                1 => dispatch(self.isa, Dots::<1>(dots)),
+                2 => dispatch(self.isa, Dots::<2>(dots)),
+                3 => dispatch(self.isa, Dots::<3>(dots)),
+                4 => dispatch(self.isa, Dots::<4>(dots)),
+                5 => dispatch(self.isa, Dots::<5>(dots)),
+                6 => dispatch(self.isa, Dots::<6>(dots)),
+                7 => dispatch(self.isa, Dots::<7>(dots)),
+                8 => dispatch(self.isa, Dots::<8>(dots)),
+                9 => dispatch(self.isa, Dots::<9>(dots)),
+                _ => dispatch(self.isa, Dots::<GROUP>(dots)),
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Operands {
+    rows: usize,
+    inputs: usize,
+    x: *const f32,
+    x_step: usize,
+    weight: *const f32,
+    bias: Option<*const f32>,
+    y: *mut f32,
+    y_step: usize,
+}
+
+/// All rows with `UNITS` units.
+struct Dots<const UNITS: usize>(Operands);
+
+impl<const UNITS: usize> Vectorized for Dots<UNITS> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let pairs = self.0.rows / 2;
+        // SAFETY: the instruction set is the caller's promise, and `Layer::run` has checked that the rows are there.
+        unsafe {
+            for pair in 0..pairs {
+                rows::<S, 2, UNITS>(self.0, 2 * pair);
+            }
+            if self.0.rows % 2 == 1 {
+                rows::<S, 1, UNITS>(self.0, 2 * pairs);
+            }
+        }
+    }
+}
+
+/// Rows `first..first + ROWS`.
+///
+/// # Safety
+/// The processor has the instruction set, and the rows are there.
+#[inline(always)]
+unsafe fn rows<S: Simd, const ROWS: usize, const UNITS: usize>(operands: Operands, first: usize) {
+    let Operands { inputs, x_step, .. } = operands;
+    let x = operands.x.wrapping_add(first * x_step);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [[S::splat(0.0); UNITS]; ROWS];
+        // The address of a unit's weights is one of four pointers plus 0, 1 or 2 strides: ten pointers would not fit in the
+        // general registers.
+        let mut weights: [*const f32; 4] = std::array::from_fn(|g| operands.weight.wrapping_add(3 * g * inputs));
+        let whole = inputs / S::LANES * S::LANES;
+        for k in (0..whole).step_by(S::LANES) {
+            let x: [S::V; ROWS] = std::array::from_fn(|i| {
+                S::prefetch(x.wrapping_add((i + ROWS) * x_step + k));
+                S::load(x.wrapping_add(i * x_step + k))
+            });
+            for u in 0..UNITS {
+                let w = S::load(weights[u / 3].wrapping_add(u % 3 * inputs));
+                for i in 0..ROWS {
+                    sums[i][u] = S::multiply_add(w, x[i], sums[i][u]);
+                }
+            }
+            for pointer in &mut weights {
+                *pointer = pointer.wrapping_add(S::LANES);
+            }
+        }
+        let rest = inputs - whole;
+        if rest > 0 {
+            let x: [S::V; ROWS] = std::array::from_fn(|i| S::load_first(x.wrapping_add(i * x_step + whole), rest));
+            for u in 0..UNITS {
+                let w = S::load_first(weights[u / 3].wrapping_add(u % 3 * inputs), rest);
+                for i in 0..ROWS {
+                    sums[i][u] = S::multiply_add(w, x[i], sums[i][u]);
+                }
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            let y = operands.y.wrapping_add((first + i) * operands.y_step);
+            for start in (0..UNITS).step_by(4) {
+                let four = std::array::from_fn(|q| sums[(start + q).min(UNITS - 1)]);
+                let totals = S::totals_of_four(four);
+                for q in 0..4.min(UNITS - start) {
+                    let bias = operands.bias.map_or(0.0, |bias| *bias.add(start + q));
+                    *y.add(start + q) = totals[q] + bias;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Dense layers on samples that are mostly one number per column: the products skip it.
+//!
+//! With x_ij = c_j + r_ij (see `compressed`), r mostly zero:
+//!
+//! ```text
+//! forward     z_iu  = sum_j r_ij w_uj + (b_u + sum_j w_uj c_j)      the bracket once per run, in f64
+//! gradient    dW_uj = sum_i dz_iu r_ij + c_j sum_i dz_iu            the correction once per run, in f64
+//! ```
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `compressed` | r by rows and by columns, when it pays |
+//! | `weighted_rows` | the one kernel: for every list of pairs (k, v) the sum of v times row k of a table |
+//!
+//! Forward, a list is a row of samples and the table is W transposed; backward, a list is a column of samples and the table is
+//! the tile's dz. It is the same product with a larger sum of absolute values, and the bound says so: with n the longest
+//! list, `|z - exact| <= (n / 4 + 5) u sum_j |w_uj| (|r_ij| + |c_j|)` and the like for dW, whose partial sums over tiles
+//! and lanes add their own few roundings. A weight or sample that is not finite gives something that is not finite, though
+//! not always the same as the dense product: infinity minus infinity is NaN.
+
+mod compressed;
+mod weighted_rows;
+
+use super::gemm::MatRef;
+use super::isa::Isa;
+use super::math::vectorize;
+use super::slab::Slab;
+use super::tile::Rows;
+use crate::backend::BackendError;
+use crate::backend::kernel::Write;
+use crate::backend::program::BufferId;
+use compressed::Compressed;
+use weighted_rows::{Base, Output, Table, chunk, chunks, table_room, weighted_rows};
+
+/// Compressed samples, and for each layer that reads them its weights as a table.
+pub(super) struct Skipping {
+    samples: Compressed,
+    layers: Vec<Layer>,
+}
+
+/// The weights of one layer, of all replicas: `units` = R x out.
+pub(super) struct Layer {
+    weight: BufferId,
+    bias: Option<BufferId>,
+    units: usize,
+    /// Numbers of the table.
+    room: usize,
+    /// W transposed, `[in, units]` in chunks.
+    table: Slab<f32>,
+    /// b + W c
+    folded: Slab<f32>,
+}
+
+/// Numbers of a worker's room for a chunk of dz.
+pub(super) fn gradient_room(isa: Isa, rows: usize) -> usize {
+    table_room(isa, rows, chunk(isa, usize::MAX, 0).units)
+}
+
+impl Layer {
+    /// How many tasks [`Skipping::fold`] has.
+    pub(super) fn chunks(&self, isa: Isa) -> usize {
+        chunks(isa, self.units)
+    }
+}
+
+impl Skipping {
+    /// Compresses samples `[rows, cols]`, if that pays, for layers of (weight, bias, units).
+    ///
+    /// # Errors
+    /// [`BackendError::OutOfMemory`]
+    pub(super) fn new(
+        isa: Isa,
+        values: &[f64],
+        cols: usize,
+        tile_rows: usize,
+        layers: Vec<(BufferId, Option<BufferId>, usize)>,
+    ) -> Result<Option<Skipping>, BackendError> {
+        let Some(samples) = Compressed::new(values, cols, tile_rows) else {
+            return Ok(None);
+        };
+        let layer = |(weight, bias, units)| -> Result<Layer, BackendError> {
+            let room = table_room(isa, cols, units);
+            Ok(Layer {
+                weight,
+                bias,
+                units,
+                room,
+                table: Slab::new("transposed weights", room)?,
+                folded: Slab::new("folded bias", units)?,
+            })
+        };
+        let layers = layers.into_iter().map(layer).collect::<Result<_, _>>()?;
+        Ok(Some(Skipping { samples, layers }))
+    }
+
+    /// The layer with these parameters.
+    pub(super) fn layer(&self, weight: BufferId, bias: Option<BufferId>) -> Option<&Layer> {
+        self.layers.iter().find(|l| l.weight == weight && l.bias == bias)
+    }
+
+    /// c
+    pub(super) fn offsets(&self) -> &[f64] {
+        &self.samples.offsets
+    }
+
+    /// Brings chunk `number` of a layer up to date: weight `[units, in]`, bias `[units]`.
+    ///
+    /// # Safety
+    /// Nobody else uses this chunk of the layer meanwhile.
+    pub(super) unsafe fn fold(&self, isa: Isa, layer: &Layer, number: usize, weight: &[f32], bias: Option<&[f32]>) {
+        let offsets = self.offsets();
+        let cols = offsets.len();
+        let chunk = chunk(isa, layer.units, number);
+        let transposed = MatRef {
+            ptr: weight.as_ptr(),
+            row_stride: 1,
+            col_stride: cols,
+        };
+        // SAFETY: the chunk's part of the table and of the bias, which are this task's by the caller's promise; the weight
+        // has `units` rows of `cols`.
+        let folded = unsafe {
+            // Only the last chunk has a tail, which may be overshot.
+            let last = number + 1 == layer.chunks(isa);
+            let room = if last {
+                layer.room - cols * chunk.first
+            } else {
+                cols * chunk.units
+            };
+            let to = layer.table.part_mut(cols * chunk.first, room);
+            chunk.copy(isa, transposed, cols, to.as_mut_ptr());
+            layer.folded.part_mut(chunk.first, chunk.units)
+        };
+        for (u, folded) in (chunk.first..).zip(folded) {
+            let row = &weight[u * cols..][..cols];
+            *folded = (bias.map_or(0.0, |b| f64::from(b[u])) + dot(isa, row, offsets)) as f32;
+        }
+    }
+
+    /// z of tile `tile`: `[rows, units]`.
+    pub(super) fn dense(&self, isa: Isa, layer: &Layer, tile: usize, z: &mut [f32]) {
+        let lists = &self.samples.tiles[tile].rows;
+        let (cols, units) = (self.offsets().len(), layer.units);
+        assert_eq!(z.len(), (lists.starts.len() - 1) * units);
+        for number in 0..chunks(isa, units) {
+            let chunk = chunk(isa, units, number);
+            let table = Table {
+                chunk,
+                rows: cols,
+                numbers: layer.table.all()[cols * chunk.first..].as_ptr(),
+            };
+            let base = Base {
+                numbers: layer.folded.all()[chunk.first..].as_ptr(),
+                stride: 0,
+            };
+            let output = Output {
+                numbers: z[chunk.first..].as_mut_ptr(),
+                stride: units,
+            };
+            // SAFETY: the indices are columns, of which the table has a row each; z has a row per list.
+            unsafe { weighted_rows(isa, lists, table, Some(base), output) };
+        }
+    }
+
+    /// sums (=, +=) tile `tile`'s part: sum_i dz_iu r_ij as `[in + 1, units]`, where the last r_ij is 1. `room` is for a
+    /// chunk of dz ([`gradient_room`]).
+    pub(super) fn weight_grad(
+        &self,
+        isa: Isa,
+        tile: usize,
+        dz: Rows<f32>,
+        sums: &mut [f32],
+        write: Write,
+        room: &mut [f32],
+    ) {
+        let lists = &self.samples.tiles[tile].columns;
+        let (rows, units) = (dz.rows(), dz.copies * dz.cols);
+        let cols = self.offsets().len();
+        assert_eq!(rows, self.samples.tiles[tile].rows.starts.len() - 1);
+        assert_eq!(sums.len(), (cols + 1) * units);
+        for number in 0..chunks(isa, units) {
+            let chunk = chunk(isa, units, number);
+            let from = MatRef {
+                ptr: dz.data.as_ptr(),
+                row_stride: units,
+                col_stride: 1,
+            };
+            assert!(room.len() >= table_room(isa, rows, chunk.units));
+            // SAFETY: dz has `rows` rows of `units`, and the room is large enough.
+            unsafe { chunk.copy(isa, from, rows, room.as_mut_ptr()) };
+            let table = Table {
+                chunk,
+                rows,
+                numbers: room.as_ptr(),
+            };
+            let output = Output {
+                numbers: sums[chunk.first..].as_mut_ptr(),
+                stride: units,
+            };
+            let base = (write == Write::Add).then_some(Base {
+                numbers: output.numbers.cast_const(),
+                stride: units,
+            });
+            // SAFETY: the indices are the tile's rows, of which the table has one each; the sums have a row per column.
+            unsafe { weighted_rows(isa, lists, table, base, output) };
+        }
+    }
+}
+
+/// sum_j w_j c_j in f64: products of f32 and f64 rounded once, eight partial sums.
+fn dot(isa: Isa, w: &[f32], c: &[f64]) -> f64 {
+    vectorize(
+        isa,
+        #[inline(always)]
+        || {
+            let mut sums = [0.0; 8];
+            let (w8, w1) = w.as_chunks::<8>();
+            let (c8, c1) = c.as_chunks::<8>();
+            for (w, c) in w8.iter().zip(c8) {
+                for l in 0..8 {
+                    sums[l] += f64::from(w[l]) * c[l];
+                }
+            }
+            let rest: f64 = w1.iter().zip(c1).map(|(&w, c)| f64::from(w) * c).sum();
+            sums.iter().sum::<f64>() + rest
+        },
+    )
+}
