@@ -1,14 +1,22 @@
 #!/usr/bin/env bash
-# The report in a headless browser: makes one, opens it from disk, and does with it what a reader would. Screenshots are
-# left in target/browser.
+# The pages in a headless browser: makes a report and a comparison, opens them from disk, watches a run that goes on, and
+# does with each what a reader would. Screenshots are left in target/browser.
 #
 #     tests/browser.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tests/browser_env.sh
-run=target/browser/run
-rm -rf "$run"
-mkdir -p target/browser
-cargo run --quiet -- inversion --replicas 4 --epochs 60 --quiet --out "$run" >/dev/null
-node tests/browser/report.mjs "$run/report.html" target/browser
+shots=target/browser
+runs=$shots/runs
+rm -rf "$shots"
+mkdir -p "$runs"
+cargo build --quiet
+disentangle=target/debug/disentangle
+"$disentangle" inversion --replicas 4 --epochs 60 --quiet --out "$runs/default" >/dev/null
+"$disentangle" inversion --replicas 3 --epochs 90 --hidden 40 --lr 0.3 --quiet --out "$runs/wide" >/dev/null
+"$disentangle" inversion --replicas 2 --epochs 40 --labels 3,5,8 --quiet --out "$runs/three classes" >/dev/null
+"$disentangle" report "$runs/default" "$runs/wide" "$runs/three classes" --out "$runs/comparison" >/dev/null
+node tests/browser/report.mjs "$runs/default/report.html" "$shots"
+node tests/browser/comparison.mjs "$runs/comparison/report.html" "$shots"
+node tests/browser/watch.mjs "$disentangle" "$runs/watched" "$shots"

@@ -26,28 +26,44 @@ const RUN: [&str; 15] = [
     "--seed=4",
 ];
 
+/// What is kept on the way must come through as well: before a kill, after it, and at the stops.
+const KEEPING: [&str; 8] = [
+    "--layer",
+    "1",
+    "--save-activations",
+    "0,3,40-45,150",
+    "--save-weights",
+    "inversion",
+    "--threads",
+    "2",
+];
+
 fn disentangle() -> Command {
     Command::new(env!("CARGO_BIN_EXE_disentangle"))
 }
 
 /// Everything that must not depend on interruptions, by name.
 fn results(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let names = [
-        "epochs.csv",
-        "stragglers.csv",
-        "summary.json",
-        "config.toml",
-        "weights/initial.safetensors",
-        "weights/final.safetensors",
-    ];
-    names
-        .iter()
-        .map(|name| (name.to_string(), std::fs::read(folder.join(name)).unwrap()))
-        .collect()
+    let mut names: Vec<String> = ["epochs.csv", "stragglers.csv", "summary.json", "config.toml"]
+        .map(String::from)
+        .to_vec();
+    for part in ["activations", "weights", "exhibits", "figures"] {
+        let entries = std::fs::read_dir(folder.join(part)).into_iter().flatten();
+        names.extend(entries.map(|entry| format!("{part}/{}", entry.unwrap().file_name().display())));
+    }
+    names.sort();
+    let read = |name: String| {
+        let bytes = std::fs::read(folder.join(&name)).unwrap();
+        (name, bytes)
+    };
+    names.into_iter().map(read).collect()
 }
 
 fn assert_same(found: &Path, expected: &[(String, Vec<u8>)], what: &str) {
-    for ((name, found), (_, expected)) in results(found).iter().zip(expected) {
+    let found = results(found);
+    let names = |results: &[(String, Vec<u8>)]| results.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&found), names(expected), "{what}");
+    for ((name, found), (_, expected)) in found.iter().zip(expected) {
         assert!(found == expected, "{what}: {name} differs");
     }
 }
@@ -72,12 +88,12 @@ fn resume(folder: &Path) -> Output {
 fn start_and_kill(folder: &Path, resumed: bool, signal: &str, after: Duration) -> Option<i32> {
     let mut command = disentangle();
     if resumed {
-        command.args(["inversion", "--resume", "--quiet"]);
+        command.args(["inversion", "--resume", "--quiet", "--threads", "2"]);
     } else {
-        command.args(RUN);
+        command.args(RUN).args(KEEPING);
     }
     let mut child = command
-        .args(["--checkpoint-every", "0.1", "--threads", "2", "--out"])
+        .args(["--checkpoint-every", "0.1", "--out"])
         .arg(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -99,6 +115,7 @@ fn ten_kills_at_random_moments_end_in_the_same_bytes() {
     assert!(
         disentangle()
             .args(RUN)
+            .args(KEEPING)
             .arg("--out")
             .arg(&whole)
             .output()
@@ -108,6 +125,12 @@ fn ten_kills_at_random_moments_end_in_the_same_bytes() {
     );
     let length = started.elapsed();
     let expected = results(&whole);
+    assert!(expected.iter().any(|(name, _)| name == "activations/epoch-45.npy"));
+    assert!(
+        expected
+            .iter()
+            .any(|(name, _)| name.starts_with("weights/inversion-replica-"))
+    );
     // A small generator of its own: the moments differ from kill to kill, the test is the same every time.
     let mut state = 0x2545_f491_4f6c_dd1du64;
     let mut moment = || {
@@ -141,7 +164,13 @@ fn ten_kills_at_random_moments_end_in_the_same_bytes() {
                 let output = if resumed {
                     resume(&folder)
                 } else {
-                    disentangle().args(RUN).arg("--out").arg(&folder).output().unwrap()
+                    disentangle()
+                        .args(RUN)
+                        .args(KEEPING)
+                        .arg("--out")
+                        .arg(&folder)
+                        .output()
+                        .unwrap()
                 };
                 assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
                 break;
@@ -192,24 +221,9 @@ fn a_full_disk_is_one_line_and_the_checkpoint_before_it_stays() {
     let parent = tempfile::tempdir().unwrap();
     let folder = interrupted(parent.path());
     let before = std::fs::read(folder.join("checkpoint.safetensors")).unwrap();
-    // No file may grow beyond 8 KiB, as on a disk that is full; the signal that comes with it is ignored.
-    let output = Command::new("bash")
-        .args([
-            "-c",
-            "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"",
-            env!("CARGO_BIN_EXE_disentangle"),
-        ])
-        .args([
-            "inversion",
-            "--resume",
-            "--quiet",
-            "--checkpoint-every",
-            "0.05",
-            "--out",
-        ])
-        .arg(&folder)
-        .output()
-        .unwrap();
+    let args = ["inversion", "--resume", "--quiet", "--checkpoint-every", "0.05"];
+    // Enough for the labels beside the activations, too little for a checkpoint.
+    let output = limited(40, &args, &folder);
     assert_eq!(
         output.status.code(),
         Some(1),
@@ -219,6 +233,96 @@ fn a_full_disk_is_one_line_and_the_checkpoint_before_it_stays() {
     one_line(&output);
     assert!(std::fs::read(folder.join("checkpoint.safetensors")).unwrap() == before);
     assert!(resume(&folder).status.success());
+}
+
+/// Runs with at most so many KiB in a file, as on a disk that is full; the signal that comes with it is ignored.
+fn limited(kibibytes: usize, args: &[&str], folder: &Path) -> Output {
+    let limit = format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$0\" \"$@\"");
+    Command::new("bash")
+        .args(["-c", &limit, env!("CARGO_BIN_EXE_disentangle")])
+        .args(args)
+        .arg("--out")
+        .arg(folder)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_disk_that_is_full_for_activations_is_one_line_and_what_was_complete_stays() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("run");
+    // Labels and rows take 31 KB, an epoch 459 KB.
+    let args = [&RUN[..], &["--save-activations", "0-2"]].concat();
+    let output = limited(100, &args, &folder);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        one_line(&output).contains("activations/epoch-0.npy"),
+        "{}",
+        one_line(&output)
+    );
+    let mut names: Vec<String> = std::fs::read_dir(folder.join("activations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["labels.npy", "sample_index.npy"]);
+    assert!(resume(&folder).status.success());
+    assert!(folder.join("activations/epoch-2.npy").exists());
+}
+
+#[test]
+fn a_folder_that_can_never_be_written_is_one_line_before_anything_runs() {
+    let parent = tempfile::tempdir().unwrap();
+    std::fs::write(parent.path().join("file"), "kept").unwrap();
+    let mut folders = vec![parent.path().join("file/run")];
+    if cfg!(target_os = "linux") {
+        // Nobody makes a folder there, not even root, whom permissions do not bind.
+        folders.push("/proc/disentangle-run".into());
+    }
+    let closed = parent.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
+    if std::fs::write(closed.join("probe"), "").is_err() {
+        folders.extend([closed.clone(), closed.join("run")]);
+    }
+    for folder in &folders {
+        let output = disentangle().args(RUN).arg("--out").arg(folder).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", folder.display());
+        assert!(one_line(&output).contains(&folder.display().to_string()));
+    }
+}
+
+/// As a folder that loses its permission to be written does for those whom permissions bind: the next file cannot be made.
+#[test]
+fn a_folder_that_becomes_a_file_while_it_runs_is_one_line() {
+    let parent = tempfile::tempdir().unwrap();
+    let (folder, aside) = (parent.path().join("run"), parent.path().join("aside"));
+    let mut child = disentangle()
+        .args([
+            "inversion",
+            "--quiet",
+            "--epochs",
+            "20000",
+            "--checkpoint-every",
+            "0.1",
+            "--out",
+        ])
+        .arg(&folder)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !folder.join("checkpoint.safetensors").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it began");
+    }
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::write(&folder, "in the way").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(one_line(&output).contains("checkpoint.safetensors"));
+    // What was complete is there; nothing else was touched.
+    assert!(aside.join("checkpoint.safetensors").exists() && aside.join("config.toml").exists());
+    assert_eq!(std::fs::read(&folder).unwrap(), b"in the way");
 }
 
 #[test]

@@ -149,6 +149,7 @@ fn the_page_loads_nothing_and_hostile_words_stay_words() {
         data: hostile.into(),
         device: hostile.into(),
         seconds: f64::NAN,
+        underway: None,
     };
     let (folder, html) = written(&outcome, &facts);
     assert!(!html.contains("<script") && !html.contains("<b>"));
@@ -521,12 +522,7 @@ fn pictures_and_movie_stay_below_the_limit_even_where_pictures_do_not_pack() {
         let (images, _) = exhibited(&outcome, side, 20_000, 1, 1);
         let most = Exhibits::points(&images, 61);
         let (images, movie) = exhibited(&outcome, side, 20_000, 61, most);
-        let exhibits = Exhibits {
-            movie: Some(&movie),
-            images: &images,
-            pixel_max: white,
-            samples: 8192,
-        };
+        let exhibits = Exhibits::of(&outcome, Some(movie), &images, white, 8192);
         let html = written_with(&outcome, &exhibits);
         assert!(
             html.len() < 3_000_000,
@@ -549,33 +545,21 @@ fn hostile_names_stay_words_in_the_movie_too() {
     let (images, mut movie) = exhibited(&outcome, 8, 20_000, 5, 30);
     movie.planes[0].name = "<b>".into();
     movie.planes[0].axes[0].name = "</script><b>".into();
-    let exhibits = |movie| Exhibits {
-        movie,
-        images: &images,
-        pixel_max: 16,
-        samples: 2000,
-    };
-    let html = written_with(&outcome, &exhibits(Some(&movie)));
+    let html = written_with(&outcome, &Exhibits::of(&outcome, Some(movie), &images, 16, 2000));
     assert_eq!(html.matches("<script").count(), 2);
     assert_eq!(html.matches("</script").count(), 2);
     let plain = without_scripts(&html);
     assert!(!plain.contains("<b>&lt;b&gt;</b>") && plain.contains(">&lt;b&gt;</label>") && !html.contains("<!--"));
     assert_well_formed(&without_scripts(&html));
     // Without a film, and with data that are no pictures: stragglers in words.
-    let html = written_with(&outcome, &exhibits(None));
+    let html = written_with(&outcome, &Exhibits::of(&outcome, None, &images, 16, 2000));
     assert!(!html.contains("<script") && !html.contains("script-src") && html.contains("class=\"cards\""));
     let flat = Images {
         width: 64,
         height: 1,
         ..images.clone()
     };
-    let html = written_with(
-        &outcome,
-        &Exhibits {
-            images: &flat,
-            ..exhibits(None)
-        },
-    );
+    let html = written_with(&outcome, &Exhibits::of(&outcome, None, &flat, 16, 2000));
     assert!(!html.contains("url(") && !html.contains("img-src") && html.contains("class=\"cards\""));
     assert_well_formed(&html);
 }

@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use disentangle::study::StudyError;
 use disentangle::study::checkpoint::Checkpoint;
+use disentangle::study::harvest::Harvest;
 use disentangle::study::inversion::{Progress, Watcher, Wish};
+use disentangle::study::keep::{Keeps, Kept};
 
 use super::error::CliError;
 use super::progress::Reporter;
-
-/// Name of the checkpoint in a run's folder.
-pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// Longest time between checkpoints, in seconds.
 const LONGEST_INTERVAL: f64 = 30.0;
@@ -32,8 +31,9 @@ pub fn interval(seconds: Option<f64>) -> Result<Duration, CliError> {
     }
 }
 
-/// Watches a run: progress, signals, checkpoints.
-pub struct Guard {
+/// Watches a run: progress, signals, checkpoints, what is kept.
+pub struct Guard<'a> {
+    harvest: &'a Harvest,
     reporter: Reporter,
     replicas: usize,
     path: PathBuf,
@@ -42,17 +42,24 @@ pub struct Guard {
     last: Instant,
 }
 
-impl Guard {
-    /// A guard that writes checkpoints to `path`.
+impl<'a> Guard<'a> {
+    /// A guard that writes checkpoints to `path`, and what is kept by `harvest`.
     ///
     /// # Errors
     /// [`CliError::Failed`] if the signals cannot be caught.
-    pub fn new(reporter: Reporter, replicas: usize, path: PathBuf, interval: Duration) -> Result<Guard, CliError> {
+    pub fn new(
+        reporter: Reporter,
+        replicas: usize,
+        path: PathBuf,
+        interval: Duration,
+        harvest: &'a Harvest,
+    ) -> Result<Guard<'a>, CliError> {
         let interrupted = Arc::new(AtomicBool::new(false));
         let flag = interrupted.clone();
         ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
             .map_err(|cause| CliError::Failed(format!("cannot catch signals: {cause}")))?;
         Ok(Guard {
+            harvest,
             reporter,
             replicas,
             path,
@@ -63,7 +70,7 @@ impl Guard {
     }
 }
 
-impl Watcher for Guard {
+impl Watcher for Guard<'_> {
     fn epoch(&mut self, progress: Progress) -> Wish {
         self.reporter.tell(progress, self.replicas);
         if self.interrupted.load(Ordering::Relaxed) {
@@ -77,6 +84,14 @@ impl Watcher for Guard {
 
     fn films(&self) -> bool {
         true
+    }
+
+    fn keeps(&self) -> Keeps {
+        self.harvest.keeps().clone()
+    }
+
+    fn keep(&mut self, kept: Kept) -> Result<(), StudyError> {
+        Ok(self.harvest.keep(kept)?)
     }
 
     fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), StudyError> {

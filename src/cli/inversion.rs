@@ -1,26 +1,27 @@
 //! `disentangle inversion`: options to a recipe, run, folder.
 
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::time::Instant;
 
-use disentangle::data::{Dataset, TensorRef, write_tensors};
-use disentangle::nn::network::Parameters;
-use disentangle::report::files::create_folder;
+use disentangle::data::Dataset;
 use disentangle::report::page::headline;
-use disentangle::report::{self, Exhibits, RunFacts, create_run_folder, write_atomic};
+use disentangle::report::record::DataRecord;
+use disentangle::report::run_folder::CHECKPOINT;
+use disentangle::report::{self, Exhibits, Run, RunRecord, write_atomic};
+use disentangle::study::harvest::{FOLDERS, Harvest};
 use disentangle::study::inversion::{Finished, Setup, run as run_study};
+use disentangle::study::keep::Epochs;
 use disentangle::study::movie::Movie;
 use disentangle::study::outcome::{InversionOutcome, ReplicaOutcome};
 use disentangle::study::prepare::Prepared;
-use disentangle::train::Recipe;
-use serde_json::json;
 
 use super::error::CliError;
-use super::guard::{self, CHECKPOINT, Guard};
+use super::guard::{self, Guard};
 use super::options::InversionOptions;
+use super::output::{new_folder, print};
 use super::progress::Reporter;
-use super::resume::{self, CONFIG, RUN_JSON};
+use super::resume::{self, CONFIG};
 use super::{config, facts, resolve};
 
 /// Runs the subcommand. Whatever can be wrong with the input is found before the folder is made.
@@ -40,6 +41,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
         .map_err(|cause| CliError::Input(format!("an option that config.toml cannot hold: {cause}")))?;
     let preparation = resolve::preparation(&options)?;
     let training = resolve::training(&options)?;
+    let (keeps, keeps_ends) = resolve::keeps(&options)?;
     let (backend, device) = resolve::backend(&options)?;
     let dataset = match &options.data {
         Some(folder) => Dataset::open(folder)?,
@@ -55,34 +57,44 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
             (folder, from)
         }
         out => {
-            let folder = new_folder(out)?;
+            let folder = new_folder(out, "inversion")?;
             write_atomic(&folder.join(CONFIG), config.as_bytes())?;
             (folder, None)
         }
     };
-    let mut run = json!({
-        "disentangle": env!("CARGO_PKG_VERSION"),
-        "command": options.command(),
-        "device": device,
-        "processor": facts::processor(),
-        "data": {
-            "name": dataset.name,
-            "sha256": hashes,
-            "train_samples": data.train_labels.len(),
-            "test_samples": data.test_labels.len(),
-            "dead_pixels": data.dead_pixels,
-            "test_samples_lighting_dead_pixels": data.lit_test_rows,
+    let mut record = RunRecord {
+        disentangle: env!("CARGO_PKG_VERSION").into(),
+        command: options.command(),
+        configuration: options.given().into_iter().collect(),
+        device,
+        processor: facts::processor(),
+        data: DataRecord {
+            name: dataset.name.clone(),
+            description: description(&options, &dataset, &data),
+            classes: data.classes.clone(),
+            sha256: hashes,
+            train_samples: data.train_labels.len(),
+            test_samples: data.test_labels.len(),
+            dead_pixels: data.dead_pixels,
+            test_samples_lighting_dead_pixels: data.lit_test_rows,
         },
-        "started_unix_seconds": facts::unix_seconds(),
-    });
-    write_run_json(&folder, &run)?;
+        started_unix_seconds: facts::unix_seconds(),
+        largest_number_of_zero_rows: None,
+        training_seconds: None,
+    };
+    record.write(&folder)?;
+    let double = options.device.as_deref() == Some("reference");
+    let harvest = Harvest::new(&folder, &recipe, data.train_labels.len(), keeps, double);
+    harvest.begin(&data)?;
     if !(quiet || json) {
         warn_of_dead_pixels(&options, &data);
+        tell_size(&harvest, &folder);
     }
 
     let started = Instant::now();
     let reporter = Reporter::new(recipe.epochs, quiet || json);
-    let mut guard = Guard::new(reporter, recipe.replicas.len(), folder.join(CHECKPOINT), interval)?;
+    let checkpoint = folder.join(CHECKPOINT);
+    let mut guard = Guard::new(reporter, recipe.replicas.len(), checkpoint, interval, &harvest)?;
     let setup = Setup {
         recipe: &recipe,
         data: &data,
@@ -97,21 +109,11 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
         warn_of_divergence(&finished.outcome);
     }
 
-    let weights = folder.join("weights");
-    create_folder(&weights)?;
-    save_weights(&weights.join("initial.safetensors"), &recipe, &initial)?;
-    save_weights(&weights.join("final.safetensors"), &recipe, &finished.parameters)?;
-    run["largest_number_of_zero_rows"] = json!(finished.zero_rows);
-    run["training_seconds"] = json!(seconds);
-    write_run_json(&folder, &run)?;
-    let facts = RunFacts {
-        title: format!("Inversion on {}", dataset.name),
-        command: options.command(),
-        configuration: options.given(),
-        data: description(&options, &dataset, &data),
-        device: format!("{device}, {}", facts::processor()),
-        seconds,
-    };
+    if keeps_ends {
+        harvest.ends(&initial, &finished.parameters)?;
+    }
+    harvest.stops(&finished.outcome)?;
+    report::write_tables(&folder, &finished.outcome)?;
     let most = Exhibits::points(&dataset.train, finished.film.epochs.len());
     let movie = Movie::of(
         &finished.film,
@@ -121,42 +123,16 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
         backend.as_ref(),
         most,
     )?;
-    let exhibits = Exhibits {
-        movie: movie.as_ref(),
-        images: &dataset.train,
-        pixel_max: dataset.pixel_max,
-        samples: data.train_labels.len(),
-    };
-    let page = report::write_run_with(&folder, &finished.outcome, &facts, Some(&exhibits))?;
+    let samples = data.train_labels.len();
+    Exhibits::of(&finished.outcome, movie, &dataset.train, dataset.pixel_max, samples).write(&folder)?;
+    record.largest_number_of_zero_rows = Some(finished.zero_rows);
+    record.training_seconds = Some(seconds);
+    record.write(&folder)?;
+    // From the files alone, as `report` makes it again.
+    let page = Run::read(&folder)?.write_page()?;
     // Only now is there nothing left to resume.
     resume::discard(&folder)?;
-    print(&finished, &folder, &page, json, seconds)
-}
-
-fn write_run_json(folder: &Path, run: &serde_json::Value) -> Result<(), CliError> {
-    Ok(write_atomic(&folder.join(RUN_JSON), format!("{run:#}\n").as_bytes())?)
-}
-
-/// Makes the folder asked for, or the first free `runs/inversion-N`.
-fn new_folder(out: Option<PathBuf>) -> Result<PathBuf, CliError> {
-    if let Some(out) = out {
-        // Before anything ran, a folder that cannot be made is a wrong option.
-        create_run_folder(&out).map_err(|cause| CliError::Input(format!("--out: {cause}")))?;
-        return Ok(out);
-    }
-    let parent = Path::new("runs");
-    let refused = |cause| CliError::Input(format!("{cause}; --out names another folder"));
-    create_folder(parent).map_err(|cause| refused(cause.to_string()))?;
-    for n in 1u64.. {
-        let path = parent.join(format!("inversion-{n}"));
-        // Making it is also what claims it: two runs that start together must not share a folder.
-        match std::fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
-            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {}
-            Err(cause) => return Err(refused(format!("cannot create the folder {}: {cause}", path.display()))),
-        }
-    }
-    Err(refused("runs: no free name left".into()))
+    tell(&finished, &folder, &page, json, seconds)
 }
 
 fn warn_of_dead_pixels(options: &InversionOptions, data: &Prepared) {
@@ -186,32 +162,32 @@ fn warn_of_divergence(outcome: &InversionOutcome) {
     }
 }
 
-/// Writes parameters in f32, each with its leading replica axis, under PyTorch's names.
-fn save_weights(path: &Path, recipe: &Recipe, parameters: &Parameters) -> Result<(), CliError> {
-    let replicas = recipe.replicas.len();
-    let shapes: Vec<Vec<usize>> = recipe
-        .architecture
-        .parameters()
-        .iter()
-        .map(|p| {
-            if p.name.ends_with("bias") {
-                vec![replicas, p.cols]
-            } else {
-                vec![replicas, p.rows, p.cols]
-            }
-        })
-        .collect();
-    let values: Vec<Vec<f32>> = parameters
-        .iter()
-        .map(|(_, values)| values.iter().map(|&v| v as f32).collect())
-        .collect();
-    let tensors: Vec<TensorRef> = parameters
-        .iter()
-        .zip(&shapes)
-        .zip(&values)
-        .map(|(((name, _), shape), values)| TensorRef { name, shape, values })
-        .collect();
-    write_tensors(path, &tensors).map_err(|error| CliError::Failed(error.to_string()))
+/// Says what the activations will take, before they are written.
+fn tell_size(harvest: &Harvest, folder: &Path) {
+    let (files, bytes) = harvest.activations_size();
+    if files > 0 {
+        let at_most = if harvest.keeps().activations == Epochs::Inversion {
+            "at most "
+        } else {
+            ""
+        };
+        let folder = folder.join(FOLDERS[0]);
+        let _ = writeln!(
+            std::io::stderr(),
+            "activations: {at_most}{files} files, {} in {}",
+            size(bytes),
+            folder.display()
+        );
+    }
+}
+
+/// A number of bytes as people say it.
+fn size(bytes: f64) -> String {
+    match bytes {
+        b if b < 1e6 => format!("{:.1} kB", b / 1e3),
+        b if b < 1e9 => format!("{:.1} MB", b / 1e6),
+        b => format!("{:.1} GB", b / 1e9),
+    }
 }
 
 fn description(options: &InversionOptions, dataset: &Dataset, data: &Prepared) -> String {
@@ -229,7 +205,7 @@ fn description(options: &InversionOptions, dataset: &Dataset, data: &Prepared) -
 }
 
 /// What the user sees at the end.
-fn print(finished: &Finished, folder: &Path, page: &Path, json: bool, seconds: f64) -> Result<(), CliError> {
+fn tell(finished: &Finished, folder: &Path, page: &Path, json: bool, seconds: f64) -> Result<(), CliError> {
     let text = if json {
         report::summary::summary_json(&finished.outcome)?
     } else {
@@ -240,12 +216,5 @@ fn print(finished: &Finished, folder: &Path, page: &Path, json: bool, seconds: f
             page.display()
         )
     };
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has seen enough is no failure.
-        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
-            Err(CliError::Failed(format!("standard output: {cause}")))
-        }
-        _ => Ok(()),
-    }
+    print(&text)
 }

@@ -13,13 +13,19 @@ const UNKNOWN: f64 = 1e12;
 const TILE_ROWS: usize = 256;
 
 /// Checks that parameters, their gradients and the optimiser's states, the outputs on `rows` samples and the activations
-/// on a tile of them fit into the memory that is free. This is less than a run needs (the least that any backend gets by with), so what is refused
+/// on a tile of them, and of the layers `held` on all of them, fit into the memory that is free. This is less than a run needs (the least that any backend gets by with), so what is refused
 /// cannot work.
 ///
 /// # Errors
 /// [`CliError::Input`] that tells both numbers.
-pub fn check(architecture: &Architecture, rule: UpdateRule, replicas: usize, rows: usize) -> Result<(), CliError> {
-    let needed = least_bytes(architecture, rule, replicas, rows);
+pub fn check(
+    architecture: &Architecture,
+    rule: UpdateRule,
+    replicas: usize,
+    rows: usize,
+    held: &[usize],
+) -> Result<(), CliError> {
+    let needed = least_bytes(architecture, rule, replicas, rows, held);
     let free = free_bytes().unwrap_or(UNKNOWN);
     if needed <= free {
         return Ok(());
@@ -34,7 +40,7 @@ pub fn check(architecture: &Architecture, rule: UpdateRule, replicas: usize, row
 }
 
 /// In floating point, where no product overflows.
-fn least_bytes(architecture: &Architecture, rule: UpdateRule, replicas: usize, rows: usize) -> f64 {
+fn least_bytes(architecture: &Architecture, rule: UpdateRule, replicas: usize, rows: usize, held: &[usize]) -> f64 {
     let parameters: f64 = architecture
         .parameters()
         .iter()
@@ -47,7 +53,14 @@ fn least_bytes(architecture: &Architecture, rule: UpdateRule, replicas: usize, r
     // Activations and their gradients, of a tile of rows at a time or of all.
     let widths: f64 = architecture.hidden.iter().map(|&width| width as f64).sum();
     let of_activations = rows.min(TILE_ROWS) as f64 * widths * 2.0 * 4.0;
-    replicas as f64 * (of_parameters + of_outputs + of_activations)
+    // In f32 where they are computed, and one at a time in f64 on its way to a file.
+    let units = || {
+        held.iter()
+            .filter_map(|&layer| architecture.hidden.get(layer))
+            .map(|&width| width as f64)
+    };
+    let of_held = rows as f64 * (units().sum::<f64>() * 4.0 + units().fold(0.0, f64::max) * 8.0);
+    replicas as f64 * (of_parameters + of_outputs + of_activations + of_held)
 }
 
 /// What the system says is available, and no more than the process may have.

@@ -9,9 +9,13 @@ mod guard;
 mod inversion;
 mod memory;
 mod options;
+mod output;
 mod progress;
+mod report;
 mod resolve;
 mod resume;
+mod watch;
+mod watched;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,6 +41,8 @@ Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle inversion --data data/mnist --train-samples 8192
   disentangle inversion --config runs/inversion-1/config.toml --seed 2
+  disentangle report runs/inversion-1 runs/inversion-2    side by side
+  disentangle watch runs/inversion-1          in the browser, as it goes
 
 Each run writes a folder with its tables and a report.html.
 `disentangle inversion --help` lists the options.";
@@ -46,6 +52,11 @@ enum Command {
     /// Train networks side by side, find their inversion and stragglers
     #[command(allow_negative_numbers = true)]
     Inversion(Box<options::InversionOptions>),
+    /// Make a run's page again, or compare several runs on one page
+    Report(report::ReportOptions),
+    /// Show a run in the browser while it goes on
+    #[command(allow_negative_numbers = true)]
+    Watch(watch::WatchOptions),
 }
 
 /// Runs the command line of this process.
@@ -58,6 +69,8 @@ pub fn main() -> ExitCode {
     let result = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
+            Command::Report(options) => report::run(options),
+            Command::Watch(options) => watch::run(options),
         },
         Err(error) if !error.use_stderr() => {
             let _ = error.print();
@@ -83,12 +96,14 @@ fn line(error: &clap::Error) -> String {
     if let Some(tip) = paragraphs.find_map(|p| p.trim_start().strip_prefix("tip: ")) {
         line.push_str(&format!(" ({})", joined(tip)));
     } else if matches!(error.kind(), ErrorKind::UnknownArgument) {
-        line.push_str("; expected an option of `disentangle inversion --help`");
+        let command = std::env::args().nth(1).filter(|word| !word.starts_with('-'));
+        let of = command.map_or(String::new(), |word| format!(" {word}"));
+        line.push_str(&format!("; expected an option of `disentangle{of} --help`"));
     } else if matches!(
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion");
+        line.push_str("; expected inversion, report or watch");
     }
     line
 }

@@ -11,6 +11,14 @@ const INITIALIZERS: &str = "\
 pytorch | kaiming-uniform | kaiming-normal | xavier-uniform
 | xavier-normal | orthogonal | normal:SCALE [pytorch]";
 
+const ACTIVATIONS: &str = "\
+Hidden layers of --layer as npy: none | inversion (each replica
+at its own stop epoch, a file each) | all | 0,10,50-60 [none]";
+
+const WEIGHTS: &str = "\
+Weights as safetensors: none | final (first and last) [final];
+inversion, all or epochs, as above, beside those two";
+
 /// A whole number as TOML can hold it.
 fn whole(text: &str) -> Result<u64, String> {
     let number = text.parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
@@ -119,6 +127,15 @@ pub struct InversionOptions {
     /// Test error every so many epochs, 0 for never [1]
     #[arg(long, value_name = "N", help_heading = "Measurement", value_parser = count)]
     pub test_every: Option<usize>,
+
+    /// Hidden layers on the training samples, as npy files
+    #[arg(long, value_name = "WHEN", help_heading = "Measurement", help = ACTIVATIONS)]
+    #[serde(deserialize_with = "text")]
+    pub save_activations: Option<String>,
+    /// Parameters, as safetensors files
+    #[arg(long, value_name = "WHEN", help_heading = "Measurement", help = WEIGHTS)]
+    #[serde(deserialize_with = "text")]
+    pub save_weights: Option<String>,
 
     /// cpu | reference [cpu]
     #[arg(long, value_name = "NAME", help_heading = "Run")]

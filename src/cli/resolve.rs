@@ -8,12 +8,16 @@ use disentangle::data::{Channels, DataError, DeadPixels, LabelRule, Standardize,
 use disentangle::nn::network::Parameters;
 use disentangle::nn::{Activation, Architecture, Initializer, Loss, NnError, Optimizer, Schedule};
 use disentangle::study::StudyError;
+use disentangle::study::keep::{Epochs, Keeps};
 use disentangle::study::prepare::{Preparation, Prepared};
 use disentangle::train::{Batch, Recipe};
 
 use super::error::CliError;
 use super::memory;
 use super::options::InversionOptions;
+
+/// The first and the last weights, and no others.
+const FINAL: &str = "final";
 
 /// Puts the defaults where nothing was given.
 pub fn defaults(given: InversionOptions) -> InversionOptions {
@@ -46,6 +50,8 @@ pub fn defaults(given: InversionOptions) -> InversionOptions {
         seed: Some(given.seed.unwrap_or(0)),
         layer: word(given.layer, "last"),
         test_every: Some(given.test_every.unwrap_or(1)),
+        save_activations: word(given.save_activations, "none"),
+        save_weights: word(given.save_weights, FINAL),
         device: word(given.device, "cpu"),
         threads: given
             .threads
@@ -137,10 +143,36 @@ pub struct Training {
     schedule: Schedule,
     batch: Batch,
     layers: Vec<usize>,
+    holds_layers: bool,
     epochs: usize,
     seed: u64,
     first_replica: u64,
     replicas: usize,
+}
+
+/// What to keep on the way, and whether to keep the first and the last weights.
+///
+/// # Errors
+/// [`CliError::Input`] for what are no epochs, or epochs that the run does not come to.
+pub fn keeps(options: &InversionOptions) -> Result<(Keeps, bool), CliError> {
+    let last = options.epochs.unwrap_or_default();
+    let read = |name: &str, text: &str, also: &str| -> Result<Epochs, CliError> {
+        let named = |error| CliError::Input(format!("--{name} '{text}': {error}{also}"));
+        let epochs: Epochs = text.parse().map_err(named)?;
+        let named = |error| CliError::Input(format!("--{name} '{text}': {error}"));
+        epochs.check(last).map_err(named)?;
+        Ok(epochs)
+    };
+    let activations = options.save_activations.as_deref().unwrap_or("none");
+    let weights = options.save_weights.as_deref().unwrap_or(FINAL);
+    let keeps = Keeps {
+        activations: read("save-activations", activations, "")?,
+        weights: match weights {
+            FINAL => Epochs::Never,
+            other => read("save-weights", other, ", or final")?,
+        },
+    };
+    Ok((keeps, weights != "none"))
 }
 
 /// How to train.
@@ -181,6 +213,7 @@ pub fn training(options: &InversionOptions) -> Result<Training, CliError> {
         (None, _) => Some(parse::<Initializer>("initializer", &options.initializer)?),
     };
     Ok(Training {
+        holds_layers: options.save_activations.as_deref().is_some_and(|when| when != "none"),
         layers: layers(options.layer.as_deref().unwrap_or_default(), hidden.len())?,
         hidden,
         activation: parse("activation", &options.activation)?,
@@ -253,7 +286,8 @@ impl Training {
         };
         let rule = self.optimizer.rule(self.momentum, self.weight_decay);
         let rule = rule.map_err(CliError::input)?;
-        memory::check(&architecture, rule, self.replicas, data.train_labels.len())?;
+        let held = if self.holds_layers { self.layers.as_slice() } else { &[] };
+        memory::check(&architecture, rule, self.replicas, data.train_labels.len(), held)?;
         let (first, count) = (self.first_replica, self.replicas);
         let end = first.checked_add(count as u64).ok_or_else(|| {
             CliError::Input(format!(

@@ -2,20 +2,23 @@
 
 use std::path::Path;
 
+use disentangle::data::whole_file;
+use disentangle::report::FIGURES;
+use disentangle::report::exhibits_file::EXHIBITS;
+use disentangle::report::record::RUN_JSON;
+use disentangle::report::run_folder::CHECKPOINT;
 use disentangle::study::checkpoint::Checkpoint;
+use disentangle::study::harvest::FOLDERS;
 use disentangle::study::inversion::columns;
 use disentangle::train::Recipe;
 use serde_json::Value;
 
 use super::config;
 use super::error::CliError;
-use super::guard::CHECKPOINT;
 use super::options::InversionOptions;
 
 /// Name of the configuration in a run's folder.
 pub const CONFIG: &str = "config.toml";
-/// Name of the facts about a run.
-pub const RUN_JSON: &str = "run.json";
 
 /// The options of the run in `--out`. Of those on the command line only the number of threads counts: results do not
 /// depend on it.
@@ -55,6 +58,10 @@ pub fn checkpoint(folder: &Path, recipe: &Recipe, hashes: &Value) -> Result<Opti
         return Err(CliError::Input(format!(
             "{folder}: the data are not those the run began with, expected the same files"
         )));
+    }
+    // What a killed process was writing.
+    for part in ["", FIGURES, EXHIBITS].into_iter().chain(FOLDERS) {
+        whole_file::sweep(&folder.join(part));
     }
     if !exists {
         return Ok(None);

@@ -24,7 +24,7 @@ pub mod selection;
 pub mod standardize;
 pub mod streams;
 pub mod synthetic;
-mod whole_file;
+pub mod whole_file;
 
 #[cfg(feature = "data")]
 pub use csv_file::Table;
@@ -32,10 +32,10 @@ pub use dataset::{Dataset, Images};
 pub use error::DataError;
 pub use format_fault::FormatFault;
 pub use labels::{Classes, LabelRule, Labelled};
-pub use npy::{Array, Npy, write_npy};
+pub use npy::{Array, Npy, write_npy, write_npy_from};
 #[cfg(feature = "data")]
 pub use npz::Npz;
 #[cfg(feature = "data")]
-pub use safetensors_file::{NamedTensor, TensorFile, TensorRef, write_tensors};
+pub use safetensors_file::{NamedTensor, TensorFile, TensorRef, write_named, write_tensors};
 pub use selection::select;
 pub use standardize::{Channels, DeadPixels, Standardize, Standardizer};

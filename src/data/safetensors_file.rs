@@ -207,7 +207,26 @@ pub fn write_tensors<T: TensorElement>(path: &Path, tensors: &[TensorRef<T>]) ->
             reason: one_line(&error.to_string()),
         }
     })?;
-    whole_file::write(path, |file| file.write_all(&bytes))
+    whole_file::write(path, |file| file.write_all(&bytes)).map_err(|source| DataError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// [`write_tensors`] of tensors that own their values, in f64.
+///
+/// # Errors
+/// Those of [`write_tensors`].
+pub fn write_named(path: &Path, tensors: &[NamedTensor]) -> Result<(), DataError> {
+    let refs: Vec<TensorRef<f64>> = tensors
+        .iter()
+        .map(|tensor| TensorRef {
+            name: &tensor.name,
+            shape: &tensor.shape,
+            values: &tensor.values,
+        })
+        .collect();
+    write_tensors(path, &refs)
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@
 //! then 0.4, 0.8 ...; the caption says so where it can be seen.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use super::FIGURES;
 use super::chart::{self, Chart, FINE, Mark, MeanPoint, Series};
 use super::families::{ERROR, Family, LOSS, families};
-use super::files::ReportError;
+use super::files::{self, ReportError};
 use super::legend::shortened;
 use super::number::{Spread, significant};
 use super::palette::{COLOURS, SERIES};
@@ -47,7 +49,7 @@ pub struct Figure {
 /// The most that one figure may take, in bytes; less when there are so many that a page would grow too large.
 pub const FIGURE_BYTES: usize = 150_000;
 /// What all figures together may take in the page.
-const PAGE_BYTES: usize = 2_400_000;
+pub(super) const PAGE_BYTES: usize = 2_400_000;
 /// Of more replicas than this, so many evenly chosen ones are drawn; mean and band are over all.
 const LINES: usize = 48;
 /// Width of a figure's file, in pixels.
@@ -82,21 +84,34 @@ pub fn figures(outcome: &InversionOutcome) -> Result<Vec<Figure>, ReportError> {
     Ok(figures)
 }
 
+/// Writes `figures/*.svg` into a folder.
+///
+/// # Errors
+/// [`ReportError::Io`].
+pub fn write(folder: &Path, figures: &[Figure]) -> Result<(), ReportError> {
+    let folder = folder.join(FIGURES);
+    files::create_folder(&folder)?;
+    for figure in figures {
+        files::write_atomic(&folder.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// What all figures of one axis have in common.
-struct Sheet<'o> {
-    outcome: &'o InversionOutcome,
-    spreads: &'o Spreads,
-    against: Against,
+pub(super) struct Sheet<'o> {
+    pub outcome: &'o InversionOutcome,
+    pub spreads: &'o Spreads,
+    pub against: Against,
 }
 
 /// A chart and what is to be said of it.
-struct Planned {
-    chart: Chart,
-    notes: Vec<String>,
+pub(super) struct Planned {
+    pub chart: Chart,
+    pub notes: Vec<String>,
 }
 
 impl Sheet<'_> {
-    fn chart(&self, title: String, y_scale: Scale, series: Vec<Series>) -> Chart {
+    pub fn chart(&self, title: String, y_scale: Scale, series: Vec<Series>) -> Chart {
         let (x_label, x_scale, stop) = match self.against {
             Against::Epoch => ("epoch".to_owned(), Scale::Linear, self.spreads.stop_epoch),
             Against::Error => {
@@ -196,7 +211,8 @@ impl Sheet<'_> {
         }
     }
 
-    fn series(&self, label: String, paint: usize, value: &dyn Fn(&EpochRecord) -> Option<f64>) -> Series {
+    /// The curve of a value of each record, with its mean over the replicas.
+    pub fn series(&self, label: String, paint: usize, value: &dyn Fn(&EpochRecord) -> Option<f64>) -> Series {
         let curve = |replica: &ReplicaOutcome| -> Vec<(f64, f64)> {
             replica
                 .records
@@ -249,7 +265,7 @@ impl Sheet<'_> {
     }
 
     /// Marks where a metric turns.
-    fn mark(&self, series: &mut Series, column: usize, labelled: bool) {
+    pub fn mark(&self, series: &mut Series, column: usize, labelled: bool) {
         let (Some(spread), Some(described)) = (self.spreads.extrema.get(column), self.outcome.columns.get(column))
         else {
             return;
@@ -284,7 +300,7 @@ impl Sheet<'_> {
 }
 
 /// Logarithmic where everything is positive and spans more than a factor of five.
-fn y_scale(series: &[Series]) -> Scale {
+pub(super) fn y_scale(series: &[Series]) -> Scale {
     let values = || {
         let lines = series
             .iter()
@@ -328,7 +344,8 @@ fn mean_of_means(series: &[Series]) -> Series {
 }
 
 impl Planned {
-    fn render(mut self, quantity: &str, against: Against, budget: usize) -> Result<Figure, ReportError> {
+    /// Draws it within `budget` bytes.
+    pub fn render(mut self, quantity: &str, against: Against, budget: usize) -> Result<Figure, ReportError> {
         let (suffix, axis) = match against {
             Against::Epoch => ("epoch", "epoch"),
             Against::Error => ("error", "training error"),

@@ -1,10 +1,11 @@
 //! Writing files so that a reader never sees half of one, and what can go wrong while a run is written or read.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::data::{DataError, whole_file};
 
 /// Why a run could not be written, drawn or read back. Each is one line: what, where, and the cause or what was
 /// expected.
@@ -32,6 +33,18 @@ pub enum ReportError {
         line: Option<usize>,
         /// What was expected there.
         expected: String,
+    },
+    /// A file of numbers or pictures that cannot be written or read.
+    Data(DataError),
+    /// The folder holds no run.
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The run in the folder has not come to its end.
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
     },
     /// The outcome contradicts itself, for example a record with fewer values than there are columns.
     Inconsistent {
@@ -70,6 +83,27 @@ impl fmt::Display for ReportError {
                 line: None,
                 expected,
             } => write!(f, "{}: expected {expected}", path.display()),
+            Self::Data(error) => error.fmt(f),
+            Self::NoRun { path } => {
+                let what = if path.is_dir() {
+                    "no run in this folder"
+                } else {
+                    "no such folder"
+                };
+                write!(
+                    f,
+                    "{}: {what}; expected one that `disentangle inversion` wrote",
+                    path.display()
+                )
+            }
+            Self::Unfinished { path } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path}: the run has not ended; expected one that has (`disentangle inversion --resume --out {path}` goes \
+                     on with it, `disentangle watch {path}` shows it)"
+                )
+            }
             Self::Inconsistent { what } => write!(f, "the outcome contradicts itself: {what}"),
             Self::Figure { name, cause } => write!(f, "cannot draw the figure {name}: {cause}"),
         }
@@ -80,68 +114,28 @@ impl std::error::Error for ReportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { cause, .. } => Some(cause),
+            Self::Data(error) => Some(error),
             _ => None,
         }
     }
 }
 
+impl From<DataError> for ReportError {
+    fn from(error: DataError) -> Self {
+        ReportError::Data(error)
+    }
+}
+
 /// Writes `bytes` to `path` so that at every moment `path` holds either what it held before or all of `bytes`.
-///
-/// The bytes go to a temporary name in the same folder (a rename is atomic only within one file system), are flushed
-/// to the disk, and the temporary file is renamed. A failed write removes it.
 ///
 /// # Errors
 /// [`ReportError::Io`] that names `path`.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let failed = |cause| ReportError::Io {
+    whole_file::write(path, |file| file.write_all(bytes)).map_err(|cause| ReportError::Io {
         doing: "write",
         path: path.to_owned(),
         cause,
-    };
-    let temporary = temporary_name(path).map_err(failed)?;
-    let written = write_through(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    if let Err(cause) = written {
-        // Nothing more can be done if the removal fails too, and the first cause is the one to tell.
-        let _ = fs::remove_file(&temporary);
-        return Err(failed(cause));
-    }
-    sync_folder_of(path);
-    Ok(())
-}
-
-/// A name beside `path` that no other thread or process of ours uses.
-fn temporary_name(path: &Path) -> io::Result<PathBuf> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let Some(name) = path.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
-    };
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(
-        ".{}-{}.tmp",
-        std::process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed)
-    ));
-    Ok(path.with_file_name(hidden))
-}
-
-fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Not `create_new`: a file of this name can only be left by a killed process that had our process id.
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Makes the rename itself durable. Not every file system can sync a folder, and the data are complete either way, so
-/// a refusal is not an error.
-fn sync_folder_of(path: &Path) {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if let Ok(handle) = File::open(folder) {
-        let _ = handle.sync_all();
-    }
+    })
 }
 
 /// Creates the folder of a run, with its parents. An empty folder that exists is taken as it is.
@@ -191,27 +185,8 @@ pub fn read_text(path: &Path) -> Result<String, ReportError> {
 mod tests {
     use super::*;
 
-    fn names_in(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
     #[test]
-    fn a_file_is_replaced_whole_and_nothing_else_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("table.csv");
-        write_atomic(&path, b"a much longer first text").unwrap();
-        write_atomic(&path, b"second").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"second");
-        assert_eq!(names_in(folder.path()), ["table.csv"]);
-    }
-
-    #[test]
-    fn a_failed_write_names_the_file_and_leaves_nothing() {
+    fn a_failed_write_names_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("absent").join("table.csv");
         let line = write_atomic(&path, b"x").unwrap_err().to_string();
@@ -219,14 +194,6 @@ mod tests {
             line.starts_with("cannot write ") && line.contains("table.csv") && !line.contains('\n'),
             "{line}"
         );
-
-        // The target is a folder with something in it: the rename fails after the bytes were written.
-        let target = folder.path().join("target");
-        fs::create_dir(&target).unwrap();
-        fs::write(target.join("kept"), b"kept").unwrap();
-        assert!(write_atomic(&target, b"x").is_err());
-        assert_eq!(names_in(folder.path()), ["target"]);
-        assert!(write_atomic(Path::new("/"), b"x").is_err());
     }
 
     #[test]

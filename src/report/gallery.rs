@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::exhibits::{Cabinet, Exhibits, label, thousands};
+use super::document::table;
+use super::exhibits::{Cabinet, Exhibits, thousands};
 use super::number::{Spread, significant};
-use super::page::table;
 use super::sprite::{Sprite, base64};
 use super::svg::escape;
 use crate::study::consensus::{Agreed, overlap};
@@ -27,7 +27,7 @@ pub(super) fn section(outcome: &InversionOutcome, exhibits: &Exhibits, cabinet: 
         return "<p>None: every training sample is classified right at the stop epoch.</p>\n".to_owned();
     }
     let mut html = counts(outcome, exhibits, cabinet, stopped);
-    let says = match exhibits.movie.filter(|movie| movie.inversion.is_some()) {
+    let says = match exhibits.movie.as_ref().filter(|movie| movie.inversion.is_some()) {
         Some(movie) => format!(
             "what replica {} says of it at its stop epoch and how surely, ",
             movie.replica
@@ -122,8 +122,8 @@ fn cards(
     for (agreed, place) in stragglers {
         let (row, class) = (agreed.straggler.sample_index, agreed.straggler.label as usize);
         let name = outcome.classes.get(class).map(String::as_str).unwrap_or_default();
-        let words = label(exhibits.images, row, name);
-        let point = exhibits.movie.filter(|movie| *place < movie.points.len());
+        let words = cabinet.words(*place, name);
+        let point = exhibits.movie.as_ref().filter(|movie| *place < movie.points.len());
         let place_in_movie = point.map_or_else(String::new, |_| format!(" data-point=\"{place}\""));
         let _ = write!(html, "<li{place_in_movie}>");
         if let Some(sprite) = &cabinet.sprite {

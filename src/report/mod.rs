@@ -5,7 +5,11 @@
 
 pub mod canvas;
 pub mod chart;
+mod compared;
+pub mod comparison;
+pub mod document;
 pub mod exhibits;
+pub mod exhibits_file;
 pub mod families;
 pub mod figures;
 pub mod files;
@@ -17,6 +21,9 @@ pub mod number;
 pub mod page;
 pub mod palette;
 pub mod read;
+pub mod record;
+pub mod run_folder;
+pub mod serve;
 pub mod sprite;
 pub mod summary;
 pub mod svg;
@@ -30,6 +37,8 @@ pub use exhibits::Exhibits;
 pub use files::{ReportError, create_run_folder, write_atomic};
 pub use page::RunFacts;
 pub use read::read_outcome;
+pub use record::RunRecord;
+pub use run_folder::Run;
 
 use crate::study::outcome::InversionOutcome;
 
@@ -64,21 +73,25 @@ pub fn write_run_with(
     facts: &RunFacts,
     exhibits: Option<&Exhibits>,
 ) -> Result<PathBuf, ReportError> {
-    let epochs = tables::epochs_csv(outcome)?;
-    let stragglers = tables::stragglers_csv(outcome);
-    let summary = summary::summary_json(outcome)?;
     let figures = figures::figures(outcome)?;
-    let page = page::page(outcome, facts, &figures, exhibits);
-
-    let drawings = folder.join(FIGURES);
-    files::create_folder(&drawings)?;
-    write_atomic(&folder.join(EPOCHS_CSV), epochs.as_bytes())?;
-    write_atomic(&folder.join(STRAGGLERS_CSV), stragglers.as_bytes())?;
-    write_atomic(&folder.join(SUMMARY_JSON), summary.as_bytes())?;
-    for figure in &figures {
-        write_atomic(&drawings.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
-    }
+    let page = page::page(outcome, facts, &figures, exhibits, None);
+    write_tables(folder, outcome)?;
+    figures::write(folder, &figures)?;
     let path = folder.join(REPORT_HTML);
     write_atomic(&path, page.as_bytes())?;
     Ok(path)
+}
+
+/// Writes `epochs.csv`, `stragglers.csv` and `summary.json` into a run's folder, which is made if it is absent.
+///
+/// # Errors
+/// As [`write_run`].
+pub fn write_tables(folder: &Path, outcome: &InversionOutcome) -> Result<(), ReportError> {
+    let epochs = tables::epochs_csv(outcome)?;
+    let stragglers = tables::stragglers_csv(outcome);
+    let summary = summary::summary_json(outcome)?;
+    files::create_folder(folder)?;
+    write_atomic(&folder.join(EPOCHS_CSV), epochs.as_bytes())?;
+    write_atomic(&folder.join(STRAGGLERS_CSV), stragglers.as_bytes())?;
+    write_atomic(&folder.join(SUMMARY_JSON), summary.as_bytes())
 }

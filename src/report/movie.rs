@@ -12,9 +12,8 @@
 //! Arrays of u8 and u16 are in base64.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::exhibits::{Cabinet, Exhibits, label, thousands};
+use super::exhibits::{Cabinet, thousands};
 use super::families::column_name;
 use super::sprite::base64;
 use super::svg::escape;
@@ -22,18 +21,13 @@ use crate::study::movie::{Movie, Plane};
 use crate::study::outcome::InversionOutcome;
 
 /// The script, as it stands between its tags.
-const SCRIPT: &str = include_str!("movie.js");
+pub(super) const SCRIPT: &str = include_str!("movie.js");
 
 /// Metrics that are drawn above the slider, at most.
 const CURVES: usize = 6;
 
-/// What the Content-Security-Policy says of this script: no other may run.
-pub(super) fn policy() -> String {
-    format!("'sha256-{}'", base64(&Sha256::digest(SCRIPT.as_bytes())))
-}
-
 /// The section's body.
-pub(super) fn section(outcome: &InversionOutcome, exhibits: &Exhibits, cabinet: &Cabinet, movie: &Movie) -> String {
+pub(super) fn section(outcome: &InversionOutcome, cabinet: &Cabinet, movie: &Movie) -> String {
     let stragglers = movie.points.iter().filter(|point| point.straggler).count();
     let described = format!(
         "Hidden layer {} of replica {} on the unit sphere, in projection: {} of {} training samples, {} of them its \
@@ -71,13 +65,11 @@ pub(super) fn section(outcome: &InversionOutcome, exhibits: &Exhibits, cabinet: 
          <script type=\"application/json\" id=\"film-data\">{}</script>\n<script>{SCRIPT}</script>\n",
         escape(&described),
         // Inside a script element only this could be read as markup.
-        data(outcome, exhibits, cabinet, movie)
-            .to_string()
-            .replace('<', "\\u003c")
+        data(outcome, cabinet, movie).to_string().replace('<', "\\u003c")
     )
 }
 
-fn data(outcome: &InversionOutcome, exhibits: &Exhibits, cabinet: &Cabinet, movie: &Movie) -> Value {
+fn data(outcome: &InversionOutcome, cabinet: &Cabinet, movie: &Movie) -> Value {
     let records = outcome
         .replicas
         .first()
@@ -99,13 +91,13 @@ fn data(outcome: &InversionOutcome, exhibits: &Exhibits, cabinet: &Cabinet, movi
     };
     let points = &movie.points;
     let byte = |n: u32| u8::try_from(n).unwrap_or(u8::MAX);
-    let words = points.iter().map(|point| {
+    let words = points.iter().enumerate().map(|(place, point)| {
         let class = outcome
             .classes
             .get(point.label as usize)
             .map(String::as_str)
             .unwrap_or_default();
-        label(exhibits.images, point.sample_index, class)
+        cabinet.words(place, class)
     });
     let bytes = |values: Vec<u8>| base64(&values);
     json!({

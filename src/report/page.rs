@@ -1,8 +1,8 @@
-//! `report.html`: one self-contained page of an inversion run. It loads nothing and is a list of sections, so that an
-//! experiment can add its own. Only the movie needs a script, the one that the page's policy names by its hash.
+//! `report.html`: one self-contained page of an inversion run. Only the movie needs a script.
 
 use std::fmt::Write as _;
 
+use super::document::{Document, Live, SWITCH, Section, table};
 use super::exhibits::{Cabinet, Exhibits};
 use super::families::{Family, column_name, families};
 use super::figures::{Against, Figure};
@@ -26,16 +26,10 @@ pub struct RunFacts {
     pub data: String,
     /// Which processor, in words.
     pub device: String,
-    /// How long the run took, in seconds.
+    /// How long the run took, in seconds; NaN if that is not known.
     pub seconds: f64,
-}
-
-/// A part of the page: its heading is in the list at the top.
-struct Section {
-    id: &'static str,
-    title: &'static str,
-    /// HTML.
-    body: String,
+    /// Epochs done and in all, of a run that goes on.
+    pub underway: Option<(usize, usize)>,
 }
 
 /// Of more metric columns than this, the table of replicas shows none.
@@ -44,8 +38,14 @@ const REPLICA_COLUMNS: usize = 6;
 /// Of more columns than this, the extrema of a family are folded away.
 const EXTREMA_ROWS: usize = 12;
 
-/// The whole page. `figures` and `exhibits` are those of the same outcome.
-pub fn page(outcome: &InversionOutcome, facts: &RunFacts, figures: &[Figure], exhibits: Option<&Exhibits>) -> String {
+/// The whole page. `figures` and `exhibits` are those of the same outcome; `live` of a page that is watched.
+pub fn page(
+    outcome: &InversionOutcome,
+    facts: &RunFacts,
+    figures: &[Figure],
+    exhibits: Option<&Exhibits>,
+    live: Option<Live>,
+) -> String {
     let spreads = Spreads::of(outcome);
     let families = families(outcome);
     let shown = exhibits.map(|exhibits| (exhibits, Cabinet::of(outcome, exhibits)));
@@ -61,23 +61,20 @@ pub fn page(outcome: &InversionOutcome, facts: &RunFacts, figures: &[Figure], ex
             body: extrema(outcome, &spreads, &families),
         },
     ];
-    let (mut rules, mut policy) = (
-        String::new(),
-        String::from("default-src 'none'; style-src 'unsafe-inline'"),
-    );
+    let (mut rules, mut policy, mut scripts) = (String::new(), Vec::new(), Vec::new());
     if let Some((exhibits, cabinet)) = &shown {
         rules.push_str(include_str!("exhibits.css"));
         rules.push_str(&palette::variables());
-        if let Some(sprite) = &cabinet.sprite {
+        if let Some(sprite) = cabinet.sprite {
             rules.push_str(&gallery::css(sprite));
-            policy.push_str("; img-src data:");
+            policy.push("img-src data:".to_owned());
         }
-        if let Some(filmed) = exhibits.movie {
-            let _ = write!(policy, "; script-src {}", movie::policy());
+        if let Some(filmed) = &exhibits.movie {
+            scripts.push(movie::SCRIPT);
             sections.push(Section {
                 id: "manifolds",
                 title: "The class manifolds, epoch by epoch",
-                body: movie::section(outcome, exhibits, cabinet, filmed),
+                body: movie::section(outcome, cabinet, filmed),
             });
         }
         sections.push(Section {
@@ -103,38 +100,63 @@ pub fn page(outcome: &InversionOutcome, facts: &RunFacts, figures: &[Figure], ex
             body: run(facts),
         },
     ]);
-    let title = escape(&facts.title);
-    let mut html = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
-         <title>{title}</title>\n<style>\n{}{}{rules}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#curves\">Skip to the curves</a>\n\
-         <header>\n<h1>{title}</h1>\n<p class=\"found\">{}</p>\n<p class=\"muted\">{} · {} · {}</p>\n{}</header>\n",
-        include_str!("page.css"),
-        palette::css(),
-        escape(&headline(outcome).replace(" ± ", "\u{a0}±\u{a0}")),
-        escape(&facts.data),
-        escape(&facts.device),
-        duration(facts.seconds),
-        tiles(outcome, &spreads),
-    );
-    html.push_str("<nav aria-label=\"Sections\"><ul>\n");
-    for Section { id, title, .. } in &sections {
-        let _ = writeln!(html, "<li><a href=\"#{id}\">{title}</a></li>");
+    let footer = match facts.underway {
+        None => "The same curves are in figures/*.svg, the numbers in epochs.csv, stragglers.csv and summary.json.",
+        Some(_) => "Tables, figures and the page are written when the run ends.",
+    };
+    Document {
+        title: facts.title.clone(),
+        header: header(outcome, facts, &spreads, live.is_some()),
+        sections,
+        footer: format!("Made by disentangle {}. {footer}", env!("CARGO_PKG_VERSION")),
+        rules,
+        policy,
+        scripts,
+        live,
     }
-    html.push_str("</ul></nav>\n<main>\n");
-    for Section { id, title, body } in &sections {
-        let _ = write!(
-            html,
-            "<section id=\"{id}\" aria-labelledby=\"{id}-title\">\n<h2 id=\"{id}-title\">{title}</h2>\n{body}</section>\n"
-        );
+    .html()
+}
+
+/// The page of a run that is watched before there is anything to show.
+pub fn waiting(facts: &RunFacts, live: Live) -> String {
+    let words = "The run has begun. Its first checkpoint, at most 30 s after, is the first that this page shows; it comes by itself.";
+    Document {
+        title: facts.title.clone(),
+        header: format!("<p class=\"live\" id=\"live\" role=\"status\">{words}</p>\n"),
+        sections: vec![Section {
+            id: "run",
+            title: "This run",
+            body: run(facts),
+        }],
+        footer: format!("Made by disentangle {}.", env!("CARGO_PKG_VERSION")),
+        rules: String::new(),
+        policy: Vec::new(),
+        scripts: Vec::new(),
+        live: Some(live),
+    }
+    .html()
+}
+
+fn header(outcome: &InversionOutcome, facts: &RunFacts, spreads: &Spreads, live: bool) -> String {
+    let mut html = String::new();
+    if live {
+        let words = match facts.underway {
+            Some((done, all)) => format!("The run goes on: epoch {done} of {all}. This page follows it."),
+            None => "The run has ended.".to_owned(),
+        };
+        let _ = writeln!(html, "<p class=\"live\" id=\"live\" role=\"status\">{words}</p>");
+    }
+    let so_far = if facts.underway.is_some() { "So far: " } else { "" };
+    let mut below = vec![facts.data.clone(), facts.device.clone()];
+    if facts.seconds.is_finite() {
+        below.push(duration(facts.seconds));
     }
     let _ = write!(
         html,
-        "</main>\n<footer>Made by disentangle {}. The same curves are in figures/*.svg, the numbers in epochs.csv, \
-         stragglers.csv and summary.json.</footer>\n</body>\n</html>\n",
-        env!("CARGO_PKG_VERSION")
+        "<p class=\"found\">{so_far}{}</p>\n<p class=\"muted\">{}</p>\n{}",
+        escape(&headline(outcome).replace(" ± ", "\u{a0}±\u{a0}")),
+        escape(&below.join(" · ")),
+        tiles(outcome, spreads),
     );
     html
 }
@@ -222,14 +244,9 @@ fn tiles(outcome: &InversionOutcome, spreads: &Spreads) -> String {
     html
 }
 
-/// The figures and the switch between their axes. Where a browser does not know `:has()`, and in print, both are seen.
-fn curves(outcome: &InversionOutcome, figures: &[Figure]) -> String {
-    let mut html = String::from(
-        "<fieldset class=\"axis\"><legend>Against</legend><div class=\"switch\">\n\
-         <input type=\"radio\" name=\"axis\" id=\"by-epoch\" checked><label for=\"by-epoch\">epoch</label>\n\
-         <input type=\"radio\" name=\"axis\" id=\"by-error\"><label for=\"by-error\">training error</label>\n\
-         </div></fieldset>\n<div class=\"figures\">\n",
-    );
+/// The figures of a page, behind the switch between their axes.
+pub(super) fn drawings(figures: &[Figure]) -> String {
+    let mut html = format!("{SWITCH}<div class=\"figures\">\n");
     for figure in figures {
         let class = match figure.against {
             Against::Epoch => "by-epoch",
@@ -246,7 +263,13 @@ fn curves(outcome: &InversionOutcome, figures: &[Figure]) -> String {
         }
         html.push_str("</figure>\n");
     }
-    html.push_str("</div>\n<p class=\"muted\">");
+    html.push_str("</div>\n");
+    html
+}
+
+fn curves(outcome: &InversionOutcome, figures: &[Figure]) -> String {
+    let mut html = drawings(figures);
+    html.push_str("<p class=\"muted\">");
     html.push_str(if outcome.replicas.len() > 1 {
         "Thick: the mean over replicas with its 95 % band; thin: the replicas. Large dots with bars: mean and standard \
          deviation of where a quantity turns; small dots: the replicas."
@@ -254,36 +277,6 @@ fn curves(outcome: &InversionOutcome, figures: &[Figure]) -> String {
         "Dots: where a quantity turns."
     });
     html.push_str(" The training error is on a logarithmic axis; points at which it is zero are not drawn.</p>\n");
-    html
-}
-
-/// A table that scrolls sideways in its own box, also with the keyboard.
-pub(super) fn table(class: &str, label: &str, head: &[String], rows: &[Vec<String>]) -> String {
-    let mut html = format!(
-        "<div class=\"wide\" role=\"region\" aria-label=\"{}\" tabindex=\"0\"><table class=\"{class}\">\n",
-        escape(label)
-    );
-    if !head.is_empty() {
-        html.push_str("<thead><tr>");
-        for name in head {
-            let _ = write!(html, "<th scope=\"col\">{}</th>", escape(name));
-        }
-        html.push_str("</tr></thead>\n");
-    }
-    html.push_str("<tbody>\n");
-    for row in rows {
-        html.push_str("<tr>");
-        for (column, cell) in row.iter().enumerate() {
-            let cell = escape(cell);
-            let _ = if column == 0 {
-                write!(html, "<th scope=\"row\">{cell}</th>")
-            } else {
-                write!(html, "<td>{cell}</td>")
-            };
-        }
-        html.push_str("</tr>\n");
-    }
-    html.push_str("</tbody></table></div>\n");
     html
 }
 
@@ -397,11 +390,13 @@ fn replicas(outcome: &InversionOutcome, families: &[Family]) -> String {
 }
 
 fn run(facts: &RunFacts) -> String {
-    let rows = [
+    let mut rows = vec![
         vec!["data".to_owned(), facts.data.clone()],
         vec!["device".to_owned(), facts.device.clone()],
-        vec!["time".to_owned(), duration(facts.seconds)],
     ];
+    if facts.seconds.is_finite() {
+        rows.push(vec!["time".to_owned(), duration(facts.seconds)]);
+    }
     let options: Vec<Vec<String>> = facts
         .configuration
         .iter()

@@ -184,7 +184,16 @@ struct Table {
 impl Table {
     fn open(path: PathBuf) -> Result<Self, ReportError> {
         let text = files::read_text(&path)?;
-        Ok(Self { path, text })
+        let table = Self { path, text };
+        // Half a number is a number too.
+        if !table.text.is_empty() && !table.text.ends_with('\n') {
+            let last = table.text.lines().count();
+            return Err(table.malformed(
+                last,
+                "a newline at the end of the last line: the file is cut off".into(),
+            ));
+        }
+        Ok(table)
     }
 
     fn malformed(&self, line: usize, expected: String) -> ReportError {

@@ -18,7 +18,7 @@ use std::path::Path;
 use super::error::StudyError;
 use super::film::Film;
 use super::outcome::{EpochRecord, ReplicaOutcome, Stop, Straggler};
-use crate::data::{NamedTensor, TensorFile, TensorRef, write_tensors};
+use crate::data::{NamedTensor, TensorFile, write_named};
 use crate::train::{Recipe, Snapshot};
 
 /// Everything that the rest of a run depends on.
@@ -98,15 +98,7 @@ impl Checkpoint {
             add(format!("stragglers/{r}"), vec![pairs.len() / 2, 2], pairs);
         }
         tensors.extend(film.tensors());
-        let refs: Vec<TensorRef<f64>> = tensors
-            .iter()
-            .map(|t| TensorRef {
-                name: &t.name,
-                shape: &t.shape,
-                values: &t.values,
-            })
-            .collect();
-        Ok(write_tensors(path, &refs)?)
+        Ok(write_named(path, &tensors)?)
     }
 
     /// Reads the file of a run of this recipe with so many metrics.

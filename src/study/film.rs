@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::error::StudyError;
-use crate::data::{NamedTensor, TensorFile, TensorRef, write_tensors};
+use crate::data::{NamedTensor, TensorFile, write_named};
 use crate::nn::Architecture;
 use crate::nn::network::Parameters;
 
@@ -124,16 +124,7 @@ impl Film {
     /// # Errors
     /// [`StudyError::Data`] if the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), StudyError> {
-        let tensors = self.tensors();
-        let refs: Vec<TensorRef<f64>> = tensors
-            .iter()
-            .map(|t| TensorRef {
-                name: &t.name,
-                shape: &t.shape,
-                values: &t.values,
-            })
-            .collect();
-        Ok(write_tensors(path, &refs)?)
+        Ok(write_named(path, &self.tensors())?)
     }
 
     /// Reads what [`Film::save`] wrote for this network.

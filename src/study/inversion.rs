@@ -9,6 +9,7 @@ use super::checkpoint::Checkpoint;
 use super::error::StudyError;
 use super::extremum::{GUARD, extremum, stops};
 use super::film::Film;
+use super::keep::{Epochs, Keeps, Kept, What};
 use super::outcome::{EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn};
 use super::prepare::Prepared;
 use crate::backend::Backend;
@@ -117,6 +118,19 @@ pub trait Watcher {
         false
     }
 
+    /// What of the hidden layers and weights is to be kept, and when.
+    fn keeps(&self) -> Keeps {
+        Keeps::default()
+    }
+
+    /// Given what it wished to keep.
+    ///
+    /// # Errors
+    /// Ends the run.
+    fn keep(&mut self, _: Kept) -> Result<(), StudyError> {
+        Ok(())
+    }
+
     /// Given a checkpoint when it wished for one.
     ///
     /// # Errors
@@ -155,7 +169,12 @@ pub fn run(
         test_every,
     } = setup;
     let test = if test_every == 0 { None } else { data.test() };
-    let mut trainer = Trainer::new(recipe.clone(), data.train(), test, initial, backend)?;
+    let keeps = watcher.keeps();
+    let mut trainer = if keeps.activations == Epochs::Never {
+        Trainer::new(recipe.clone(), data.train(), test, initial, backend)?
+    } else {
+        Trainer::with_hidden(recipe.clone(), data.train(), test, initial, backend)?
+    };
     let columns = columns(recipe.classes, &recipe.layers);
     // The recipe's rule looks at class 0 of the last measured layer.
     let first_radius = columns.len().saturating_sub(columns.len() / recipe.layers.len().max(1));
@@ -185,8 +204,11 @@ pub fn run(
         let test_error = if tested { trainer.test_error()? } else { None };
         // Only the measurement tells whether an epoch is the stop's, and by then the parameters have gone on.
         let due = frames.binary_search(&epoch).is_ok();
-        let may_stop = !frames.is_empty() && epoch >= GUARD && replicas.first().is_some_and(|r| r.stop.is_none());
-        let parameters = (due || may_stop).then(|| trainer.parameters()).transpose()?;
+        let films_stop = !frames.is_empty() && replicas.first().is_some_and(|r| r.stop.is_none());
+        let keeps_stops = keeps.weights == Epochs::Inversion && replicas.iter().any(|r| r.stop.is_none());
+        let may_stop = epoch >= GUARD && (films_stop || keeps_stops);
+        let needed = due || may_stop || keeps.weights.include(epoch);
+        let parameters = needed.then(|| trainer.parameters()).transpose()?;
         let measurement = if epoch < recipe.epochs {
             trainer.advance()?
         } else {
@@ -221,11 +243,13 @@ pub fn run(
             }
         }
         let stops_here = |r: &ReplicaOutcome| r.stop.as_ref().is_some_and(|stop| stop.epoch == epoch);
-        if let Some(parameters) = parameters
+        if let Some(parameters) = &parameters
             && (due || replicas.first().is_some_and(stops_here))
         {
-            film.keep(epoch, &parameters, recipe.replicas.len());
+            film.keep(epoch, parameters, recipe.replicas.len());
         }
+        let stopped: Vec<usize> = (0..replicas.len()).filter(|&r| stops_here(&replicas[r])).collect();
+        keep(&trainer, epoch, &keeps, parameters.as_ref(), &stopped, watcher)?;
         let train_error = measurement.error.iter().sum::<f64>() / measurement.error.len() as f64;
         let stopped = replicas.iter().filter(|replica| replica.stop.is_some()).count();
         let wish = watcher.epoch(Progress {
@@ -249,6 +273,20 @@ pub fn run(
             (replicas, film) = (checkpoint.replicas, checkpoint.film);
         }
     }
+    Ok(Some(Finished {
+        outcome: concluded(data.classes.clone(), columns, replicas),
+        parameters: trainer.parameters()?,
+        zero_rows,
+        film,
+    }))
+}
+
+/// The outcome of replicas whose records are there: finds their extrema.
+pub fn concluded(
+    classes: Vec<String>,
+    columns: Vec<MetricColumn>,
+    mut replicas: Vec<ReplicaOutcome>,
+) -> InversionOutcome {
     for replica in &mut replicas {
         replica.extrema = columns
             .iter()
@@ -256,17 +294,47 @@ pub fn run(
             .map(|(m, column)| turning_point(replica, m, column.turn))
             .collect();
     }
-    let outcome = InversionOutcome {
-        classes: data.classes.clone(),
+    InversionOutcome {
+        classes,
         columns,
         replicas,
+    }
+}
+
+/// Hands the watcher what it keeps of an epoch: of all replicas if the epoch was asked for, else of those that stop here.
+fn keep(
+    trainer: &Trainer,
+    epoch: usize,
+    keeps: &Keeps,
+    parameters: Option<&Parameters>,
+    stopped: &[usize],
+    watcher: &mut dyn Watcher,
+) -> Result<(), StudyError> {
+    let replicas = |epochs: &Epochs| -> Vec<Option<usize>> {
+        match epochs {
+            Epochs::Inversion => stopped.iter().copied().map(Some).collect(),
+            _ if epochs.include(epoch) => vec![None],
+            _ => Vec::new(),
+        }
     };
-    Ok(Some(Finished {
-        outcome,
-        parameters: trainer.parameters()?,
-        zero_rows,
-        film,
-    }))
+    if let Some(parameters) = parameters {
+        for replica in replicas(&keeps.weights) {
+            let what = What::Weights(parameters);
+            watcher.keep(Kept { epoch, replica, what })?;
+        }
+    }
+    let replicas = replicas(&keeps.activations);
+    if replicas.is_empty() {
+        return Ok(());
+    }
+    for (n, &layer) in trainer.recipe().layers.iter().enumerate() {
+        let values = trainer.hidden(n)?;
+        for &replica in &replicas {
+            let what = What::Activations { layer, values: &values };
+            watcher.keep(Kept { epoch, replica, what })?;
+        }
+    }
+    Ok(())
 }
 
 /// The curve of metric `m` in a replica's records.

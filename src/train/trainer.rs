@@ -66,6 +66,8 @@ pub struct Trainer {
     batch: Option<MiniBatch>,
     /// Per measured layer: moments, zero rows.
     probes: Vec<(Value, Value)>,
+    /// The measured layers.
+    hidden: Vec<Value>,
     rows: usize,
     epoch: usize,
     steps: u64,
@@ -87,12 +89,38 @@ impl Trainer {
         initial: &Parameters,
         backend: &dyn Backend,
     ) -> Result<Trainer, TrainError> {
+        Trainer::build(recipe, train, test, initial, backend, false)
+    }
+
+    /// As [`Trainer::new`], and holds the measured hidden layers of all training samples for [`Trainer::hidden`].
+    ///
+    /// # Errors
+    /// Those of [`Trainer::new`].
+    pub fn with_hidden(
+        recipe: Recipe,
+        train: Samples,
+        test: Option<Samples>,
+        initial: &Parameters,
+        backend: &dyn Backend,
+    ) -> Result<Trainer, TrainError> {
+        Trainer::build(recipe, train, test, initial, backend, true)
+    }
+
+    fn build(
+        recipe: Recipe,
+        train: Samples,
+        test: Option<Samples>,
+        initial: &Parameters,
+        backend: &dyn Backend,
+        holds_hidden: bool,
+    ) -> Result<Trainer, TrainError> {
         recipe.check()?;
         recipe.check_samples(train)?;
         let mut graph = Graph::new(recipe.replicas.len())?;
         let network = Network::record(&mut graph, &recipe.architecture)?;
         let rows = train.labels.len();
         let (pass, hidden) = record_pass(&mut graph, &network, &recipe, "train", rows)?;
+        let measured_layers: Vec<Value> = recipe.layers.iter().map(|&layer| hidden[layer]).collect();
         let mut probes = Vec::new();
         for &layer in &recipe.layers {
             let unit = graph.row_normalize(hidden[layer])?;
@@ -104,6 +132,7 @@ impl Trainer {
         let measured: Vec<Value> = [pass.loss, pass.errors, pass.outputs]
             .into_iter()
             .chain(probes.iter().flat_map(|&(moments, zero_rows)| [moments, zero_rows]))
+            .chain(measured_layers.iter().copied().filter(|_| holds_hidden))
             .collect();
         let measure = Entry {
             outputs: measured.clone(),
@@ -172,6 +201,7 @@ impl Trainer {
             test: test_pass,
             batch,
             probes,
+            hidden: measured_layers,
             rows,
             epoch: 0,
             steps: 0,
@@ -296,6 +326,17 @@ impl Trainer {
     /// Those of the backend.
     pub fn outputs(&self) -> Result<Vec<f64>, TrainError> {
         Ok(self.session.read(self.train.outputs)?)
+    }
+
+    /// Measured hidden layer `n` (a place in [`Recipe::layers`]) on the training samples at the last measurement, after its
+    /// activation: `[replicas, rows, units]`.
+    ///
+    /// # Errors
+    /// [`TrainError`] for a trainer that was not made by [`Trainer::with_hidden`], or without such a layer.
+    pub fn hidden(&self, n: usize) -> Result<Vec<f64>, TrainError> {
+        let expected = "a hidden layer that is measured";
+        let value = self.hidden.get(n).ok_or(AutogradError::UnknownValue { expected })?;
+        Ok(self.session.read(*value)?)
     }
 
     /// Everything that the next epochs depend on.

@@ -1,41 +1,13 @@
 // The report in Chromium, opened from disk: node report.mjs REPORT.HTML FOLDER-FOR-SCREENSHOTS
 import assert from "node:assert/strict";
-import { mkdtempSync, mkdirSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
+import { PHONE, across, folder, launch, runAll } from "./shared.mjs";
 
 const [page_, shots] = process.argv.slice(2).map((path) => resolve(path));
-const address = pathToFileURL(page_).href;
-mkdirSync(shots, { recursive: true });
-
-const profile = mkdtempSync(join(tmpdir(), "report-"));
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: "/usr/bin/chromium",
-  headless: true,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
-});
-
-const DESKTOP = { width: 1280, height: 900 }, PHONE = { width: 375, height: 740 };
-
-/** Opens the page; whatever the browser complains of or asks the network for fails the test. */
-const open = async ({ size = DESKTOP, dark = false, calm = false } = {}) => {
-  const page = await browser.newPage();
-  const complaints = [];
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => {
-    if (request.url() !== address && !request.url().startsWith("data:")) complaints.push(`asks for ${request.url()}`);
-  });
-  await page.setViewportSize(size);
-  await page.emulateMedia({ colorScheme: dark ? "dark" : "light", reducedMotion: calm ? "reduce" : "no-preference" });
-  await page.goto(address);
-  return { page, complaints };
-};
+folder(shots);
+const { open, close } = await launch(pathToFileURL(page_).href);
 
 const pixels = (page) => page.evaluate(() => document.getElementById("film-stage").toDataURL());
 const epoch = async (page) => Number(await page.textContent("#film-epoch"));
@@ -184,10 +156,7 @@ const tests = {
     for (const dark of [false, true]) {
       const { page, complaints } = await open({ size: PHONE, dark });
       await page.locator("#stragglers summary").click();
-      const [needs, has] = await page.evaluate(() => {
-        const root = document.documentElement;
-        return [root.scrollWidth, root.clientWidth];
-      });
+      const [needs, has] = await across(page);
       assert.ok(needs <= has, `${needs} of ${has} pixels`);
       await hit(page);
       assert.deepEqual(complaints, []);
@@ -196,16 +165,7 @@ const tests = {
   },
 };
 
-let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await (await test())?.close();
-    console.log(`ok      ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-  }
-}
+const failed = await runAll(tests);
 
 // For people to look at.
 for (const [name, how] of Object.entries({
@@ -228,7 +188,6 @@ for (const [name, how] of Object.entries({
   }
   await page.close();
 }
-await browser.close();
-rmSync(profile, { recursive: true, force: true });
+await close();
 console.log(`${Object.keys(tests).length - failed} of ${Object.keys(tests).length} passed; the page has ${statSync(page_).size} bytes; screenshots in ${shots}`);
 process.exit(failed ? 1 : 0);

@@ -4,7 +4,10 @@ mod bad_files;
 mod bad_options;
 mod configuration;
 mod help;
+mod keeping;
+mod reports;
 mod runs;
+mod watching;
 
 use std::fs;
 use std::path::{Path, PathBuf};

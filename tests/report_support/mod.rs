@@ -187,5 +187,6 @@ pub fn facts() -> RunFacts {
         data: "MNIST, 8,192 training and 10,000 test images".into(),
         device: "cpu, 2 threads".into(),
         seconds: 94.2,
+        underway: None,
     }
 }

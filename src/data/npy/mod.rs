@@ -27,7 +27,7 @@ use self::element::{Element, Kind};
 use super::error::DataError;
 use super::format_fault::FormatFault;
 use super::idx::read_growing;
-pub use write::{NpyElement, write_npy};
+pub use write::{NpyElement, write_npy, write_npy_from};
 
 /// How every npy file starts.
 const MAGIC: [u8; 6] = *b"\x93NUMPY";

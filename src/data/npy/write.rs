@@ -47,6 +47,18 @@ element!(f32: "<f4", f64: "<f8", u8: "|u1", u32: "<u4", i64: "<i8");
 /// [`FormatFault::ArrayValues`], [`FormatFault::ArrayShape`] (more sizes than a header has room for),
 /// [`DataError::Write`].
 pub fn write_npy<T: NpyElement>(path: &Path, shape: &[usize], values: &[T]) -> Result<(), DataError> {
+    write_npy_from(path, shape, values.iter().copied())
+}
+
+/// [`write_npy`] of values that are made on the way, so that they need not all be held as `T`.
+///
+/// # Errors
+/// Those of [`write_npy`].
+pub fn write_npy_from<T: NpyElement>(
+    path: &Path,
+    shape: &[usize],
+    mut values: impl ExactSizeIterator<Item = T>,
+) -> Result<(), DataError> {
     let fault = |fault| DataError::Format {
         path: path.to_owned(),
         fault,
@@ -68,6 +80,10 @@ pub fn write_npy<T: NpyElement>(path: &Path, shape: &[usize], values: &[T]) -> R
     };
     whole_file::write(path, |file| {
         file.write_all(&prefix)?;
-        values.iter().try_for_each(|&value| value.write_to(file))
+        values.try_for_each(|value| value.write_to(file))
+    })
+    .map_err(|source| DataError::Write {
+        path: path.to_owned(),
+        source,
     })
 }

@@ -1,0 +1,88 @@
+// A run that is watched while it goes on: node watch.mjs DISENTANGLE EMPTY-FOLDER FOLDER-FOR-SCREENSHOTS
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DESKTOP, folder, launch, runAll } from "./shared.mjs";
+
+const [program, run, shots] = process.argv.slice(2).map((path) => resolve(path));
+folder(shots);
+
+const training = spawn(program, ["inversion", "--quiet", "--replicas", "4", "--epochs", "100000", "--checkpoint-every", "1",
+  "--out", run], { stdio: "ignore" });
+while (!existsSync(join(run, "checkpoint.safetensors"))) await sleep(50);
+const watching = spawn(program, ["watch", run], { stdio: ["ignore", "pipe", "inherit"] });
+const address = await new Promise((told) => watching.stdout.once("data", (line) => told(String(line).trim())));
+const { open, close } = await launch(address, (url) => url.startsWith(address));
+
+/** The epoch that a page shows which has come to rest; 0 for one that is on its way. */
+const shown = () => document.readyState === "complete"
+  ? Number(/epoch (\d+) of/.exec(document.getElementById("live")?.textContent)?.[1]) : 0;
+// A page that is just being left has no answer.
+const epoch = (page) => page.evaluate(shown).catch(() => 0);
+const settled = async (page, than = -1) => {
+  for (const end = Date.now() + 60000; Date.now() < end; await sleep(50)) {
+    const now = await epoch(page);
+    if (now > Math.max(than, 0)) return now;
+  }
+  return assert.fail(`no epoch after ${than} came`);
+};
+
+const tests = {
+  async "the page grows, and its reader stays where they are"() {
+    const { page, complaints } = await open({ size: DESKTOP });
+    const first = await settled(page);
+    await page.locator("#run summary").click();
+    await page.locator("label[for=by-error]").click();
+    await page.locator("label[for=plane-1]").click();
+    await page.locator("#film-slider").focus();
+    await page.keyboard.press("Home");
+    await page.evaluate(() => window.scrollTo(0, 900));
+    await page.screenshot({ path: join(shots, "watch.png") });
+    await settled(page, await settled(page, first));
+    // All at once: the next page may come between two questions.
+    const place = await page.evaluate(() => ({
+      axis: document.getElementById("by-error").checked,
+      plane: document.getElementById("plane-1").checked,
+      epoch: document.getElementById("film-epoch").textContent,
+      open: document.querySelector("#run details").open,
+      scroll: Math.round(window.scrollY),
+      focus: document.activeElement.id,
+    }));
+    assert.deepEqual(place, { axis: true, plane: true, epoch: "0", open: true, scroll: 900, focus: "film-slider" });
+    assert.deepEqual(complaints, []);
+    return page;
+  },
+
+  async "a movie that plays is not torn away"() {
+    const { page, complaints } = await open();
+    const first = await settled(page);
+    await page.click("#film-play");
+    await page.waitForFunction(() => document.getElementById("film-play").textContent === "Pause");
+    await sleep(4000);
+    if ((await page.textContent("#film-play")) === "Pause") assert.equal(await epoch(page), first);
+    await page.locator("#film-slider").focus();
+    await page.keyboard.press("End");
+    await settled(page, first);
+    assert.deepEqual(complaints, []);
+    return page;
+  },
+
+  async "it says when nobody answers any more, and ends with 0"() {
+    const { page } = await open();
+    watching.kill("SIGINT");
+    await page.waitForFunction(() => document.getElementById("live").textContent.includes("does not answer"));
+    assert.equal(watching.exitCode ?? (await new Promise((ended) => watching.once("exit", ended))), 0);
+    assert.ok(!existsSync(join(run, "report.html")), "it only reads");
+    assert.equal(readFileSync(join(run, "run.json"), "utf8").includes("training_seconds"), false);
+    return page;
+  },
+};
+
+const failed = await runAll(tests);
+training.kill("SIGKILL");
+watching.kill("SIGKILL");
+await close();
+console.log(`${Object.keys(tests).length - failed} of ${Object.keys(tests).length} passed`);
+process.exit(failed ? 1 : 0);
