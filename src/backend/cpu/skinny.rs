@@ -18,6 +18,11 @@
 //!
 //! Roundings on the longest way: k / lanes, the tree over the lanes, the bias.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "an index that names the register is clearer, and unrolls"
+)]
+
 use super::isa::Isa;
 use super::simd::{Simd, Vectorized, dispatch};
 

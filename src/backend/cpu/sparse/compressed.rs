@@ -121,8 +121,8 @@ mod tests {
             [
                 if rare { x } else { 0.0 },
                 if rare { x + 0.5 } else { -0.25 },
-                if i % 7 == 0 { -x } else { 7.0 },
-                7.0 + f64::from(i % 5 == 0),
+                if i.is_multiple_of(7) { -x } else { 7.0 },
+                7.0 + f64::from(i.is_multiple_of(5)),
                 match i {
                     3 => f64::INFINITY,
                     4 => f64::NAN,

@@ -22,6 +22,11 @@
 //!
 //! A row of 20 in one piece would straddle two cache lines most of the time, and a row padded to 32 fill them with zeros.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "an index that names the register is clearer, and unrolls"
+)]
+
 use super::super::gemm::MatRef;
 use super::super::gemm::packing::{self, Panel};
 use super::super::isa::Isa;
