@@ -1,12 +1,14 @@
 //! A small, exact and fast numeric engine that trains dense networks and measures, while they train, how class
 //! manifolds disentangle and entangle again.
 //!
-//! The rooms of the house, each of which imports only from those after it: [`report`] (files and pages), [`study`]
-//! (experiments), [`train`] (epochs, batches, replicas), [`geometry`] (manifold metrics), [`nn`] (layers, losses,
+//! The rooms of the house, each of which imports only from those after it: [`report`] (files and pages), [`bench`]
+//! (timings of kernels), [`study`] (experiments), [`train`] (epochs, batches, replicas), [`geometry`] (manifold metrics), [`nn`] (layers, losses,
 //! optimisers), [`autograd`] (record once, plan, replay), [`backend`] (who computes) and [`data`] (what is computed on).
 
 pub mod autograd;
 pub mod backend;
+#[cfg(feature = "study")]
+pub mod bench;
 pub mod data;
 pub mod geometry;
 pub mod nn;

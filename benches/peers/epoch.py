@@ -48,7 +48,11 @@ CONTENDERS = {
 
 def start(replicas, data, weights):
     tail = [str(data), str(replicas), str(contest.THREADS), str(weights)]
-    contenders = [contest.Contender("disentangle", "ours", [ROOT / "target/release/epoch_peer", *tail])]
+    ours = [ROOT / "target/release/epoch_peer", *tail]
+    contenders = [
+        contest.Contender("disentangle", "ours", ours),
+        contest.Contender("disentangle, no zeros skipped", "ours", [*ours, "dense"]),
+    ]
     for name, family, script, way in CONTENDERS[replicas]:
         contenders.append(contest.Contender(name, family, [sys.executable, HERE / script, way, *tail]))
     return contenders

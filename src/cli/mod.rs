@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 it ran but failed; 2 bad input or an absent device, with one line on standard error.
 
+mod bench;
 mod config;
 mod error;
 mod facts;
@@ -54,6 +55,9 @@ enum Command {
     Inversion(Box<options::InversionOptions>),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
+    /// Time every kernel, as percent of what this machine can do
+    #[command(allow_negative_numbers = true)]
+    Bench(bench::BenchOptions),
     /// Show a run in the browser while it goes on
     #[command(allow_negative_numbers = true)]
     Watch(watch::WatchOptions),
@@ -71,6 +75,7 @@ pub fn main() -> ExitCode {
             Command::Inversion(options) => inversion::run(*options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
+            Command::Bench(options) => bench::run(options),
         },
         Err(error) if !error.use_stderr() => {
             let _ = error.print();
@@ -103,7 +108,7 @@ fn line(error: &clap::Error) -> String {
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion, report or watch");
+        line.push_str("; expected inversion, report, watch or bench");
     }
     line
 }

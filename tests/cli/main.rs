@@ -7,6 +7,7 @@ mod help;
 mod keeping;
 mod reports;
 mod runs;
+mod timings;
 mod watching;
 
 use std::fs;
