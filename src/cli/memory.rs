@@ -13,8 +13,8 @@ const UNKNOWN: f64 = 1e12;
 const TILE_ROWS: usize = 256;
 
 /// Checks that parameters, their gradients and the optimiser's states, the outputs on `rows` samples and the activations
-/// on a tile of them, and of the layers `held` on all of them, fit into the memory that is free. This is less than a run needs (the least that any backend gets by with), so what is refused
-/// cannot work.
+/// on a tile of them, and of the layers `held` on all of them, fit into the memory that is free. This is less than a run
+/// needs (the least that any backend gets by with), so what is refused cannot work.
 ///
 /// # Errors
 /// [`CliError::Input`] that tells both numbers.
