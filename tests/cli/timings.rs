@@ -10,18 +10,33 @@ fn the_table_of_some_kernels() {
     let text = stdout(&output);
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].ends_with("kernels. What this machine can do:"), "{text}");
-    assert!(lines[1].contains("1 thread: ") && lines[2].contains("2 threads: "), "{text}");
+    assert!(
+        lines[1].contains("1 thread: ") && lines[2].contains("2 threads: "),
+        "{text}"
+    );
     // The heading, then tanh and its gradient.
     let table: Vec<&str> = lines[3..].iter().copied().filter(|line| !line.is_empty()).collect();
     assert!(table[0].starts_with("kernel ") && table[0].contains("median"), "{text}");
-    assert!(table[1].starts_with("tanh ") && table[2].starts_with("tanh_grad "), "{text}");
+    assert!(
+        table[1].starts_with("tanh ") && table[2].starts_with("tanh_grad "),
+        "{text}"
+    );
     assert_eq!(table.len(), 3, "{text}");
 }
 
 #[test]
 fn json_has_every_number_of_the_table() {
     let place = Place::new();
-    let output = place.run(&["bench", "--filter", "8192 x 20 x 2", "--seconds", "0", "--threads", "1", "--json"]);
+    let output = place.run(&[
+        "bench",
+        "--filter",
+        "8192 x 20 x 2",
+        "--seconds",
+        "0",
+        "--threads",
+        "1",
+        "--json",
+    ]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let table: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let positive = |value: &serde_json::Value| value.as_f64().is_some_and(|v| v > 0.0 && v.is_finite());

@@ -166,7 +166,8 @@ impl Machine {
                 layers.push((*weight, *bias, program.copies(*y) * program.buffer(*y).cols));
             }
         }
-        if layers.is_empty() {
+        let mut reductions = self.entries.iter().flatten().flat_map(|s| &s.reductions);
+        if layers.is_empty() && !reductions.any(|r| r.samples == Some(samples)) {
             return Ok(None);
         }
         let cols = program.buffer(samples).cols;
