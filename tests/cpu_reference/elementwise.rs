@@ -4,7 +4,7 @@
 //! (4 u), tanh `TANH_ULP` ulps. An error e of an argument t becomes |t f'(t) / f(t)| e / |t| of the result.
 
 use disentangle::backend::Cpu;
-use disentangle::backend::cpu::math::TANH_ULP;
+use disentangle::backend::cpu::math::{EXP_ULP, TANH_ULP};
 use disentangle::backend::kernel::{Kernel, Unary, Write};
 
 use crate::case::{Case, ETA, U};
@@ -88,8 +88,7 @@ fn value_error(function: Unary, x: f64, y: f64) -> f64 {
         // -x / sqrt 2 has two roundings (the constant's and its own), and erfc magnifies them by at most x^2 + 1: 2 u each
         // time; erfcf itself, and the product with x. A subnormal erfcf errs by 2 steps.
         Unary::Gelu => u * size * (2.0 * (x * x + 1.0) + 4.0 + 1.0) + 2.0 * ETA * (x.abs() + 1.0),
-        // exp 2 u, which the sum damps, the sum, the quotient.
-        Unary::Sigmoid => 6.0 * u * size + 2.0 * ETA,
+        Unary::Sigmoid => SIGMOID * u * size + 2.0 * ETA,
         Unary::Scale(_) => 2.0 * u * size + ETA,
         Unary::SubtractConstant(c) => u * (c.abs() + size) * (1.0 + u),
         // exp 2 u (ln_1p damps it), ln_1p 2 u, the sum.
@@ -118,6 +117,9 @@ pub fn unary(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     });
 }
 
+/// Error of a sigmoid in u: the exponential (an ulp is at most 2 u), which the sum damps, the sum, the quotient.
+const SIGMOID: f64 = 2.0 * EXP_ULP + 2.0;
+
 /// The exact derivative and the error of the computed one.
 fn slope(function: Unary, x: f64) -> (f64, f64) {
     let sigmoid = |x: f64| {
@@ -140,9 +142,9 @@ fn slope(function: Unary, x: f64) -> (f64, f64) {
         // Two sigmoids and their product.
         Unary::Sigmoid => {
             let slope = sigmoid(x) * sigmoid(-x);
-            (slope, 13.0 * U * slope + 4.0 * ETA)
+            (slope, (2.0 * SIGMOID + 1.0) * U * slope + 4.0 * ETA)
         }
-        Unary::Logistic => (sigmoid(-x), 6.0 * U * sigmoid(-x) + 2.0 * ETA),
+        Unary::Logistic => (sigmoid(-x), SIGMOID * U * sigmoid(-x) + 2.0 * ETA),
         // cdf as above; x density: the square's rounding counts x^2 / 2 times, exp 2 u, the constant's and two products; the
         // sum of the two may cancel.
         Unary::Gelu => {

@@ -3,12 +3,17 @@
 use disentangle::backend::Cpu;
 use disentangle::backend::kernel::{Kernel, Write};
 
+use disentangle::backend::cpu::math::EXP_ULP;
+
 use crate::case::{Case, ETA, U};
 use crate::data::Data;
 use crate::judge::{Report, finite};
 use crate::rows::in_f64;
 
-/// With d_j = x_j - top (one rounding, which exp magnifies by |d_j|) and exp 2 u: e_j errs by (|d_j| + 2) e_j u. They are
+/// The exponential's error in u: half a unit in the last place is at most 1 u.
+const EXP: f64 = 2.0 * EXP_ULP;
+
+/// With d_j = x_j - top (one rounding, which exp magnifies by |d_j|) and exp 5 u ([`EXP_ULP`]): e_j errs by (|d_j| + 5) e_j u. They are
 /// summed in f64 and rounded once; ln_1p damps an error of its argument s by 1 + s and errs by 2 u; the difference to the
 /// label's and the sum of both are rounded.
 pub fn softmax_cross_entropy(case: &mut Case, cpu: &Cpu, report: &mut Report) {
@@ -31,7 +36,7 @@ pub fn softmax_cross_entropy(case: &mut Case, cpu: &Cpu, report: &mut Report) {
                 .map(|(_, v)| top - v)
         };
         let rest: f64 = others().map(|d| (-d).exp()).sum();
-        let rest_error: f64 = others().map(|d| (-d).exp() * (d + 3.0)).sum();
+        let rest_error: f64 = others().map(|d| (-d).exp() * (d + EXP + 1.0)).sum();
         let (tail, gap) = (rest.ln_1p(), top - row[labels.at(r, i, 0) as usize]);
         let error = U * (rest_error / (1.0 + rest) + 2.0 * tail + gap + (tail + gap));
         finite(error * (1.0 + 8.0 * U) + cols as f64 * ETA, gap.max(top.abs()))
@@ -60,7 +65,7 @@ pub fn softmax_cross_entropy_grad(case: &mut Case, cpu: &Cpu, report: &mut Repor
         let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let term = |k: usize| {
             let d = top - row[k];
-            ((-d).exp(), (-d).exp() * (d + 2.0))
+            ((-d).exp(), (-d).exp() * (d + EXP))
         };
         let sum = |skip: Option<usize>| {
             let kept = (0..cols).filter(|&k| Some(k) != skip).map(term);

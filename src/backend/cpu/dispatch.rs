@@ -22,7 +22,7 @@ impl Machine {
         let Scratch {
             reals,
             indices,
-            column_sums,
+            numbers,
             workspace,
             gradients,
         } = scratch;
@@ -82,7 +82,7 @@ impl Machine {
                 }
                 if let Some(dbias) = dbias {
                     let (sum, fresh) = sums.real(dbias.buffer);
-                    dense::dense_bias_grad(isa, dy, sum, write(fresh), column_sums);
+                    dense::dense_bias_grad(isa, dy, sum, write(fresh), numbers);
                 }
             }
             Kernel::RowNormalize { x, y, norms } => {
@@ -93,11 +93,11 @@ impl Machine {
                 rows::row_normalize_grad(y, norms, dy, t.write(dx.buffer), dx.write);
             }
             Kernel::SoftmaxCrossEntropy { x, labels, y } => {
-                loss::softmax_cross_entropy(isa, t.real(*x), t.index(*labels), t.write(*y));
+                loss::softmax_cross_entropy(isa, t.real(*x), t.index(*labels), t.write(*y), numbers);
             }
             Kernel::SoftmaxCrossEntropyGrad { x, labels, dy, dx } => {
                 let (x, labels, dy) = (t.real(*x), t.index(*labels), t.real(*dy));
-                loss::softmax_cross_entropy_grad(isa, x, labels, dy, t.write(dx.buffer), dx.write);
+                loss::softmax_cross_entropy_grad(isa, x, labels, dy, t.write(dx.buffer), dx.write, numbers);
             }
             Kernel::Margin { x, labels, y } => loss::margin(t.real(*x), t.index(*labels), t.write(*y)),
             Kernel::MarginGrad { x, labels, dy, dx } => {

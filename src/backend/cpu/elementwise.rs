@@ -1,7 +1,7 @@
 //! Functions of one number and their derivatives, sums, multiples: one pass over contiguous slices.
 
 use super::isa::Isa;
-use super::math::{tanh, vectorize};
+use super::math::{exp_of_negative, tanh, vectorize};
 use super::tile::Rows;
 use crate::backend::kernel::{Unary, Write};
 
@@ -36,7 +36,7 @@ fn chain(isa: Isa, v: &[f32], dy: &[f32], dx: &mut [f32], write: Write, f: impl 
 /// 1 / (1 + e^-x) by the exponential that is at most 1: it never overflows, and the left tail ends with e^x itself.
 #[inline]
 fn sigmoid(x: f32) -> f32 {
-    let e = (-x.abs()).exp();
+    let e = exp_of_negative(-x.abs());
     (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
 }
 

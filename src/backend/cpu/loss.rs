@@ -36,10 +36,35 @@ fn best_other(row: &[f32], skip: usize) -> Option<usize> {
         .reduce(|best, j| if row[j] > row[best] || row[j].is_nan() { j } else { best })
 }
 
-/// sum of e^(x_j - top) over j other than `skip`, in f64: no error grows with the number of classes.
-fn sum_of_exp(row: &[f32], top: f32, skip: usize) -> f64 {
-    let others = row.iter().enumerate().filter(|&(j, _)| j != skip);
-    others.map(|(_, v)| f64::from((v - top).exp())).sum()
+/// Sum of all but one, in f64: no error grows with the number of classes.
+fn sum_without(exponentials: &[f32], skip: usize) -> f64 {
+    let (before, after) = exponentials.split_at(skip);
+    before.iter().chain(&after[1..]).map(|&e| f64::from(e)).sum()
+}
+
+/// Numbers whose exponentials are computed together, if a row has no more: rows are short, vectors are not.
+pub(super) const EXPONENTIALS: usize = 1024;
+
+/// Calls `f(n, row, exponentials)` for every row n of x, replicas in turn, with e^(x_j - largest) for each j of it. `room`
+/// holds at least a row.
+fn each_exponentials(isa: Isa, x: Rows<f32>, room: &mut [f32], mut f: impl FnMut(usize, &[f32], &[f32])) {
+    let rows = EXPONENTIALS.min(room.len()).max(x.cols) / x.cols;
+    for (block, values) in x.data.chunks(rows * x.cols).enumerate() {
+        let exponentials = &mut room[..values.len()];
+        for (row, shifted) in values.chunks_exact(x.cols).zip(exponentials.chunks_exact_mut(x.cols)) {
+            let top = largest(row);
+            shifted.iter_mut().zip(row).for_each(|(s, v)| *s = v - top);
+        }
+        vectorize(
+            isa,
+            #[inline(always)]
+            || exponentials.iter_mut().for_each(|e| *e = exp_of_negative(*e)),
+        );
+        let pairs = values.chunks_exact(x.cols).zip(exponentials.chunks_exact(x.cols));
+        for (n, (row, exponentials)) in (block * rows..).zip(pairs) {
+            f(n, row, exponentials);
+        }
+    }
 }
 
 /// Label 1 wants a positive output, label 0 a negative one.
@@ -83,8 +108,8 @@ fn two_classes(x: Rows<f32>, labels: Rows<u32>) -> bool {
     x.cols == 2 && (labels.copies == 1 || labels.copies == x.copies)
 }
 
-/// y_i = log sum_j exp x_ij - x_i,label; of two outputs max(d, 0) + log(1 + e^-|d|) with d = other - label's.
-pub(super) fn softmax_cross_entropy(isa: Isa, x: Rows<f32>, labels: Rows<u32>, y: &mut [f32]) {
+/// y_i = log sum_j exp x_ij - x_i,label, with `room` for a row and more; of two outputs max(d, 0) + log(1 + e^-|d|) with d = other - label's.
+pub(super) fn softmax_cross_entropy(isa: Isa, x: Rows<f32>, labels: Rows<u32>, y: &mut [f32], room: &mut [f32]) {
     if two_classes(x, labels) {
         return vectorize(
             isa,
@@ -107,17 +132,24 @@ pub(super) fn softmax_cross_entropy(isa: Isa, x: Rows<f32>, labels: Rows<u32>, y
         );
     }
     let copies = copies(x, labels.copies);
-    each(y, copies, |i, r| {
-        let row = x.at(i, r);
+    each_exponentials(isa, x, room, |n, row, exponentials| {
         let top = largest(row);
         // The largest term is exactly 1: taking it out keeps the digits of a small loss (ln_1p).
         let at_top = row.iter().position(|&v| v == top).unwrap_or(0);
-        let rest = sum_of_exp(row, top, at_top) as f32;
-        rest.ln_1p() + (top - row[labels.at(i, r)[0] as usize])
+        let rest = sum_without(exponentials, at_top) as f32;
+        // Outputs that are shared have a loss for every replica whose labels are its own.
+        for r in if copies == x.copies { 0..1 } else { 0..copies } {
+            let (i, r) = if copies == x.copies {
+                (n / copies, n % copies)
+            } else {
+                (n, r)
+            };
+            y[i * copies + r] = rest.ln_1p() + (top - row[labels.at(i, r)[0] as usize]);
+        }
     });
 }
 
-/// dx_ij (=, +=) dy_i (softmax(x_i)_j - [j = label]); of two outputs +-dy_i / (1 + e^-d).
+/// dx_ij (=, +=) dy_i (softmax(x_i)_j - [j = label]), with `room` for a row and more; of two outputs +-dy_i / (1 + e^-d).
 pub(super) fn softmax_cross_entropy_grad(
     isa: Isa,
     x: Rows<f32>,
@@ -125,6 +157,7 @@ pub(super) fn softmax_cross_entropy_grad(
     dy: Rows<f32>,
     dx: &mut [f32],
     write: Write,
+    room: &mut [f32],
 ) {
     if two_classes(x, labels) && write == Write::Set {
         // The slope of the other output first, then both outputs' gradients in its place.
@@ -154,22 +187,22 @@ pub(super) fn softmax_cross_entropy_grad(
         );
         return;
     }
-    for (n, dx) in dx.chunks_exact_mut(x.cols).enumerate() {
+    each_exponentials(isa, x, room, |n, _, exponentials| {
         let (i, r) = (n / x.copies, n % x.copies);
-        let (row, label, dy) = (x.at(i, r), labels.at(i, r)[0] as usize, dy.at(i, r)[0]);
-        let top = largest(row);
-        let others = sum_of_exp(row, top, label);
-        let total = others + f64::from((row[label] - top).exp());
-        for (j, (dx, v)) in dx.iter_mut().zip(row).enumerate() {
+        let (label, dy) = (labels.at(i, r)[0] as usize, f64::from(dy.at(i, r)[0]));
+        let others = sum_without(exponentials, label);
+        let total = others + f64::from(exponentials[label]);
+        let dx = &mut dx[n * x.cols..][..x.cols];
+        for (j, (dx, e)) in dx.iter_mut().zip(exponentials).enumerate() {
             // softmax - 1 as minus the sum of the others: no cancellation when the row is learnt.
             let slope = if j == label {
                 -others / total
             } else {
-                f64::from((v - top).exp()) / total
+                f64::from(*e) / total
             };
-            put(dx, (f64::from(dy) * slope) as f32, write);
+            put(dx, (dy * slope) as f32, write);
         }
-    }
+    });
 }
 
 /// y_i = the margin of the label.

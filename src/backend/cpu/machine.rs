@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::dense::ROWS_APART;
 use super::gemm::Workspace;
 use super::isa::Isa;
+use super::loss::EXPONENTIALS;
 use super::order::Order;
 use super::pool::Pool;
 use super::slab::Slab;
@@ -111,11 +112,14 @@ impl Machine {
         let real_sums = Slab::new("sums of gradients", lanes * widest(|s| s.real_sums))?;
         let wide_sums = Slab::new("sums of probes", lanes * widest(|s| s.wide_sums))?;
         let fresh = Slab::new("flags of sums", lanes * widest(|s| s.reductions.len()))?;
-        let widest = all()
+        let numbers = all()
             .flat_map(|s| &s.kernels)
-            .filter_map(|k| match k {
-                Kernel::DenseWeightGrad { dy, .. } => Some(program.copies(*dy) * program.buffer(*dy).cols),
-                _ => None,
+            .map(|kernel| match kernel {
+                Kernel::DenseWeightGrad { dy, .. } => ROWS_APART * program.copies(*dy) * program.buffer(*dy).cols,
+                Kernel::SoftmaxCrossEntropy { x, .. } | Kernel::SoftmaxCrossEntropyGrad { x, .. } => {
+                    EXPONENTIALS.max(program.buffer(*x).cols)
+                }
+                _ => 0,
             })
             .max();
         let skips = all().flat_map(|s| &s.reductions).any(|r| r.samples.is_some());
@@ -132,7 +136,7 @@ impl Machine {
             Ok(WorkerCell(std::cell::UnsafeCell::new(Scratch {
                 reals: Slab::new("tiles of a thread", tile_reals)?,
                 indices: Slab::new("tiles of a thread", tile_indices)?,
-                column_sums: vec![0.0; ROWS_APART * widest.unwrap_or(0)],
+                numbers: vec![0.0; numbers.unwrap_or(0)],
                 workspace,
                 gradients: Slab::new("gradients of a thread", gradient_room)?,
             })))

@@ -26,8 +26,8 @@ pub(super) enum Place {
 pub(super) struct Scratch {
     pub(super) reals: Slab<f32>,
     pub(super) indices: Slab<u32>,
-    /// For column sums: eight times the widest gradient of a bias.
-    pub(super) column_sums: Vec<f32>,
+    /// For column sums, eight times the widest gradient of a bias; for exponentials, the widest row of outputs and more.
+    pub(super) numbers: Vec<f32>,
     pub(super) workspace: Workspace,
     /// For a layer that skips zeros: a chunk of dy.
     pub(super) gradients: Slab<f32>,
