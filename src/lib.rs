@@ -1,7 +1,7 @@
 //! A small, exact and fast numeric engine that trains dense networks and measures, while they train, how class
 //! manifolds disentangle and entangle again.
 //!
-//! The rooms of the house, each of which imports only from those after it: [`report`] (files and pages), [`bench`]
+//! The rooms of the house, each of which imports only from those after it: [`report`] (files and pages), [`mod@bench`]
 //! (timings of kernels), [`study`] (experiments), [`train`] (epochs, batches, replicas), [`geometry`] (manifold metrics), [`nn`] (layers, losses,
 //! optimisers), [`autograd`] (record once, plan, replay), [`backend`] (who computes) and [`data`] (what is computed on).
 
