@@ -85,8 +85,8 @@ pub fn run(options: BenchOptions) -> Result<(), CliError> {
     }
     let peaks: Vec<Peak> = if threads == 1 { vec![1] } else { vec![1, threads] }
         .into_iter()
-        .map(|threads| Peak::measure(cpu.isa(), threads))
-        .collect();
+        .map(|threads| Peak::measure(cpu.isa(), threads).map_err(CliError::input))
+        .collect::<Result<_, _>>()?;
     let Some(&peak) = peaks.last() else {
         return Ok(());
     };
