@@ -22,10 +22,10 @@ pub fn all(threads: usize) -> Vec<Case> {
         (1024, 1024, 1024, 1),
         (2048, 2048, 2048, 1),
     ] {
-        cases.push(dense(shape));
+        cases.push(dense(shape, false));
     }
     for shape in [(8192, 784, 20, 1), (8192, 784, 20, 16)] {
-        cases.push(dense_zeros(shape));
+        cases.push(dense(shape, true));
     }
     for shape in [
         (8192, 784, 20, 1),
@@ -33,10 +33,10 @@ pub fn all(threads: usize) -> Vec<Case> {
         (64, 784, 512, 1),
         (512, 2048, 2048, 1),
     ] {
-        cases.push(dense_weight_grad(shape));
+        cases.push(dense_weight_grad(shape, false));
     }
     for shape in [(8192, 784, 20, 1), (8192, 784, 20, 16)] {
-        cases.push(dense_weight_grad_zeros(shape));
+        cases.push(dense_weight_grad(shape, true));
     }
     for shape in [(8192, 20, 2, 1), (64, 512, 512, 1), (512, 2048, 2048, 1)] {
         cases.push(dense_input_grad(shape));
@@ -111,55 +111,35 @@ fn product_flops((rows, inputs, units, replicas): Shape) -> f64 {
     2.0 * (rows * inputs * units * replicas) as f64
 }
 
-fn dense(shape: Shape) -> Case {
+fn dense(shape: Shape, zeros: bool) -> Case {
     let (rows, inputs, units, replicas) = shape;
     let record = move |o: &mut Operands| Kernel::Dense {
-        x: o.rows(inputs, false),
+        x: o.samples(inputs, zeros),
         weight: o.parameter(units, inputs),
         bias: Some(o.parameter(1, units)),
         y: o.rows(units, true),
     };
-    single(
-        "dense",
-        words(shape),
-        Some(product_flops(shape)),
-        (replicas, rows),
-        record,
-    )
+    let kernel = if zeros { "dense, zeros" } else { "dense" };
+    // Skipped products are none.
+    let flops = (!zeros).then_some(product_flops(shape));
+    single(kernel, words(shape), flops, (replicas, rows), record)
 }
 
-fn dense_zeros(shape: Shape) -> Case {
-    let (rows, inputs, units, replicas) = shape;
-    let record = move |o: &mut Operands| Kernel::Dense {
-        x: o.zeros(inputs),
-        weight: o.parameter(units, inputs),
-        bias: Some(o.parameter(1, units)),
-        y: o.rows(units, true),
-    };
-    single("dense, zeros", words(shape), None, (replicas, rows), record)
-}
-
-fn dense_weight_grad(shape: Shape) -> Case {
+fn dense_weight_grad(shape: Shape, zeros: bool) -> Case {
     let (rows, inputs, units, replicas) = shape;
     let record = move |o: &mut Operands| Kernel::DenseWeightGrad {
         dy: o.rows(units, true),
-        x: o.rows(inputs, false),
+        x: o.samples(inputs, zeros),
         dweight: Some(set(o.parameter(units, inputs))),
         dbias: Some(set(o.parameter(1, units))),
     };
-    let flops = Some(product_flops(shape));
-    single("dense_weight_grad", words(shape), flops, (replicas, rows), record)
-}
-
-fn dense_weight_grad_zeros(shape: Shape) -> Case {
-    let (rows, inputs, units, replicas) = shape;
-    let record = move |o: &mut Operands| Kernel::DenseWeightGrad {
-        dy: o.rows(units, true),
-        x: o.zeros(inputs),
-        dweight: Some(set(o.parameter(units, inputs))),
-        dbias: Some(set(o.parameter(1, units))),
+    let kernel = if zeros {
+        "dense_weight_grad, zeros"
+    } else {
+        "dense_weight_grad"
     };
-    single("dense_weight_grad, zeros", words(shape), None, (replicas, rows), record)
+    let flops = (!zeros).then_some(product_flops(shape));
+    single(kernel, words(shape), flops, (replicas, rows), record)
 }
 
 fn dense_input_grad(shape: Shape) -> Case {

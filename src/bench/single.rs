@@ -6,9 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::{BenchError, Ready};
 use crate::backend::kernel::{Kernel, Target, Write};
-use crate::backend::program::{
-    Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment, Storage,
-};
+use crate::backend::program::{Buffer, BufferId, Element, EntryId, Extent, Program, RowSpace, Segment, Storage};
 use crate::backend::{Backend, Step};
 
 /// A kernel's operands, one after the other.
@@ -74,14 +72,15 @@ impl Operands {
         id
     }
 
-    /// Shared rows that last, of which one number in five is not zero.
-    pub(super) fn zeros(&mut self, cols: usize) -> BufferId {
+    /// Shared rows, standard normal, or with `zeros` lasting ones of which one number in five is not zero.
+    pub(super) fn samples(&mut self, cols: usize, zeros: bool) -> BufferId {
         let id = self.rows(cols, false);
+        if !zeros {
+            return id;
+        }
         self.program.buffers[id.0].lasting = true;
         if let Some((_, values)) = self.reals.last_mut() {
-            // 5 and 784 have no common divisor: every column gets its share.
-            let zeros = values.iter_mut().enumerate().filter(|(n, _)| n % 5 != 0);
-            zeros.for_each(|(_, value)| *value = 0.0);
+            thin(values);
         }
         id
     }
@@ -120,7 +119,6 @@ impl Operands {
     pub(super) fn ready(self, backend: &dyn Backend, kernel: Kernel) -> Result<Ready, BenchError> {
         let mut program = self.program;
         let domain = kernel.domain(&program);
-        debug_assert!(matches!(domain, Domain::Rows(_) | Domain::Whole));
         program.entries = vec![vec![Segment {
             domain,
             kernels: vec![kernel],
@@ -139,6 +137,12 @@ impl Operands {
         };
         Ok(Box::new(move || Ok(executable.run(EntryId(0), step)?)))
     }
+}
+
+/// Leaves one number in five. No shape here has a number of columns that 5 divides, so every column gets its share.
+pub(super) fn thin(values: &mut [f64]) {
+    let zeros = values.iter_mut().enumerate().filter(|(n, _)| n % 5 != 0);
+    zeros.for_each(|(_, value)| *value = 0.0);
 }
 
 /// The buffer, overwritten.

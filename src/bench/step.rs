@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::single::thin;
 use super::{BenchError, Case, Ready};
 use crate::autograd::{Entry, Graph, Plan, Training};
 use crate::backend::{Backend, EntryId, Step};
@@ -77,8 +78,7 @@ fn prepare(
     features.truncate(rows * inputs);
     classes.truncate(rows);
     if lasting {
-        let zeros = features.iter_mut().enumerate().filter(|(n, _)| n % 5 != 0);
-        zeros.for_each(|(_, value)| *value = 0.0);
+        thin(&mut features);
     }
     session.write(x, &features)?;
     session.write_index(labels, &classes)?;
