@@ -43,8 +43,6 @@ pub(super) struct Layer {
     weight: BufferId,
     bias: Option<BufferId>,
     units: usize,
-    /// Numbers of the table.
-    room: usize,
     /// W transposed, `[in, units]` in chunks.
     table: Slab<f32>,
     /// b + W c
@@ -79,13 +77,11 @@ impl Skipping {
             return Ok(None);
         };
         let layer = |(weight, bias, units)| -> Result<Layer, BackendError> {
-            let room = table_room(isa, cols, units);
             Ok(Layer {
                 weight,
                 bias,
                 units,
-                room,
-                table: Slab::new("transposed weights", room)?,
+                table: Slab::new("transposed weights", table_room(isa, cols, units))?,
                 folded: Slab::new("folded bias", units)?,
             })
         };
@@ -122,7 +118,7 @@ impl Skipping {
             // Only the last chunk has a tail, which may be overshot.
             let last = number + 1 == layer.chunks(isa);
             let room = if last {
-                layer.room - cols * chunk.first
+                table_room(isa, cols, layer.units) - cols * chunk.first
             } else {
                 cols * chunk.units
             };
