@@ -1,6 +1,7 @@
 //! Whether a run fits the machine, before anything is allocated: an allocator that says yes to everything kills the
 //! process later.
 
+use disentangle::backend::cpu::TILE_ROWS;
 use disentangle::backend::kernel::UpdateRule;
 use disentangle::nn::Architecture;
 
@@ -8,9 +9,6 @@ use super::error::CliError;
 
 /// Taken for the memory of a machine that does not tell.
 const UNKNOWN: f64 = 1e12;
-
-/// No backend works on fewer rows at a time than this, if there are as many.
-const TILE_ROWS: usize = 256;
 
 /// Checks that parameters, their gradients and the optimiser's states, the outputs on `rows` samples and the activations
 /// on a tile of them, and of the layers `held` on all of them, fit into the memory that is free. This is less than a run

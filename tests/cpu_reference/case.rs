@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use disentangle::backend::cpu::{MAX_LANES, TILE_ROWS};
 use disentangle::backend::kernel::{Divisor, Kernel, Target, Write};
 use disentangle::backend::program::Storage;
 use disentangle::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment};
@@ -22,10 +23,6 @@ use crate::kernels::{absolute_factor, copy, name};
 pub const U: f64 = 1.0 / (1u64 << 24) as f64;
 /// The smallest f32 above 0: a rounding of a subnormal result errs by at most half of it.
 pub const ETA: f64 = 1.401_298_464_324_817e-45;
-
-/// Rows of a tile and the most lanes, as `machine.rs` has them: the summation tree over rows.
-const TILE_ROWS: usize = 256;
-const MAX_LANES: usize = 16;
 
 const SPACE: RowSpace = RowSpace(0);
 

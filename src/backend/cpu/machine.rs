@@ -25,10 +25,10 @@ use crate::backend::program::{BufferId, Domain, Element, EntryId, Extent, Progra
 use crate::backend::{BackendError, Executable, Step, check_access, check_indices, check_rows};
 
 /// Rows of a tile: its part of a 784-wide data block (800 KB) stays in a second-level cache between forward and backward.
-pub(super) const TILE_ROWS: usize = 256;
+pub const TILE_ROWS: usize = 256;
 
 /// Lanes at most: enough for the threads of a desktop, few enough that their partial sums stay small.
-pub(super) const MAX_LANES: usize = 16;
+pub const MAX_LANES: usize = 16;
 
 fn tiles(rows: usize) -> usize {
     rows.div_ceil(TILE_ROWS)

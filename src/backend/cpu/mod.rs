@@ -34,6 +34,7 @@ use std::sync::Arc;
 use super::program::Program;
 use super::{Backend, BackendError, Executable, check_sizes};
 use isa::Isa;
+pub use machine::{MAX_LANES, TILE_ROWS};
 use pool::Pool;
 
 /// The f32 backend. Its programs share one thread pool.
