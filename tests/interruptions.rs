@@ -4,7 +4,7 @@
 #![cfg(all(feature = "cli", unix))]
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 /// A run of about a second and a half with momentum, so that the optimiser has a state to lose.
@@ -292,11 +292,8 @@ fn a_folder_that_can_never_be_written_is_one_line_before_anything_runs() {
     }
 }
 
-/// As a folder that loses its permission to be written does for those whom permissions bind: the next file cannot be made.
-#[test]
-fn a_folder_that_becomes_a_file_while_it_runs_is_one_line() {
-    let parent = tempfile::tempdir().unwrap();
-    let (folder, aside) = (parent.path().join("run"), parent.path().join("aside"));
+/// Starts a run that would take long, and waits until a file of it is there.
+fn long_run(folder: &Path, file: &str) -> Child {
     let mut child = disentangle()
         .args([
             "inversion",
@@ -307,14 +304,23 @@ fn a_folder_that_becomes_a_file_while_it_runs_is_one_line() {
             "0.1",
             "--out",
         ])
-        .arg(&folder)
+        .arg(folder)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    while !folder.join("checkpoint.safetensors").exists() {
+    while !folder.join(file).exists() {
         std::thread::sleep(Duration::from_millis(5));
         assert!(child.try_wait().unwrap().is_none(), "it ended before it began");
     }
+    child
+}
+
+/// As a folder that loses its permission to be written does for those whom permissions bind: the next file cannot be made.
+#[test]
+fn a_folder_that_becomes_a_file_while_it_runs_is_one_line() {
+    let parent = tempfile::tempdir().unwrap();
+    let (folder, aside) = (parent.path().join("run"), parent.path().join("aside"));
+    let child = long_run(&folder, "checkpoint.safetensors");
     std::fs::rename(&folder, &aside).unwrap();
     std::fs::write(&folder, "in the way").unwrap();
     let output = child.wait_with_output().unwrap();
@@ -329,24 +335,7 @@ fn a_folder_that_becomes_a_file_while_it_runs_is_one_line() {
 fn a_deleted_folder_is_one_line() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("run");
-    let mut child = disentangle()
-        .args([
-            "inversion",
-            "--quiet",
-            "--epochs",
-            "20000",
-            "--checkpoint-every",
-            "0.1",
-            "--out",
-        ])
-        .arg(&folder)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    while !folder.join("config.toml").exists() {
-        std::thread::sleep(Duration::from_millis(5));
-        assert!(child.try_wait().unwrap().is_none(), "it ended before it began");
-    }
+    let child = long_run(&folder, "config.toml");
     std::thread::sleep(Duration::from_millis(50));
     std::fs::remove_dir_all(&folder).unwrap();
     let output = child.wait_with_output().unwrap();
