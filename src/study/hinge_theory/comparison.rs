@@ -80,6 +80,11 @@ pub struct Satisfaction {
 pub struct Comparison {
     /// The theory.
     pub clock: Clock,
+    /// Whether the theory is the mean field of isotropic data. If not it is the first stage on given data, in which gamma grows in
+    /// proportion to time, and the clock's other formulas mean nothing.
+    pub mean_field: bool,
+    /// Growth of gamma per step in that first stage.
+    pub first_stage_rate: f64,
     /// One row per record.
     pub rows: Vec<Row>,
     /// t_c, from when on examples are overfitted; infinite with fresh examples.
@@ -98,6 +103,20 @@ pub struct Comparison {
 
 /// Projections at which satisfaction times are compared, in units of the deviation of a coordinate.
 pub const PROJECTIONS: [f64; 9] = [3.0, 2.0, 1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03];
+
+impl Comparison {
+    /// The theory's gamma at each of `times`, which must not decrease.
+    ///
+    /// # Errors
+    /// [`StudyError::Theory`] if the equations cannot be solved.
+    pub fn gamma(&self, times: &[f64]) -> Result<Vec<f64>, StudyError> {
+        if self.mean_field {
+            self.clock.gamma(times)
+        } else {
+            Ok(times.iter().map(|t| self.first_stage_rate * t).collect())
+        }
+    }
+}
 
 /// Lays the theory beside an outcome.
 ///
@@ -125,6 +144,8 @@ pub fn compare(outcome: &Outcome, from: From) -> Result<Comparison, StudyError> 
     };
     let mut comparison = Comparison {
         clock,
+        mean_field: true,
+        first_stage_rate: setting.model.rate(),
         rows: Vec::new(),
         overfits_from,
         until_overfitting: Distances::default(),
@@ -149,12 +170,7 @@ pub fn compare(outcome: &Outcome, from: From) -> Result<Comparison, StudyError> 
         if record.step == 0 {
             continue;
         }
-        let here = Distances {
-            gamma: row.gamma_distance,
-            nodes: row.nodes_distance,
-            unsatisfied: (record.unsatisfied - observables.unsatisfied).abs(),
-            loss: (record.loss - observables.loss).abs() / level,
-        };
+        let here = distances_at(record, &row, level);
         comparison.until_end.include(here);
         let (plane, norm) = invariants(outcome, record);
         comparison.norm_invariant = largest(comparison.norm_invariant, norm);
@@ -166,13 +182,26 @@ pub fn compare(outcome: &Outcome, from: From) -> Result<Comparison, StudyError> 
     Ok(comparison)
 }
 
+/// The distances at a time; `level` is h / alpha, 0 where the training set's state has no theory.
+pub(super) fn distances_at(record: &Record, row: &Row, level: f64) -> Distances {
+    let known = level > 0.0;
+    let or_none = |distance: f64| if known { distance } else { 0.0 };
+    Distances {
+        gamma: row.gamma_distance,
+        nodes: row.nodes_distance,
+        unsatisfied: or_none((record.unsatisfied - row.observables.unsatisfied).abs()),
+        loss: or_none((record.loss - row.observables.loss).abs() / level),
+    }
+}
+
 /// The larger of two, or what is no number.
 fn largest(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
 }
 
 impl Distances {
-    fn include(&mut self, other: Distances) {
+    /// The larger of each.
+    pub(super) fn include(&mut self, other: Distances) {
         self.gamma = largest(self.gamma, other.gamma);
         self.nodes = largest(self.nodes, other.nodes);
         self.unsatisfied = largest(self.unsatisfied, other.unsatisfied);
@@ -185,7 +214,8 @@ fn start(outcome: &Outcome) -> &[(f64, f64)] {
     outcome.records.first().map_or(&[], |record| &record.plane)
 }
 
-fn nodes_distance(outcome: &Outcome, record: &Record, gamma: f64) -> f64 {
+/// Relative L2 distance of all nodes from where the theory has them at `gamma`.
+pub(super) fn nodes_distance(outcome: &Outcome, record: &Record, gamma: f64) -> f64 {
     let (mut apart, mut length) = (0.0, 0.0);
     for (&start, now) in start(outcome).iter().zip(&record.plane) {
         let (a, w) = trajectory(start, gamma);
@@ -196,7 +226,7 @@ fn nodes_distance(outcome: &Outcome, record: &Record, gamma: f64) -> f64 {
 }
 
 /// Changes of a^2 - w_par^2 and of a^2 - |w|^2.
-fn invariants(outcome: &Outcome, record: &Record) -> (f64, f64) {
+pub(super) fn invariants(outcome: &Outcome, record: &Record) -> (f64, f64) {
     let Some(first) = outcome.records.first() else {
         return (f64::NAN, f64::NAN);
     };
@@ -242,3 +272,17 @@ fn satisfaction(outcome: &Outcome, clock: &Clock) -> Result<Vec<Satisfaction>, S
     }
     Ok(bins)
 }
+
+/// One of the networks of an experiment.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What tells it from the others: `alpha 0.1`. Empty if it is the only one.
+    pub label: String,
+    /// The network.
+    pub outcome: Outcome,
+    /// The theory.
+    pub comparison: Comparison,
+}
+
+/// Nodes that are followed: the first so many.
+pub const FOLLOWED: usize = 10;

@@ -4,6 +4,7 @@
 //! NeurIPS 33 (2020) 5356, arXiv:2006.11209. What a page calls derived is this project's and not the paper's.
 
 pub mod asymptotics;
+pub mod checkpoint;
 pub mod clock;
 pub mod comparison;
 pub mod examples;
@@ -14,6 +15,7 @@ pub mod model;
 pub mod network;
 pub mod nodes;
 pub mod observables;
+pub mod realistic;
 pub mod simulation;
 pub mod skip;
 
