@@ -2,9 +2,20 @@
 //! Tachet des Combes et al. (2018, arXiv:1809.06848) and of Pezeshki et al. (2021, arXiv:2011.09468) beside networks that
 //! the engine trains.
 //!
-//! The formulas are derived in this crate's own notes from the papers' setting, not copied from their text; each file says
-//! what it rests on.
+//! The formulas are derived from the papers' setting, not copied from their text; each file says what it rests on.
 
 pub mod coloured_mnist;
+pub mod curves;
+pub mod decoupling;
+pub mod depth;
 pub mod descent;
+pub mod exponential_integral;
+pub mod multiclass;
+pub mod neurons;
+pub mod phase;
+pub mod phase_plane;
+pub mod race;
+pub mod races;
 pub mod restarts;
+pub mod scalar;
+pub mod starvation;
