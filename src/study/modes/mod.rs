@@ -4,6 +4,7 @@
 //!
 //! The formulas are derived from the papers' setting, not copied from their text; each file says what it rests on.
 
+pub mod brightness;
 pub mod coloured_mnist;
 pub mod curves;
 pub mod decoupling;
@@ -19,3 +20,8 @@ pub mod races;
 pub mod restarts;
 pub mod scalar;
 pub mod starvation;
+pub mod starving;
+pub mod two_moons;
+
+#[cfg(test)]
+mod tests;
