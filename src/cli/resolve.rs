@@ -337,11 +337,20 @@ impl Training {
 /// # Errors
 /// [`CliError::Input`] for one that is not there.
 pub fn backend(options: &InversionOptions) -> Result<(Box<dyn Backend>, String), CliError> {
-    let device = options.device.as_deref().unwrap_or_default();
+    backend_named(
+        options.device.as_deref().unwrap_or_default(),
+        options.threads.unwrap_or(1),
+    )
+}
+
+/// The backend of that name and what to call it.
+///
+/// # Errors
+/// As [`backend`].
+pub fn backend_named(device: &str, threads: usize) -> Result<(Box<dyn Backend>, String), CliError> {
     match device {
         "reference" => Ok((Box::new(Reference), "reference (f64)".into())),
         "cpu" => {
-            let threads = options.threads.unwrap_or(1);
             let cpu = Cpu::new(threads).map_err(|error| match error {
                 BackendError::Threads { reason } => CliError::Input(format!("--threads {threads}: {reason}")),
                 other => CliError::input(other),

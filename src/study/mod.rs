@@ -7,6 +7,7 @@ mod error;
 pub mod extremum;
 pub mod film;
 pub mod harvest;
+pub mod hinge_theory;
 pub mod inversion;
 pub mod keep;
 pub mod modes;

@@ -66,7 +66,10 @@ mod tests {
         let states = integrate(|_, y| [y[1], -y[0]], [1.0, 0.0], &times).unwrap();
         for (t, y) in times.iter().zip(&states) {
             // Some ten steps of relative error 1e-11.
-            assert!((y[0] - t.cos()).abs() < 1e-9 && (y[1] + t.sin()).abs() < 1e-9, "{t}: {y:?}");
+            assert!(
+                (y[0] - t.cos()).abs() < 1e-9 && (y[1] + t.sin()).abs() < 1e-9,
+                "{t}: {y:?}"
+            );
         }
         assert_eq!(states[1], states[2]);
     }
