@@ -1,5 +1,6 @@
 //! The experiments of the papers, and what they need: prepared data, extrema of curves, outcomes.
 
+pub mod beside;
 pub mod checkpoint;
 pub mod consensus;
 mod error;
@@ -9,6 +10,7 @@ pub mod harvest;
 pub mod hinge_theory;
 pub mod inversion;
 pub mod keep;
+pub mod modes;
 pub mod movie;
 pub mod ode;
 pub mod outcome;

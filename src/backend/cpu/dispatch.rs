@@ -110,6 +110,19 @@ impl Machine {
                 let (x, target, dy) = (t.real(*x), t.real(*target), t.real(*dy));
                 loss::squared_error_grad(x, target, dy, t.write(dx.buffer), dx.write);
             }
+            Kernel::LogitPenalty { x, labels, centres, y } => {
+                loss::logit_penalty(t.real(*x), t.index(*labels), centres, t.write(*y));
+            }
+            Kernel::LogitPenaltyGrad {
+                x,
+                labels,
+                centres,
+                dy,
+                dx,
+            } => {
+                let (x, labels, dy) = (t.real(*x), t.index(*labels), t.real(*dy));
+                loss::logit_penalty_grad(x, labels, centres, dy, t.write(dx.buffer), dx.write);
+            }
             Kernel::RowSum { x, weights, y, .. } => {
                 rows::row_sum(t.real(*x), weights.map(|w| t.real(w)), sums.wide(*y));
             }
