@@ -142,8 +142,8 @@ impl Cpu {
                         let b = set.label(replica, j) as u32;
                         let bin = ((d.sqrt() / bins.width) as usize).min(bins.count);
                         // SAFETY: one thread at a time has a worker's number.
-                        unsafe { counts.of(few.worker, (a, b)) }
-                        [bin] += 1;
+                        let counts = unsafe { counts.of(few.worker, (a, b)) };
+                        counts[bin] += 1;
                     }
                 }
             })?;
