@@ -18,6 +18,7 @@ mod machine;
 pub mod math;
 mod optimizer;
 mod order;
+mod pairwise;
 pub mod peak;
 pub mod pool;
 mod probe;

@@ -4,6 +4,7 @@
 mod dense;
 mod loss;
 mod optimizer;
+mod pairwise;
 mod probe;
 mod rows;
 mod unary;
