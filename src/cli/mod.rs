@@ -8,6 +8,7 @@ mod error;
 mod facts;
 mod guard;
 mod inversion;
+mod measure;
 mod memory;
 mod options;
 mod output;
@@ -42,6 +43,7 @@ Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle inversion --data data/mnist --train-samples 8192
   disentangle inversion --config runs/inversion-1/config.toml --seed 2
+  disentangle measure --activations h.npy --labels y.npy
   disentangle report runs/inversion-1 runs/inversion-2    side by side
   disentangle watch runs/inversion-1          in the browser, as it goes
 
@@ -53,6 +55,9 @@ enum Command {
     /// Train networks side by side, find their inversion and stragglers
     #[command(allow_negative_numbers = true)]
     Inversion(Box<options::InversionOptions>),
+    /// Take manifold metrics of arrays of your own
+    #[command(allow_negative_numbers = true)]
+    Measure(measure::MeasureOptions),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Time every kernel, as percent of what this machine can do
@@ -73,6 +78,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
+            Command::Measure(options) => measure::run(options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
@@ -108,7 +114,7 @@ fn line(error: &clap::Error) -> String {
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion, report, watch or bench");
+        line.push_str("; expected inversion, measure, report, watch or bench");
     }
     line
 }

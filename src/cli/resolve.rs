@@ -332,6 +332,14 @@ impl Training {
     }
 }
 
+/// Why so many threads are not to be had, under the option's name.
+pub fn threads_error(threads: usize, error: &BackendError) -> CliError {
+    match error {
+        BackendError::Threads { reason } => CliError::Input(format!("--threads {threads}: {reason}")),
+        other => CliError::input(other),
+    }
+}
+
 /// The backend and what to call it.
 ///
 /// # Errors
@@ -342,10 +350,7 @@ pub fn backend(options: &InversionOptions) -> Result<(Box<dyn Backend>, String),
         "reference" => Ok((Box::new(Reference), "reference (f64)".into())),
         "cpu" => {
             let threads = options.threads.unwrap_or(1);
-            let cpu = Cpu::new(threads).map_err(|error| match error {
-                BackendError::Threads { reason } => CliError::Input(format!("--threads {threads}: {reason}")),
-                other => CliError::input(other),
-            })?;
+            let cpu = Cpu::new(threads).map_err(|error| threads_error(threads, &error))?;
             let name = format!("cpu (f32), {}, {threads} threads", cpu.isa());
             Ok((Box::new(cpu), name))
         }

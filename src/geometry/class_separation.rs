@@ -24,8 +24,8 @@ pub fn class_separation(cloud: &Cloud) -> Result<f64, GeometryError> {
     let unit = cloud.with_rows(rows, cloud.cols())?;
     let classes = ClassSummary::of(&unit);
     let count = classes.len() as f64;
-    // Mean squared norms are 1 but for rows of zeros, of which each also takes 1 off a diagonal of (1 - cos) = 0 ... so
-    // 1 - |m_k|^2 is computed as variance + (1 - mean square), which does not cancel.
+    // The mean squared norm of a class is 1 less its share of rows of zeros, so that 1 - |m_k|^2 is the variance and that share, a sum in
+    // which nothing cancels.
     let lost = |class: usize| {
         let zeros = unit.members(class).filter(|row| row.iter().all(|v| *v == 0.0)).count();
         zeros as f64 / unit.counts()[class] as f64
@@ -64,7 +64,10 @@ mod tests {
             pairs.map(|(a, b)| 1.0 - cosine(a, b)).sum::<f64>() / (members[j].len() * members[k].len()) as f64
         };
         let within: f64 = (0..c).map(|k| mean(k, k)).sum::<f64>() / c as f64;
-        let total: f64 = (0..c).flat_map(|j| (0..c).map(move |k| (j, k))).map(|(j, k)| mean(j, k)).sum();
+        let total: f64 = (0..c)
+            .flat_map(|j| (0..c).map(move |k| (j, k)))
+            .map(|(j, k)| mean(j, k))
+            .sum();
         1.0 - within / (total / (c * c) as f64)
     }
 
@@ -79,7 +82,10 @@ mod tests {
             let cloud = Cloud::new(rows.clone(), 5, labels.clone(), 3).unwrap();
             let (found, expected) = (class_separation(&cloud).unwrap(), by_pairs(&cloud));
             // 46^2 pairs of terms below 2, with a few roundings each; d_total is above 0.5.
-            assert!((found - expected).abs() < 4.0 * 46.0 * 46.0 * f64::EPSILON, "{found} {expected}");
+            assert!(
+                (found - expected).abs() < 4.0 * 46.0 * 46.0 * f64::EPSILON,
+                "{found} {expected}"
+            );
         }
     }
 

@@ -46,7 +46,12 @@ impl ClassSummary {
             mean,
             variance: square / count as f64,
         };
-        means.into_iter().zip(squares).zip(cloud.counts()).map(summary).collect()
+        means
+            .into_iter()
+            .zip(squares)
+            .zip(cloud.counts())
+            .map(summary)
+            .collect()
     }
 }
 

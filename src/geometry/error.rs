@@ -117,7 +117,10 @@ impl fmt::Display for GeometryError {
                 row,
                 column,
                 value,
-            } => write!(f, "{what}: row {row}, column {column} is {value}, expected finite numbers"),
+            } => write!(
+                f,
+                "{what}: row {row}, column {column} is {value}, expected finite numbers"
+            ),
             GeometryError::Label { row, label, classes } => {
                 write!(f, "labels: row {row} has class {label}, expected below {classes}")
             }

@@ -56,3 +56,67 @@ pub fn generalized_discrimination(distances: &ClassDistances, cols: usize) -> Re
     let c = c as f64;
     Ok((within / c - 2.0 * between / (c * (c - 1.0))) / (cols as f64).sqrt())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Reference;
+    use crate::data::synthetic::gaussian_classes;
+    use crate::geometry::class_summary::squared_distance;
+    use crate::geometry::{Settings, Survey, metric};
+
+    fn of(rows: &[f64], cols: usize, labels: &[u32], classes: usize) -> Result<f64, GeometryError> {
+        let cloud = Cloud::new(rows.to_vec(), cols, labels.to_vec(), classes).unwrap();
+        let survey = Survey::new(&cloud, &Reference, Settings::default());
+        let metric = metric::named("generalized-discrimination-value").unwrap();
+        metric.of(&survey).map(|values| values[0])
+    }
+
+    #[test]
+    fn plain_loops_say_the_same_and_scales_change_nothing() {
+        let (mut rows, labels) = gaussian_classes(3, 3, 10, 4, 3.0);
+        rows.chunks_exact_mut(4).for_each(|row| row[2] = 7.0);
+        let (n, d) = (30, 4);
+        let mut scores = rows.clone();
+        for k in 0..d {
+            let column: Vec<f64> = rows.iter().skip(k).step_by(d).copied().collect();
+            let mean = column.iter().sum::<f64>() / n as f64;
+            let deviation = (column.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64).sqrt();
+            for (i, v) in column.iter().enumerate() {
+                scores[i * d + k] = if k == 2 { 0.0 } else { 0.5 * (v - mean) / deviation };
+            }
+        }
+        let distance = |i: usize, j: usize| squared_distance(&scores[i * d..][..d], &scores[j * d..][..d]).sqrt();
+        let mean = |a: u32, b: u32| {
+            let pairs = (0..n).flat_map(|i| (0..i).map(move |j| (i, j)));
+            let own: Vec<f64> = pairs
+                .filter(|&(i, j)| (labels[i], labels[j]) == (a, b) || (labels[j], labels[i]) == (a, b))
+                .map(|(i, j)| distance(i, j))
+                .collect();
+            own.iter().sum::<f64>() / own.len() as f64
+        };
+        let within = (mean(0, 0) + mean(1, 1) + mean(2, 2)) / 3.0;
+        let between = (mean(0, 1) + mean(0, 2) + mean(1, 2)) / 3.0;
+        let expected = (within - between) / 2.0;
+        let found = of(&rows, d, &labels, 3).unwrap();
+        // 435 distances of a size of 1.
+        assert!((found - expected).abs() < 2000.0 * f64::EPSILON, "{found} {expected}");
+        let scaled: Vec<f64> = rows
+            .chunks(4)
+            .flat_map(|r| [3.0 * r[0], r[1] / 7.0, 1.0, r[3] - 5.0])
+            .collect();
+        assert!((of(&scaled, d, &labels, 3).unwrap() - found).abs() < 2000.0 * f64::EPSILON);
+    }
+
+    #[test]
+    fn edge_cases_have_stated_values() {
+        // Two points, each twice: scores -1/2 and 1/2.
+        assert_eq!(of(&[1.0, 1.0, 3.0, 3.0], 1, &[0, 0, 1, 1], 2), Ok(-1.0));
+        assert_eq!(of(&[1.0; 4], 1, &[0, 0, 1, 1], 2), Ok(0.0));
+        assert_eq!(of(&[1.0, 3.0], 1, &[0, 0], 1), Err(GeometryError::OneClass));
+        assert!(matches!(
+            of(&[1.0, 3.0, 2.0], 1, &[0, 0, 1], 2),
+            Err(GeometryError::ClassSize { class: 1, .. })
+        ));
+    }
+}

@@ -110,16 +110,22 @@ mod tests {
         let n = x.len() / p;
         let kernel = |x: &[f64], p: usize| -> Vec<f64> {
             let row = |i: usize| &x[i * p..(i + 1) * p];
-            (0..n * n).map(|ij| row(ij / n).iter().zip(row(ij % n)).map(|(a, b)| a * b).sum()).collect()
+            (0..n * n)
+                .map(|ij| row(ij / n).iter().zip(row(ij % n)).map(|(a, b)| a * b).sum())
+                .collect()
         };
         let centred = |k: &[f64]| -> Vec<f64> {
             let mean = |i: usize| k[i * n..(i + 1) * n].iter().sum::<f64>() / n as f64;
             let means: Vec<f64> = (0..n).map(mean).collect();
             let all = means.iter().sum::<f64>() / n as f64;
-            (0..n * n).map(|ij| k[ij] - means[ij / n] - means[ij % n] + all).collect()
+            (0..n * n)
+                .map(|ij| k[ij] - means[ij / n] - means[ij % n] + all)
+                .collect()
         };
         let hollow = |k: &[f64]| -> Vec<f64> {
-            (0..n * n).map(|ij| if ij / n == ij % n { 0.0 } else { k[ij] }).collect()
+            (0..n * n)
+                .map(|ij| if ij / n == ij % n { 0.0 } else { k[ij] })
+                .collect()
         };
         let hsic_0 = |k: &[f64], l: &[f64]| -> f64 { centred(k).iter().zip(centred(l)).map(|(a, b)| a * b).sum() };
         let hsic_1 = |k: &[f64], l: &[f64]| -> f64 {

@@ -47,7 +47,11 @@ fn hull_distance(a: &[f64], b: &[f64], cols: usize) -> Result<f64, GeometryError
     let lowest = |x: &[f64]| {
         let down = extreme(a, cols, x, 1.0);
         let up = extreme(b, cols, x, -1.0);
-        let point: Vec<f64> = row(a, cols, down).iter().zip(row(b, cols, up)).map(|(p, q)| p - q).collect();
+        let point: Vec<f64> = row(a, cols, down)
+            .iter()
+            .zip(row(b, cols, up))
+            .map(|(p, q)| p - q)
+            .collect();
         ((down, up), point)
     };
     // Begin where the hulls face each other: along the difference of the means.
@@ -83,7 +87,9 @@ fn hull_distance(a: &[f64], b: &[f64], cols: usize) -> Result<f64, GeometryError
         descend(&mut corners);
         x.fill(0.0);
         for corner in &corners {
-            x.iter_mut().zip(&corner.point).for_each(|(x, p)| *x += corner.weight * p);
+            x.iter_mut()
+                .zip(&corner.point)
+                .for_each(|(x, p)| *x += corner.weight * p);
         }
     }
     Err(GeometryError::Diverged {
@@ -116,7 +122,10 @@ fn descend(corners: &mut Vec<Corner>) {
             continue;
         };
         if target.iter().all(|&weight| weight > 0.0) {
-            corners.iter_mut().zip(target).for_each(|(corner, weight)| corner.weight = weight);
+            corners
+                .iter_mut()
+                .zip(target)
+                .for_each(|(corner, weight)| corner.weight = weight);
             return;
         }
         // As far towards it as all weights stay positive.
@@ -203,7 +212,10 @@ mod tests {
         let found = distance(&[0.0, -1.0, 0.0, 1.0, 3.0, 0.25], 2, &[0, 0, 1]);
         assert!((found - 3.0).abs() < 1e-14, "{found}");
         // The exclusive or has no gap; two points have their distance.
-        assert_eq!(distance(&[0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0], 2, &[0, 0, 1, 1]), 0.0);
+        assert_eq!(
+            distance(&[0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0], 2, &[0, 0, 1, 1]),
+            0.0
+        );
         assert!((distance(&[0.0, 0.0, 3.0, 4.0], 2, &[0, 1]) - 5.0).abs() < 1e-14);
         assert_eq!(distance(&[2.0, 2.0, 2.0, 2.0], 2, &[0, 1]), 0.0);
     }
@@ -235,7 +247,10 @@ mod tests {
             let found = distance(&rows, 4, &labels);
             let (lower, upper) = bracket(&rows, 4, &labels);
             assert!(lower > 0.0 && upper - lower < 1e-3 * upper, "{lower} {upper}");
-            assert!(lower * (1.0 - 1e-9) <= found && found <= upper * (1.0 + 1e-9), "{lower} {found} {upper}");
+            assert!(
+                lower * (1.0 - 1e-9) <= found && found <= upper * (1.0 + 1e-9),
+                "{lower} {found} {upper}"
+            );
         }
         let (rows, labels) = gaussian_classes(4, 2, 200, 3, 0.5);
         assert_eq!(distance(&rows, 3, &labels), 0.0);

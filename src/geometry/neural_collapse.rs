@@ -119,11 +119,7 @@ pub fn simplex(classes: &[ClassSummary]) -> Result<[f64; 2], GeometryError> {
 ///
 /// # Errors
 /// [`GeometryError::OneClass`]; those of [`Classifier::check`].
-pub fn self_duality(
-    cloud: &Cloud,
-    classes: &[ClassSummary],
-    classifier: &Classifier,
-) -> Result<f64, GeometryError> {
+pub fn self_duality(cloud: &Cloud, classes: &[ClassSummary], classifier: &Classifier) -> Result<f64, GeometryError> {
     cloud.several_classes()?;
     classifier.check(cloud)?;
     let means = centred_means(classes).concat();
@@ -208,7 +204,12 @@ mod tests {
         // Three unit vectors of the plane's simplex, two samples each, far from the origin; the classifier is their frame.
         let (h, r) = (0.5, 0.75f64.sqrt());
         let corners = [[1.0, 0.0], [-h, r], [-h, -r]];
-        let rows: Vec<f64> = corners.iter().chain(&corners).flatten().map(|v| 4.0 + 2.0 * v).collect();
+        let rows: Vec<f64> = corners
+            .iter()
+            .chain(&corners)
+            .flatten()
+            .map(|v| 4.0 + 2.0 * v)
+            .collect();
         let (cloud, classes) = cloud(&rows, 2, &[0, 1, 2, 0, 1, 2], 3);
         let weight = corners.concat();
         let bias = corners.iter().map(|w| -4.0 * (w[0] + w[1])).collect();

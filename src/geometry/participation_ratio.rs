@@ -32,7 +32,10 @@ mod tests {
         let expected = w.iter().sum::<f64>().powi(2) / w.iter().map(|w| w * w).sum::<f64>();
         let found = participation_ratio(&moments);
         // 7 eigenvalues, each off by 7 u of the largest, a few times over.
-        assert!((found - expected).abs() < 500.0 * f64::EPSILON * expected, "{found} {expected}");
+        assert!(
+            (found - expected).abs() < 500.0 * f64::EPSILON * expected,
+            "{found} {expected}"
+        );
     }
 
     #[test]

@@ -58,13 +58,7 @@ pub fn row_products(x: &[f64], d: usize, threads: usize) -> Vec<f64> {
 }
 
 /// Gives each thread some of `rows` rows of width `cols` of a result, with the number of the first.
-fn share(
-    result: &mut [f64],
-    cols: usize,
-    rows: usize,
-    threads: usize,
-    work: impl Fn(usize, &mut [f64]) + Sync,
-) {
+fn share(result: &mut [f64], cols: usize, rows: usize, threads: usize, work: impl Fn(usize, &mut [f64]) + Sync) {
     let each = rows.div_ceil(threads.max(1)).max(1);
     if threads <= 1 || rows <= 1 {
         return work(0, result);

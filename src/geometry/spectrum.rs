@@ -79,7 +79,10 @@ mod tests {
         let (rows, labels) = gaussian_classes(6, 2, 6, 30, 2.0);
         let few = Cloud::new(rows.clone(), 30, labels.clone(), 2).unwrap();
         let many = Cloud::new(rows.repeat(3), 30, labels.repeat(3), 2).unwrap();
-        let (few, many) = (SecondMoments::of(&few, 2).unwrap(), SecondMoments::of(&many, 1).unwrap());
+        let (few, many) = (
+            SecondMoments::of(&few, 2).unwrap(),
+            SecondMoments::of(&many, 1).unwrap(),
+        );
         assert_eq!((few.order, many.order), (12, 30));
         // Sums of at most 36 x 30 products, and the eigenvalues' n u |S|.
         let bound = 1200.0 * f64::EPSILON * few.trace();

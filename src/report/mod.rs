@@ -16,6 +16,7 @@ pub mod files;
 pub mod gallery;
 pub mod legend;
 pub mod meaning;
+pub mod measured;
 pub mod movie;
 pub mod number;
 pub mod page;

@@ -8,6 +8,7 @@ pub mod film;
 pub mod harvest;
 pub mod inversion;
 pub mod keep;
+pub mod measure;
 pub mod movie;
 pub mod outcome;
 pub mod prepare;
