@@ -5,6 +5,7 @@ pub mod consensus;
 mod error;
 pub mod extremum;
 pub mod film;
+pub mod follow;
 pub mod harvest;
 pub mod inversion;
 pub mod keep;
