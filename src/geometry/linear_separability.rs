@@ -227,7 +227,7 @@ mod tests {
         let (a, b) = (members(0), members(1));
         let mut x: Vec<f64> = a[0].iter().zip(b[0]).map(|(p, q)| p - q).collect();
         let mut lower = 0.0f64;
-        for _ in 0..200_000 {
+        for _ in 0..20_000 {
             let by = |x: &[f64], p: &[f64]| x.iter().zip(p).map(|(x, p)| x * p).sum::<f64>();
             let p = a.iter().min_by(|p, q| by(&x, p).total_cmp(&by(&x, q))).unwrap();
             let q = b.iter().max_by(|p, q| by(&x, p).total_cmp(&by(&x, q))).unwrap();
@@ -242,16 +242,18 @@ mod tests {
 
     #[test]
     fn another_search_brackets_the_distance() {
-        for (seed, separation) in [(1, 9.0), (2, 7.0), (3, 8.0)] {
-            let (rows, labels) = gaussian_classes(seed, 2, 25, 4, separation);
+        let mut apart = 0;
+        for seed in 0..6 {
+            let (rows, labels) = gaussian_classes(seed, 2, 25, 4, 5.0);
             let found = distance(&rows, 4, &labels);
             let (lower, upper) = bracket(&rows, 4, &labels);
-            assert!(lower > 0.0 && upper - lower < 1e-3 * upper, "{lower} {upper}");
-            assert!(
-                lower * (1.0 - 1e-9) <= found && found <= upper * (1.0 + 1e-9),
-                "{lower} {found} {upper}"
-            );
+            assert!(lower * (1.0 - 1e-9) <= found && found <= upper * (1.0 + 1e-9), "{lower} {found} {upper}");
+            if lower > 0.0 {
+                apart += 1;
+                assert!(upper - lower < 0.02 * upper, "{lower} {upper}");
+            }
         }
+        assert!(apart > 2, "{apart}");
         let (rows, labels) = gaussian_classes(4, 2, 200, 3, 0.5);
         assert_eq!(distance(&rows, 3, &labels), 0.0);
         // More coordinates than points: always separable.
