@@ -34,6 +34,15 @@ impl Classifier {
     /// # Errors
     /// [`GeometryError::Shape`], [`GeometryError::NotFinite`]
     pub fn check(&self, cloud: &Cloud) -> Result<(), GeometryError> {
+        let (classes, cols) = (cloud.classes(), cloud.cols());
+        if self.weight.len() != classes * cols {
+            return Err(GeometryError::Shape {
+                detail: format!(
+                    "weights of {} columns, expected {cols} (those of the rows)",
+                    self.weight.len() / classes
+                ),
+            });
+        }
         check_rows("weights", &self.weight, cloud.classes(), cloud.cols())?;
         match &self.bias {
             Some(bias) => check_rows("bias", bias, cloud.classes(), 1),
