@@ -18,7 +18,7 @@
 use super::{PairwiseError, Points};
 
 /// The loss of each replica.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftNearestNeighbor {
     /// `[R]`
     pub loss: Vec<f64>,

@@ -1,53 +1,45 @@
 //! The pairwise reductions on the CPU.
 
 mod functions;
+mod gradient;
+mod histogram;
+mod nearest;
 mod order;
 mod packed;
+mod reduce;
 mod rounds;
+mod slopes;
+mod soft_nearest_neighbor;
 mod stage;
 mod sums;
 mod tile;
+mod wide;
 
 use super::Cpu;
-use super::slab::Slab;
-use crate::backend::Reference;
+use crate::backend::BackendError;
 use crate::backend::pairwise::{
     Bins, ClassHistograms, ClassSums, Form, Gradients, Metric, Nearest, PairFunction, Pairwise, PairwiseError, Points,
-    SoftNearestNeighbor, SoftNearestNeighborGradient, check_sets, class_pairs,
+    SoftNearestNeighbor, SoftNearestNeighborGradient, check_neighbors, check_sets, check_weights, class_pairs,
 };
-use functions::{factor, sum};
-use packed::memory;
-use stage::{Needs, Stage};
-use sums::Totals;
+use slopes::{Weights, targets, zeros};
 
-/// Zeros for `classes` x `positions` sums.
-fn totals(classes: usize, positions: usize) -> Result<Totals, PairwiseError> {
-    let sums = Slab::new("sums per row and class", classes * positions).map_err(memory)?;
-    Ok(Totals { sums, positions })
+/// Memory that is not to be had.
+fn memory(error: BackendError) -> PairwiseError {
+    let bytes = match error {
+        BackendError::OutOfMemory { bytes, .. } => bytes,
+        _ => 0,
+    };
+    PairwiseError::OutOfMemory {
+        what: "pairwise reduction",
+        bytes,
+    }
 }
 
-impl Cpu {
-    /// The sums per row and class of one replica, `[class][position]`; without `columns` each unordered pair of one set counts
-    /// for one of its points only.
-    fn row_totals<'a>(
-        &'a self,
-        points: &'a Points<'a>,
-        others: Option<&'a Points<'a>>,
-        replica: usize,
-        (function, form): (PairFunction, Form),
-        both: bool,
-    ) -> Result<(Stage<'a>, Totals), PairwiseError> {
-        let needs = Needs {
-            form,
-            cosine: function == PairFunction::Cosine,
-            by_class: true,
-            gradient: false,
-        };
-        let stage = Stage::new((self.isa, &self.pool), points, others, replica, needs)?;
-        let totals = totals(others.unwrap_or(points).classes(), stage.rows().positions())?;
-        let columns = (both && others.is_none()).then_some(&totals);
-        stage.visit(|pairs| sum(pairs, function, form, &totals, columns))?;
-        Ok((stage, totals))
+/// The largest number of the precision in which distances are computed.
+fn largest(form: Form) -> f64 {
+    match form {
+        Form::Direct | Form::Centered => f64::from(f32::MAX),
+        Form::F64 => f64::MAX,
     }
 }
 
@@ -60,30 +52,13 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<ClassSums, PairwiseError> {
         function.check(form)?;
-        if form == Form::F64 {
-            return Reference.class_sums(points, others, function, form);
-        }
-        check_sets(points, others, f64::from(f32::MAX))?;
-        let (first, second) = (points.classes(), others.unwrap_or(points).classes());
-        let mut all = vec![0.0; points.replica_count() * first * second];
-        for (replica, sums) in all.chunks_exact_mut(first * second).enumerate() {
-            let (stage, totals) = self.row_totals(points, others, replica, (function, form), false)?;
-            for (b, totals) in totals.sums.all().chunks_exact(totals.positions.max(1)).enumerate() {
-                for (position, row) in stage.rows().rows() {
-                    sums[points.label(replica, row) * second + b] += totals[position];
-                }
-            }
-            if others.is_none() {
-                // Each pair was visited once; the other order is the same.
-                let once = sums.to_vec();
-                for a in 0..first {
-                    (0..first).for_each(|b| sums[a * first + b] += once[b * first + a]);
-                }
-            }
-            sums.iter_mut().for_each(|sum| *sum *= factor(function));
+        check_sets(points, others, largest(form))?;
+        let mut sums = Vec::new();
+        for replica in 0..points.replica_count() {
+            sums.extend(self.class_pair_sums(points, others, replica, (function, form))?);
         }
         Ok(ClassSums {
-            sums: all,
+            sums,
             pairs: class_pairs(points, others),
         })
     }
@@ -96,7 +71,23 @@ impl Pairwise for Cpu {
         form: Form,
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError> {
-        Reference.class_sums_gradient(points, others, function, form, weights)
+        function.check_gradient(form)?;
+        check_sets(points, others, largest(form))?;
+        let second = others.unwrap_or(points).classes();
+        let size = points.classes() * second;
+        check_weights(weights, points.replica_count() * size)?;
+        let mut gradients = zeros(points, others);
+        for (replica, target) in targets(&mut gradients, points, others) {
+            let weights = &weights[replica * size..(replica + 1) * size];
+            let of = |i: usize, b: usize| {
+                let a = points.label(replica, i);
+                let reversed = if others.is_none() { weights[b * second + a] } else { 0.0 };
+                weights[a * second + b] + reversed
+            };
+            let weights = Weights { of: &of, mutual: false };
+            self.slopes(points, others, replica, (function, form), weights, target)?;
+        }
+        Ok(gradients)
     }
 
     fn class_histograms(
@@ -106,7 +97,13 @@ impl Pairwise for Cpu {
         bins: Bins,
         form: Form,
     ) -> Result<ClassHistograms, PairwiseError> {
-        Reference.class_histograms(points, others, bins, form)
+        bins.check()?;
+        check_sets(points, others, largest(form))?;
+        let mut counts = Vec::new();
+        for replica in 0..points.replica_count() {
+            counts.extend(self.histograms(points, others, replica, bins, form)?);
+        }
+        Ok(ClassHistograms { counts })
     }
 
     fn row_class_sums(
@@ -117,21 +114,12 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<Vec<f64>, PairwiseError> {
         function.check(form)?;
-        if form == Form::F64 {
-            return Reference.row_class_sums(points, others, function, form);
+        check_sets(points, others, largest(form))?;
+        let mut sums = Vec::new();
+        for replica in 0..points.replica_count() {
+            sums.extend(self.row_sums(points, others, replica, (function, form), true)?);
         }
-        check_sets(points, others, f64::from(f32::MAX))?;
-        let classes = others.unwrap_or(points).classes();
-        let mut all = vec![0.0; points.replica_count() * points.rows() * classes];
-        for (replica, sums) in all.chunks_exact_mut(points.rows() * classes).enumerate() {
-            let (stage, totals) = self.row_totals(points, others, replica, (function, form), true)?;
-            for (c, totals) in totals.sums.all().chunks_exact(totals.positions).enumerate() {
-                for (position, row) in stage.rows().rows() {
-                    sums[row * classes + c] = totals[position] * factor(function);
-                }
-            }
-        }
-        Ok(all)
+        Ok(sums)
     }
 
     fn row_class_sums_gradient(
@@ -142,7 +130,20 @@ impl Pairwise for Cpu {
         form: Form,
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError> {
-        Reference.row_class_sums_gradient(points, others, function, form, weights)
+        function.check_gradient(form)?;
+        check_sets(points, others, largest(form))?;
+        let classes = others.unwrap_or(points).classes();
+        let size = points.rows() * classes;
+        check_weights(weights, points.replica_count() * size)?;
+        let mut gradients = zeros(points, others);
+        for (replica, target) in targets(&mut gradients, points, others) {
+            let weights = &weights[replica * size..(replica + 1) * size];
+            let of = |i: usize, c: usize| weights[i * classes + c];
+            let mutual = others.is_none();
+            let weights = Weights { of: &of, mutual };
+            self.slopes(points, others, replica, (function, form), weights, target)?;
+        }
+        Ok(gradients)
     }
 
     fn row_class_log_sums(
@@ -152,7 +153,13 @@ impl Pairwise for Cpu {
         temperature: f64,
         form: Form,
     ) -> Result<Vec<f64>, PairwiseError> {
-        Reference.row_class_log_sums(points, others, temperature, form)
+        PairFunction::Gaussian { temperature }.check(form)?;
+        check_sets(points, others, largest(form))?;
+        let mut logs = Vec::new();
+        for replica in 0..points.replica_count() {
+            logs.extend(self.log_sums(points, others, replica, (temperature, form))?.values);
+        }
+        Ok(logs)
     }
 
     fn row_class_log_sums_gradient(
@@ -163,7 +170,17 @@ impl Pairwise for Cpu {
         form: Form,
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError> {
-        Reference.row_class_log_sums_gradient(points, others, temperature, form, weights)
+        PairFunction::Gaussian { temperature }.check(form)?;
+        check_sets(points, others, largest(form))?;
+        let size = points.rows() * others.unwrap_or(points).classes();
+        check_weights(weights, points.replica_count() * size)?;
+        let mut gradients = zeros(points, others);
+        for (replica, target) in targets(&mut gradients, points, others) {
+            let logs = self.log_sums(points, others, replica, (temperature, form))?;
+            let weights = &weights[replica * size..(replica + 1) * size];
+            self.log_slopes(points, others, replica, (temperature, form), &logs, weights, target)?;
+        }
+        Ok(gradients)
     }
 
     fn nearest(
@@ -174,7 +191,20 @@ impl Pairwise for Cpu {
         k: usize,
         form: Form,
     ) -> Result<Nearest, PairwiseError> {
-        Reference.nearest(points, others, metric, k, form)
+        metric.function().check(form)?;
+        check_sets(points, others, largest(form))?;
+        check_neighbors(points, others, k)?;
+        let size = points.replica_count() * points.rows() * k;
+        let mut nearest = Nearest {
+            k,
+            distances: Vec::with_capacity(size),
+            indices: Vec::with_capacity(size),
+            labels: Vec::with_capacity(size),
+        };
+        for replica in 0..points.replica_count() {
+            self.nearest_of_replica(points, others, replica, (metric, form), &mut nearest)?;
+        }
+        Ok(nearest)
     }
 
     fn soft_nearest_neighbor(
@@ -183,7 +213,13 @@ impl Pairwise for Cpu {
         temperature: f64,
         form: Form,
     ) -> Result<SoftNearestNeighbor, PairwiseError> {
-        Reference.soft_nearest_neighbor(points, temperature, form)
+        PairFunction::Gaussian { temperature }.check(form)?;
+        check_sets(points, None, largest(form))?;
+        let mut value = SoftNearestNeighbor::default();
+        for replica in 0..points.replica_count() {
+            self.forward(points, replica, (temperature, form), &mut value)?;
+        }
+        Ok(value)
     }
 
     fn soft_nearest_neighbor_gradient(
@@ -192,6 +228,19 @@ impl Pairwise for Cpu {
         temperature: f64,
         form: Form,
     ) -> Result<SoftNearestNeighborGradient, PairwiseError> {
-        Reference.soft_nearest_neighbor_gradient(points, temperature, form)
+        PairFunction::Gaussian { temperature }.check(form)?;
+        check_sets(points, None, largest(form))?;
+        let mut gradient = SoftNearestNeighborGradient {
+            value: SoftNearestNeighbor::default(),
+            points: vec![0.0; points.replica_count() * points.rows() * points.dim()],
+            temperature: vec![],
+        };
+        let parts = gradient.points.chunks_exact_mut(points.rows() * points.dim());
+        for (replica, to) in parts.enumerate() {
+            let forward = self.forward(points, replica, (temperature, form), &mut gradient.value)?;
+            let slope = self.backward(points, replica, (temperature, form), &forward, to)?;
+            gradient.temperature.push(slope);
+        }
+        Ok(gradient)
     }
 }

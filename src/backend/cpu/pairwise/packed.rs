@@ -17,8 +17,8 @@ use std::sync::Mutex;
 use super::super::isa::Isa;
 use super::super::pool::Pool;
 use super::super::slab::Slab;
+use super::memory;
 use super::order::{Order, Panel, strip, width};
-use crate::backend::BackendError;
 use crate::backend::pairwise::{Form, PairwiseError, Points, Values};
 
 /// Bytes of one copy of the rows that are packed at a time; larger sets are packed part by part.
@@ -38,7 +38,7 @@ pub(super) struct Frame {
 }
 
 /// `x / |x|`, or 0 and a last coordinate of 1 for a zero row. The division by the largest first keeps squares in range.
-fn normalize(row: &mut [f64], raw: usize) {
+pub(super) fn normalize(row: &mut [f64], raw: usize) {
     let top = row[..raw].iter().fold(0.0f64, |top, x| top.max(x.abs()));
     if top == 0.0 {
         row[raw] = 1.0;
@@ -134,7 +134,7 @@ impl Frame {
 pub(super) struct Wants {
     /// |x|^2 of the packed coordinates.
     pub(super) norms: bool,
-    /// Rows minus their mean, `[position][dim]`.
+    /// Rows minus their mean and a 1, `[position][dim + 1]`.
     pub(super) rows: bool,
 }
 
@@ -155,20 +155,6 @@ pub(super) struct Packed {
     rooms: Slab<f32>,
     wides: Slab<f64>,
     wants: Wants,
-}
-
-/// Memory that is not to be had.
-pub(super) fn memory(error: BackendError) -> PairwiseError {
-    match error {
-        BackendError::OutOfMemory { bytes, .. } => PairwiseError::OutOfMemory {
-            what: "packed points",
-            bytes,
-        },
-        _ => PairwiseError::OutOfMemory {
-            what: "packed points",
-            bytes: 0,
-        },
-    }
 }
 
 /// Panels that are packed at a time.
@@ -199,7 +185,7 @@ impl Packed {
             panels: Vec::with_capacity(panels),
             columns: real(positions * dim)?,
             strips: real(positions * dim)?,
-            rows: real(if wants.rows { positions * dim } else { 0 })?,
+            rows: real(if wants.rows { positions * (dim + 1) } else { 0 })?,
             norms: real(if wants.norms { positions } else { 0 })?,
             rooms: real(threads * width * dim)?,
             wides: Slab::new("packed points", threads * dim).map_err(memory)?,
@@ -287,12 +273,13 @@ impl Packed {
         }
         if self.wants.rows {
             // SAFETY: the caller's promise.
-            let rows = unsafe { self.rows.part_mut(start, length) };
-            for (c, to) in rows.chunks_exact_mut(dim).enumerate() {
+            let rows = unsafe { self.rows.part_mut(local * width * (dim + 1), width * (dim + 1)) };
+            for (c, to) in rows.chunks_exact_mut(dim + 1).enumerate() {
                 match row_at(c) {
-                    Some(at) => frame.fetch(points, at, Some(&frame.mean), wide, to)?,
+                    Some(at) => frame.fetch(points, at, Some(&frame.mean), wide, &mut to[..dim])?,
                     None => to.fill(0.0),
                 }
+                to[dim] = 1.0;
             }
         }
         Ok(())
@@ -313,9 +300,9 @@ impl Packed {
         self.norms.all()[(panel - self.first) * self.width..].as_ptr()
     }
 
-    /// Rows minus their mean from the first position of a panel on, `[position][dim]`.
+    /// Rows minus their mean, and a 1, from the first position of a panel on, `[position][dim + 1]`.
     pub(super) fn rows(&self, panel: usize) -> &[f32] {
-        &self.rows.all()[(panel - self.first) * self.width * self.dim..]
+        &self.rows.all()[(panel - self.first) * self.width * (self.dim + 1)..]
     }
 
     /// A panel of those that are packed.

@@ -69,6 +69,11 @@ impl<'a> Stage<'a> {
         })
     }
 
+    /// Numbers of a packed row.
+    pub(super) fn dim(&self) -> usize {
+        self.frame.dim
+    }
+
     /// The order of the first set.
     pub(super) fn rows(&self) -> &Order {
         &self.rows

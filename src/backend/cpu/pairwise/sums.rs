@@ -51,6 +51,21 @@ pub(super) struct Pairs<'a> {
 }
 
 impl Pairs<'_> {
+    /// Calls `task(panels of rows, panels of columns, whether they are the same)` once for each block of rows.
+    pub(super) fn each_once(&self, task: &(dyn Fn(Range<usize>, Range<usize>, bool) + Sync)) {
+        let (rows, columns) = (self.rows, self.columns);
+        let blocks = |packed: &Packed| Blocks::new(packed.panels.len(), packed.width);
+        let (a, b) = (blocks(rows), blocks(columns));
+        let shift = |range: Range<usize>, first: usize| range.start + first..range.end + first;
+        self.pool.run(a.count(), &|_, i| {
+            let (i, j) = (
+                shift(a.panels(i), rows.first),
+                shift(b.panels(i % b.count()), columns.first),
+            );
+            task(i, j, self.meeting == Meeting::Itself);
+        });
+    }
+
     /// Calls `task(worker, panels of rows, panels of columns, whether they are the same)` for all pairs of blocks.
     pub(super) fn each(&self, task: &(dyn Fn(usize, Range<usize>, Range<usize>, bool) + Sync)) {
         let (rows, columns) = (self.rows, self.columns);

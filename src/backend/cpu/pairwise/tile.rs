@@ -266,6 +266,12 @@ impl Extent {
         }
     }
 
+    /// Whether a row and a column are a pair.
+    pub(super) fn has(self, r: usize, c: usize) -> bool {
+        let first = self.diagonal.map_or(0, |diagonal| diagonal + r + 1);
+        r < self.rows && (first..self.columns).contains(&c)
+    }
+
     /// Puts 0 where no pair is.
     ///
     /// # Safety

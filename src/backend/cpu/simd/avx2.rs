@@ -77,6 +77,11 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn minimum(a: __m256, b: __m256) -> __m256 {
+        unsafe { _mm256_min_ps(a, b) }
+    }
+
+    #[inline(always)]
     unsafe fn maximum(a: __m256, b: __m256) -> __m256 {
         unsafe { _mm256_max_ps(a, b) }
     }

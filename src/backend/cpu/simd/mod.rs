@@ -69,6 +69,8 @@ pub(super) trait Simd {
     unsafe fn subtract(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn multiply(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn absolute(a: Self::V) -> Self::V;
+    /// The smaller of two numbers, neither of them NaN.
+    unsafe fn minimum(a: Self::V, b: Self::V) -> Self::V;
     /// The larger of two numbers, neither of them NaN.
     unsafe fn maximum(a: Self::V, b: Self::V) -> Self::V;
     /// Stores `LANES` numbers.

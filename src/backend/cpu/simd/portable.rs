@@ -66,6 +66,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn minimum(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        std::array::from_fn(|l| if a[l] < b[l] { a[l] } else { b[l] })
+    }
+
+    #[inline(always)]
     unsafe fn maximum(a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
         std::array::from_fn(|l| if a[l] > b[l] { a[l] } else { b[l] })
     }
