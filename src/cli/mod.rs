@@ -9,6 +9,7 @@ mod facts;
 mod guard;
 mod hinge_theory;
 mod inversion;
+mod measure;
 mod memory;
 mod options;
 mod output;
@@ -44,6 +45,7 @@ Examples:
   disentangle inversion --data data/mnist --train-samples 8192
   disentangle inversion --config runs/inversion-1/config.toml --seed 2
   disentangle hinge-theory         a network beside its theory
+  disentangle measure --activations h.npy --labels y.npy
   disentangle report runs/inversion-1 runs/inversion-2    side by side
   disentangle watch runs/inversion-1          in the browser, as it goes
 
@@ -58,6 +60,9 @@ enum Command {
     /// Mean-field theory of hinge-loss training beside the network
     #[command(allow_negative_numbers = true)]
     HingeTheory(Box<hinge_theory::HingeOptions>),
+    /// Take manifold metrics of arrays of your own
+    #[command(allow_negative_numbers = true)]
+    Measure(measure::MeasureOptions),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Time every kernel, as percent of what this machine can do
@@ -79,6 +84,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
             Command::HingeTheory(options) => hinge_theory::run(*options),
+            Command::Measure(options) => measure::run(options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
@@ -114,7 +120,7 @@ fn line(error: &clap::Error) -> String {
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion, hinge-theory, report, watch or bench");
+        line.push_str("; expected inversion, hinge-theory, measure, report, watch or bench");
     }
     line
 }

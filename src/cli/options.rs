@@ -128,6 +128,15 @@ pub struct InversionOptions {
     #[arg(long, value_name = "N", help_heading = "Measurement", value_parser = count)]
     pub test_every: Option<usize>,
 
+    /// Metrics of the same rows as more columns of epochs.csv: names as in
+    /// `disentangle measure --list`, separated by commas, or all
+    #[arg(long, value_name = "LIST", help_heading = "Measurement")]
+    #[serde(deserialize_with = "text")]
+    pub metrics: Option<String>,
+    /// Those every so many epochs, and at the end [10]
+    #[arg(long, value_name = "E", help_heading = "Measurement", value_parser = count)]
+    pub measure_every: Option<usize>,
+
     /// Hidden layers on the training samples, as npy files
     #[arg(long, value_name = "WHEN", help_heading = "Measurement", help = ACTIVATIONS)]
     #[serde(deserialize_with = "text")]

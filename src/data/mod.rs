@@ -4,6 +4,8 @@
 //! file's labels into class indices and keeps the rows that have one, [`select`] takes consecutive rows of those, and a
 //! [`Standardizer`] fitted on exactly those rows turns bytes into `f64`.
 
+#[cfg(feature = "data")]
+pub mod arrays;
 pub mod cifar;
 #[cfg(feature = "data")]
 pub mod csv_file;

@@ -17,6 +17,7 @@ pub mod gallery;
 pub mod hinge_theory;
 pub mod legend;
 pub mod meaning;
+pub mod measured;
 pub mod movie;
 pub mod number;
 pub mod page;

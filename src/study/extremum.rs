@@ -18,10 +18,13 @@ pub const RETURN: f64 = 0.002;
 
 /// The index of the extremum of a series whose element t belongs to epoch t. NaN is never extreme and ends a return.
 pub fn extremum(series: &[f64], turn: Turn) -> Option<usize> {
+    if turn == Turn::Unsought {
+        return None;
+    }
     // A maximum is a minimum of the negated series.
     let v = |t: usize| match turn {
-        Turn::Minimum => series[t],
         Turn::Maximum => -series[t],
+        Turn::Minimum | Turn::Unsought => series[t],
     };
     (GUARD..series.len()).find(|&t| {
         let window = t.saturating_sub(WINDOW)..(t + WINDOW + 1).min(series.len());

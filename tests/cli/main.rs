@@ -6,6 +6,7 @@ mod configuration;
 mod help;
 mod hinge_theory;
 mod keeping;
+mod measuring;
 mod reports;
 mod runs;
 mod timings;

@@ -23,6 +23,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "data")]
+pub(super) use self::element::half;
 use self::element::{Element, Kind};
 use super::error::DataError;
 use super::format_fault::FormatFault;
