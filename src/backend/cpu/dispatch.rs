@@ -2,28 +2,24 @@
 
 use std::ops::Range;
 
+use super::blocks::BLOCK_ROWS;
 use super::machine::Machine;
 use super::tile::{Partials, Scratch, Tile, TileStorage};
-use super::wide::BLOCK_ROWS;
 use super::{dense, elementwise, loss, probe, rows};
 use crate::backend::kernel::{Kernel, Write};
 use crate::backend::program::{Element, Extent};
 
 impl Machine {
-    /// A kernel's surroundings on these rows. In a program with wide layers tile storage is that of a block, for all workers.
+    /// A kernel's surroundings on these rows.
     pub(super) fn tile<'a>(&'a self, rows: Range<usize>, own: &'a TileStorage) -> Tile<'a> {
-        let (first, storage) = match &self.block {
-            Some(block) => (rows.start / BLOCK_ROWS * BLOCK_ROWS, block),
-            None => (rows.start, own),
-        };
         Tile {
             program: &self.program,
             places: &self.places,
             active: &self.active,
+            first_of_block: rows.start / BLOCK_ROWS * BLOCK_ROWS,
             rows,
-            first,
-            reals: &storage.reals,
-            indices: &storage.indices,
+            own,
+            block: &self.block,
         }
     }
 
