@@ -44,13 +44,11 @@ Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle inversion --data data/mnist --train-samples 8192
   disentangle inversion --config runs/inversion-1/config.toml --seed 2
-  disentangle hinge-theory         a network beside its theory
   disentangle measure --activations h.npy --labels y.npy
   disentangle report runs/inversion-1 runs/inversion-2    side by side
   disentangle watch runs/inversion-1          in the browser, as it goes
 
-Each run writes a folder with its tables and a report.html.
-`disentangle inversion --help` lists the options.";
+Each run writes a folder with a report.html. `disentangle NAME --help`: options.";
 
 #[derive(Subcommand)]
 enum Command {

@@ -70,6 +70,9 @@ impl Setting {
         if self.steps == 0 || self.steps > MOST_STEPS {
             return wrong(format!("--steps {}: expected 1 to {MOST_STEPS}", self.steps));
         }
+        if !(2..=MOST_RECORDS).contains(&self.records) {
+            return wrong(format!("--records {}: expected 2 to {MOST_RECORDS}", self.records));
+        }
         Ok(())
     }
 
@@ -98,6 +101,8 @@ impl Setting {
 
 /// Numbers of a data set: 16 GB as the host holds them.
 const MOST_NUMBERS: f64 = 2e9;
+/// States of a run.
+const MOST_RECORDS: usize = 10_000;
 /// Steps of a run.
 const MOST_STEPS: usize = 100_000_000;
 
@@ -285,9 +290,9 @@ pub fn run_on(
         let (mut unsatisfied, mut wrong, mut loss) = (0usize, 0usize, 0.0);
         for (&example, &margin) in due.iter().zip(&margins) {
             let above = margin - model.threshold;
-            wrong += usize::from(!(margin > 0.0));
+            wrong += usize::from(margin <= 0.0 || margin.is_nan());
             if above >= 0.0 {
-                skip.looked(example as usize, above, margin);
+                skip.looked(example as usize, above);
                 if let Some(first) = state.first.get_mut(example as usize)
                     && first.is_nan()
                 {

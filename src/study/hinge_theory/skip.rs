@@ -16,8 +16,9 @@
 
 use super::nodes::dot;
 
-/// Roundings of an output in f32: sums of M products in blocks err by some 1e-6 of the sum of their moduli, far below this.
-const ROUNDINGS: f64 = 1e-4;
+/// Roundings of an output in f32 at both ends of a budget, as a share of the sum of the moduli of what is added: chains of at most
+/// 300 roundings of 2^-24.
+const ROUNDINGS: f64 = 4e-5;
 /// The norm of W_perp is bounded anew when what was added to it exceeds this share of it.
 const STALE: f64 = 0.05;
 
@@ -57,6 +58,8 @@ pub struct Skip {
     last: Option<Weights>,
     /// Bound on |W_perp|_2, and what has been added to it since it was computed.
     norm: (f64, f64),
+    /// The sum of the moduli in a margin is at most the first times |x_par| plus the second times |x_perp|.
+    moduli: (f64, f64),
 }
 
 impl Skip {
@@ -75,6 +78,7 @@ impl Skip {
             projections,
             last: None,
             norm: (0.0, f64::INFINITY),
+            moduli: (0.0, 0.0),
         }
     }
 
@@ -116,14 +120,11 @@ impl Skip {
     /// The examples to look at with these weights, in order.
     pub fn due(&mut self, a: &[f64], w: &[f64], direction: &[f64]) -> Vec<u32> {
         let now = Weights::of(a, w, direction);
+        let length = |a: &[f64]| dot(a, a).sqrt();
         if let Some(last) = &self.last {
             let difference = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
-            let length = |a: &[f64]| dot(a, a).sqrt();
             let step_a = difference(&now.a, &last.a);
             let step_across = difference(&now.across, &last.across);
-            if self.norm.1 > STALE * self.norm.0 {
-                self.norm = (largest_singular_value(&last.across, direction.len()), 0.0);
-            }
             let along = step_a * length(&last.along) + length(&now.a) * difference(&now.along, &last.along);
             let across = step_a * (self.norm.0 + self.norm.1) + length(&now.a) * step_across;
             self.norm.1 += step_across;
@@ -132,15 +133,22 @@ impl Skip {
                 *budget -= along * par + across * perp;
             }
         }
+        if self.norm.1 > STALE * self.norm.0 {
+            self.norm = (largest_singular_value(&now.across, direction.len()), 0.0);
+        }
+        let outer = self.scale * length(&now.a);
+        self.moduli = (outer * length(&now.along), outer * (self.norm.0 + self.norm.1));
         self.last = Some(now);
-        let due = self.budget.iter().enumerate().filter(|(_, budget)| !(**budget > 0.0));
+        let spent = |budget: f64| budget <= 0.0 || budget.is_nan();
+        let due = self.budget.iter().enumerate().filter(|(_, budget)| spent(**budget));
         due.map(|(k, _)| k as u32).collect()
     }
 
-    /// Takes note of a look: an example's margin lies above h by `above` (not, if negative).
-    pub fn looked(&mut self, example: usize, above: f64, margin: f64) {
-        if let Some(budget) = self.budget.get_mut(example) {
-            *budget = (above - ROUNDINGS * (1.0 + margin.abs())).max(0.0);
+    /// Takes note of a look: an example's margin lies above h by `above`.
+    pub fn looked(&mut self, example: usize, above: f64) {
+        if let (Some(budget), Some(&(par, perp))) = (self.budget.get_mut(example), self.projections.get(example)) {
+            let moduli = self.moduli.0 * par + self.moduli.1 * perp;
+            *budget = (above - ROUNDINGS * moduli).max(0.0);
         }
     }
 }
@@ -206,7 +214,7 @@ mod tests {
         let mut skip = Skip::new(&x, &direction, 1.0 / (m as f64 * (d as f64).sqrt()));
         assert_eq!(skip.due(&nodes.a, &nodes.w, &direction).len(), 40);
         let start: Vec<f64> = x.chunks_exact(d).map(|x| output(&nodes, x)).collect();
-        (0..40).for_each(|k| skip.looked(k, 1e3, 0.0));
+        (0..40).for_each(|k| skip.looked(k, 1e3));
         let full = skip.budget.clone();
         let mut tightest = 0f64;
         for step in 0..30 {
