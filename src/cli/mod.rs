@@ -10,6 +10,7 @@ mod guard;
 mod hinge_theory;
 mod inversion;
 mod memory;
+mod modes;
 mod options;
 mod output;
 mod progress;
@@ -58,6 +59,9 @@ enum Command {
     /// Mean-field theory of hinge-loss training beside the network
     #[command(allow_negative_numbers = true)]
     HingeTheory(Box<hinge_theory::HingeOptions>),
+    /// Independent modes and gradient starvation beside the networks
+    #[command(allow_negative_numbers = true)]
+    Modes(Box<modes::ModesOptions>),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Time every kernel, as percent of what this machine can do
@@ -79,6 +83,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
             Command::HingeTheory(options) => hinge_theory::run(*options),
+            Command::Modes(options) => modes::run(*options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
@@ -114,7 +119,7 @@ fn line(error: &clap::Error) -> String {
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion, hinge-theory, report, watch or bench");
+        line.push_str("; expected inversion, hinge-theory, modes, report, watch or bench");
     }
     line
 }

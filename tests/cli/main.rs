@@ -5,6 +5,7 @@ mod bad_options;
 mod configuration;
 mod help;
 mod keeping;
+mod modes;
 mod reports;
 mod runs;
 mod timings;
