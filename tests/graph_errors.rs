@@ -440,7 +440,10 @@ fn constants_are_finite() {
             constant("squared_hinge", "NaN"),
         ),
         (
-            |w| w.graph.logit_penalty(w.hidden, w.labels, &[0.0, 0.0, 0.0, 0.0, f64::NAN, 0.0]),
+            |w| {
+                w.graph
+                    .logit_penalty(w.hidden, w.labels, &[0.0, 0.0, 0.0, 0.0, f64::NAN, 0.0])
+            },
             AutogradError::Constant {
                 op: "logit_penalty",
                 detail: "centre NaN, expected a finite number".into(),

@@ -15,8 +15,18 @@ fn an_experiment_leaves_its_folder_and_repeats() {
     let place = Place::new();
     let race = "modes race --initial 0.1,0.01 --dt 0.01 --quiet";
     let said = run(&place, &format!("{race} --out a"));
-    assert!(said.contains("report.html") && said.contains("ratio of the times"), "{said}");
-    for file in ["race.csv", "distances.csv", "summary.json", "config.toml", "run.json", "report.html"] {
+    assert!(
+        said.contains("report.html") && said.contains("ratio of the times"),
+        "{said}"
+    );
+    for file in [
+        "race.csv",
+        "distances.csv",
+        "summary.json",
+        "config.toml",
+        "run.json",
+        "report.html",
+    ] {
         assert!(place.path(&format!("a/{file}")).is_file(), "{file}");
     }
     assert!(place.path("a/figures/race.svg").is_file());
@@ -24,7 +34,11 @@ fn an_experiment_leaves_its_folder_and_repeats() {
     assert!(page.contains("derived") && page.contains("trained - theory"), "{page}");
     run(&place, "modes race --config a/config.toml --threads 1 --out b --quiet");
     for file in ["race.csv", "distances.csv", "summary.json", "figures/race.svg"] {
-        assert_eq!(place.read(&format!("a/{file}")), place.read(&format!("b/{file}")), "{file}");
+        assert_eq!(
+            place.read(&format!("a/{file}")),
+            place.read(&format!("b/{file}")),
+            "{file}"
+        );
     }
     let json: serde_json::Value = serde_json::from_str(&run(&place, &format!("{race} --json --out c"))).unwrap();
     assert_eq!(json["tables"]["race"].as_array().unwrap().len(), 2);
@@ -39,7 +53,11 @@ fn the_phase_diagram_does_not_depend_on_threads() {
         run(&place, &format!("{phase} --threads {threads} --out {out}"));
     }
     for file in ["phase.csv", "failure-rate.csv", "distances.csv"] {
-        assert_eq!(place.read(&format!("one/{file}")), place.read(&format!("two/{file}")), "{file}");
+        assert_eq!(
+            place.read(&format!("one/{file}")),
+            place.read(&format!("two/{file}")),
+            "{file}"
+        );
     }
     let table = place.read("one/phase.csv");
     assert_eq!(table.lines().count(), 1 + 70 * 70);
@@ -52,14 +70,23 @@ fn bad_input_is_one_line() {
     for (words, part) in [
         ("modes", "curves, phase, race or starvation"),
         ("modes rase", "rase"),
-        ("modes race --initial 2", "--initial '2': expected numbers from 1e-12 to 0.9"),
+        (
+            "modes race --initial 2",
+            "--initial '2': expected numbers from 1e-12 to 0.9",
+        ),
         ("modes race --initial 0.1,0.1", "each once"),
         ("modes race --grid 5", "`modes race` does not know it"),
-        ("modes curves --frequencies 0.5", "--frequencies '0.5': expected two numbers"),
+        (
+            "modes curves --frequencies 0.5",
+            "--frequencies '0.5': expected two numbers",
+        ),
         ("modes curves --dt 7", "--dt '7'"),
         ("modes curves --dt 1e-9", "steps, expected 1 to"),
         ("modes curves --depths 1", "--depths '1'"),
-        ("modes phase --loss mse", "--loss 'mse': expected cross-entropy or hinge"),
+        (
+            "modes phase --loss mse",
+            "--loss 'mse': expected cross-entropy or hinge",
+        ),
         ("modes phase --reach -1", "--reach '-1'"),
         ("modes phase --grid 1", "--grid 1: expected 2 to 4096"),
         ("modes starvation --lambda 1", "--lambda '1'"),

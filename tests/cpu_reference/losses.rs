@@ -165,7 +165,9 @@ pub fn logit_penalty(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let dy = case.x(1, true);
     let dx = case.target(cols);
     let step = if integers { 1.0 } else { 0.37 };
-    let centres: Vec<f64> = (0..classes * cols).map(|k| step * (k % 7) as f64 - 2.0 * step).collect();
+    let centres: Vec<f64> = (0..classes * cols)
+        .map(|k| step * (k % 7) as f64 - 2.0 * step)
+        .collect();
     case.push(Kernel::LogitPenalty {
         x,
         labels,

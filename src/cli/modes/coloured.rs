@@ -68,7 +68,9 @@ pub fn run(
                 backend,
                 &mut |descent, curve| {
                     let steps = descent.steps();
-                    if let Some(point) = curve.last().filter(|p| p.step == steps && steps.is_multiple_of(2 * RECORD_EVERY))
+                    if let Some(point) = curve
+                        .last()
+                        .filter(|p| p.step == steps && steps.is_multiple_of(2 * RECORD_EVERY))
                         && told != steps
                     {
                         told = steps;

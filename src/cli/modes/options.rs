@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::config::text;
+use crate::cli::config::number;
 use crate::cli::options::{count, whole, words};
 
 /// What is done.
@@ -45,34 +45,34 @@ pub struct ModesOptions {
 
     /// p of the two classes [0.7,0.3]
     #[arg(long, value_name = "P,P", help_heading = "Curves")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub frequencies: Option<String>,
     /// Norms: of the two classes [1.3,0.7], of the two features [1,1]
     #[arg(long, value_name = "R,R", help_heading = "Curves")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub norms: Option<String>,
     /// Size of the initial weights [0.05; starvation: 0.01]
     #[arg(long, value_name = "S", help_heading = "Curves")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub scale: Option<String>,
     /// Hidden units [8; starvation: 4; two-moons: 500]
     #[arg(long, value_name = "H", help_heading = "Curves", value_parser = count)]
     pub width: Option<usize>,
     /// Numbers of classes under the softmax, or none [2,3,10]
     #[arg(long, value_name = "K,...", help_heading = "Curves")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub classes: Option<String>,
     /// Numbers of layers, or none [2,3,4]
     #[arg(long, value_name = "N,...", help_heading = "Curves")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub depths: Option<String>,
     /// p of the sweep of norm and frequency, or none [0.1,0.25,0.5,0.75,0.9]
     #[arg(long, value_name = "P,...", help_heading = "Curves")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub sweep_frequencies: Option<String>,
     /// rho of the sweep, or none [0.5,1,2]
     #[arg(long, value_name = "R,...", help_heading = "Curves")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub sweep_norms: Option<String>,
 
     /// Neurons along a side of the plane [200]
@@ -80,14 +80,14 @@ pub struct ModesOptions {
     pub grid: Option<usize>,
     /// The plane is [-REACH, REACH] in v0 and z0 [1]
     #[arg(long, value_name = "REACH", help_heading = "Phase")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub reach: Option<String>,
     /// Neurons with a random direction [200000]; brightness: training pictures at most [2000]
     #[arg(long, value_name = "N", help_heading = "Phase", value_parser = count)]
     pub samples: Option<usize>,
     /// Widths of the networks with random weights, or none [1,2,4,8]
     #[arg(long, value_name = "H,...", help_heading = "Phase")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub widths: Option<String>,
     /// Networks of each width [20000]
     #[arg(long, value_name = "N", help_heading = "Phase", value_parser = count)]
@@ -98,7 +98,7 @@ pub struct ModesOptions {
 
     /// u0 of each pair [1e-1,1e-2,1e-3,1e-4,1e-5,1e-6]
     #[arg(long, value_name = "U,...", help_heading = "Race")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub initial: Option<String>,
 
     /// two-moons | coloured-mnist | brightness
@@ -106,15 +106,15 @@ pub struct ModesOptions {
     pub study: Option<String>,
     /// lambda: fractions of the class that have the second feature [0.01,0.05,0.1,0.3,0.5,0.9]
     #[arg(long, value_name = "L,...", help_heading = "Starvation")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub lambda: Option<String>,
     /// delta: training stops at P = 1 - delta [0.1,0.01,0.001]
     #[arg(long, value_name = "D,...", help_heading = "Starvation")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub delta: Option<String>,
     /// Coefficient of the penalty on the squared outputs [two-moons: 0.003; brightness: 0.01]
     #[arg(long, value_name = "C", help_heading = "Starvation")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub penalty: Option<String>,
     /// Networks side by side [two-moons: 2; brightness: 4]
     #[arg(long, value_name = "R", help_heading = "Starvation", value_parser = count)]
@@ -124,11 +124,11 @@ pub struct ModesOptions {
     pub epochs: Option<usize>,
     /// brightness: fractions of shifted pictures [0,0.25,0.5,0.75,0.9,1]
     #[arg(long, value_name = "Q,...", help_heading = "Starvation")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub fractions: Option<String>,
     /// brightness: labels of the two classes [3,5]
     #[arg(long, value_name = "A,B", help_heading = "Starvation")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub pair: Option<String>,
     /// Folder with image files [brightness: the embedded digits]; coloured-mnist needs MNIST's
     #[arg(long, value_name = "DIR", help_heading = "Starvation")]
@@ -139,11 +139,11 @@ pub struct ModesOptions {
 
     /// Learning rate: Euler's step in time [curves: 0.001; phase: 0.1; race: 0.0005; starvation: 0.01]
     #[arg(long, value_name = "DT", help_heading = "Run")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub dt: Option<String>,
     /// Length in time [curves: 20; phase: 20]
     #[arg(long, value_name = "T", help_heading = "Run")]
-    #[serde(deserialize_with = "text")]
+    #[serde(deserialize_with = "number")]
     pub time: Option<String>,
     /// Seed of every random stream [0]
     #[arg(long, value_name = "S", help_heading = "Run", value_parser = whole)]

@@ -44,9 +44,16 @@ fn known(experiment: Experiment, study: Option<&str>) -> &'static [&'static str]
         (Experiment::Race, _) => &["initial", "dt"],
         (Experiment::Starvation, None) => &["lambda", "delta", "norms", "width", "scale", "dt"],
         (Experiment::Starvation, Some("two-moons")) => &["study", "replicas", "epochs", "penalty", "width"],
-        (Experiment::Starvation, Some("brightness")) => {
-            &["study", "pair", "fractions", "samples", "replicas", "epochs", "penalty", "data"]
-        }
+        (Experiment::Starvation, Some("brightness")) => &[
+            "study",
+            "pair",
+            "fractions",
+            "samples",
+            "replicas",
+            "epochs",
+            "penalty",
+            "data",
+        ],
         (Experiment::Starvation, Some(_)) => &["study", "data", "restarts"],
     }
 }
@@ -61,7 +68,10 @@ pub fn defaults(experiment: Experiment, given: ModesOptions) -> Result<ModesOpti
         && let Some(study) = &study
         && !STUDIES.contains(&study.as_str())
     {
-        return Err(CliError::Input(format!("--study '{study}': expected {}", STUDIES.join(", "))));
+        return Err(CliError::Input(format!(
+            "--study '{study}': expected {}",
+            STUDIES.join(", ")
+        )));
     }
     let known = known(experiment, study.as_deref());
     if let Some((name, _)) = given
@@ -167,7 +177,9 @@ fn some<T: FromStr + Copy + PartialEq>(
     let twice = (1..values.len()).any(|n| values[..n].contains(&values[n]));
     if values.is_empty() || twice {
         let text = given.as_deref().unwrap_or_default();
-        return Err(CliError::Input(format!("--{name} '{text}': expected {expected}, each once")));
+        return Err(CliError::Input(format!(
+            "--{name} '{text}': expected {expected}, each once"
+        )));
     }
     Ok(values)
 }
@@ -235,12 +247,18 @@ pub fn plan(experiment: Experiment, options: &ModesOptions) -> Result<Plan, CliE
                 norms: pair("norms", &options.norms, "two positive numbers", positive)?,
                 width: size("width", options.width, 2, 4096)?,
                 scale: number("scale", &options.scale, "a positive number", positive)?,
-                classes: list("classes", &options.classes, "whole numbers from 2 to 200, or none", |k: usize| {
-                    (2..=200).contains(&k)
-                })?,
-                depths: list("depths", &options.depths, "whole numbers from 2 to 20, or none", |n: u32| {
-                    (2..=20).contains(&n)
-                })?,
+                classes: list(
+                    "classes",
+                    &options.classes,
+                    "whole numbers from 2 to 200, or none",
+                    |k: usize| (2..=200).contains(&k),
+                )?,
+                depths: list(
+                    "depths",
+                    &options.depths,
+                    "whole numbers from 2 to 20, or none",
+                    |n: u32| (2..=20).contains(&n),
+                )?,
                 sweep_frequencies: list(
                     "sweep-frequencies",
                     &options.sweep_frequencies,
@@ -267,9 +285,12 @@ pub fn plan(experiment: Experiment, options: &ModesOptions) -> Result<Plan, CliE
                     positive(x) && x <= 3.0
                 })?,
                 samples: size("samples", options.samples, 1, 100_000_000)?,
-                widths: list("widths", &options.widths, "whole numbers from 1 to 1024, or none", |h: usize| {
-                    (1..=1024).contains(&h)
-                })?,
+                widths: list(
+                    "widths",
+                    &options.widths,
+                    "whole numbers from 1 to 1024, or none",
+                    |h: usize| (1..=1024).contains(&h),
+                )?,
                 networks: size("networks", options.networks, 1, 10_000_000)?,
                 pull: match options.loss.as_deref() {
                     Some("cross-entropy") => Pull::CrossEntropy,

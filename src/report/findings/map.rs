@@ -112,7 +112,10 @@ pub fn draw(map: &Map) -> Result<Drawing, String> {
                 }
             }
             let style = font(WORDS, Paint::Ink).pos(middle_left);
-            put(&root, Text::new(label.clone(), (units(left + KEY + 6.0), middle), style))?;
+            put(
+                &root,
+                Text::new(label.clone(), (units(left + KEY + 6.0), middle), style),
+            )?;
         }
         root.present().map_err(|cause| cause.to_string())?;
     }

@@ -108,9 +108,15 @@ pub fn run(
     let mut rank: Vec<usize> = (0..train_labels.len()).collect();
     shuffle(&mut rank, &mut generator(plan.seed, Stream::Brightness { replica: 0 }));
     let mut place = vec![0; rank.len()];
-    rank.iter().enumerate().for_each(|(place_of, &row)| place[row] = place_of);
+    rank.iter()
+        .enumerate()
+        .for_each(|(place_of, &row)| place[row] = place_of);
 
-    let mut table = Table::new("brightness", &["arm", "q", "tested_on", "accuracy", "sd", "replicas"], true);
+    let mut table = Table::new(
+        "brightness",
+        &["arm", "q", "tested_on", "accuracy", "sd", "replicas"],
+        true,
+    );
     let mut curves = Vec::new();
     for (arm, penalty) in [("erm", 0.0), ("decoupled", plan.penalty)] {
         let mut points: [Vec<(f64, f64)>; 3] = Default::default();
@@ -183,7 +189,11 @@ pub fn run(
     );
     let at_all = curves.iter().filter(|c| c.label.starts_with("swapped"));
     let last: Vec<String> = at_all
-        .filter_map(|c| c.simulation.last().map(|&(q, a)| format!("{a:.3} ({}, q = {q})", c.label)))
+        .filter_map(|c| {
+            c.simulation
+                .last()
+                .map(|&(q, a)| format!("{a:.3} ({}, q = {q})", c.label))
+        })
         .collect();
     Ok(Findings {
         title: "Light and dark pictures".into(),

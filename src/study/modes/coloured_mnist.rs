@@ -144,7 +144,12 @@ impl<R: Rng> Coins<R> {
 ///
 /// # Errors
 /// [`StudyError::Option`] for fewer than 2 images, or for colour images.
-pub fn environments(images: &Images, train: usize, seed: u64, restart: u64) -> Result<(Coloured, Coloured), StudyError> {
+pub fn environments(
+    images: &Images,
+    train: usize,
+    seed: u64,
+    restart: u64,
+) -> Result<(Coloured, Coloured), StudyError> {
     if images.channels != 1 || train < 2 || images.count <= train {
         return Err(StudyError::Option {
             detail: format!(
@@ -270,7 +275,14 @@ pub fn findings(curves: &[(Arm, u64, Vec<Point>)], name: &str) -> Findings {
     );
     let mut every = Table::new(
         "restarts",
-        &["arm", "restart", "step", "train_loss", "train_accuracy", "test_accuracy"],
+        &[
+            "arm",
+            "restart",
+            "step",
+            "train_loss",
+            "train_accuracy",
+            "test_accuracy",
+        ],
         false,
     );
     let mut found = Findings {
@@ -281,9 +293,17 @@ pub fn findings(curves: &[(Arm, u64, Vec<Point>)], name: &str) -> Findings {
     let mut drawn = Vec::new();
     for arm in ARMS {
         let own: Vec<&(Arm, u64, Vec<Point>)> = curves.iter().filter(|(of, ..)| *of == arm).collect();
-        let whole = own.iter().all(|(_, _, c)| c.last().is_some_and(|p| p.step == arm.steps()));
+        let whole = own
+            .iter()
+            .all(|(_, _, c)| c.last().is_some_and(|p| p.step == arm.steps()));
         for (split, (mean, sd)) in ["train", "test"].into_iter().zip(arm.reported()) {
-            let of = |p: &Point| if split == "train" { p.train_accuracy } else { p.test_accuracy };
+            let of = |p: &Point| {
+                if split == "train" {
+                    p.train_accuracy
+                } else {
+                    p.test_accuracy
+                }
+            };
             let last: Vec<f64> = own.iter().filter_map(|(_, _, curve)| curve.last().map(of)).collect();
             let n = last.len() as f64;
             let average = last.iter().sum::<f64>() / n;
@@ -298,7 +318,12 @@ pub fn findings(curves: &[(Arm, u64, Vec<Point>)], name: &str) -> Findings {
                 sd.into(),
             ]);
             if split == "test" && !last.is_empty() {
-                words.push(format!("{} {:.2} % (reported {:.2} %)", arm.name(), 100.0 * average, 100.0 * mean));
+                words.push(format!(
+                    "{} {:.2} % (reported {:.2} %)",
+                    arm.name(),
+                    100.0 * average,
+                    100.0 * mean
+                ));
                 found.distances.push(Distance {
                     what: format!("{}: mean test accuracy of {} restarts", arm.name(), last.len()),
                     measure: "difference to the authors' table".into(),

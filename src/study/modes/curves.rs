@@ -92,7 +92,11 @@ pub fn two_classes(plan: &Plan, pull: Pull, backend: &dyn Backend) -> Result<Two
     )?;
     let modes = [0, 1].map(|variant: usize| {
         [0, 1].map(|class: usize| {
-            Mode::of_neurons(plan.frequencies[class], plan.norms[class], &groups[variant].group(class))
+            Mode::of_neurons(
+                plan.frequencies[class],
+                plan.norms[class],
+                &groups[variant].group(class),
+            )
         })
     });
     let mut found = TwoClasses {
@@ -137,7 +141,11 @@ pub fn two_classes(plan: &Plan, pull: Pull, backend: &dyn Backend) -> Result<Two
 
 /// On axis-parallel inputs the sign of a weight is that of W x.
 fn signs_of(parameters: &Parameters) -> Vec<bool> {
-    parameters.iter().flat_map(|(_, values)| values).map(|&v| v > 0.0).collect()
+    parameters
+        .iter()
+        .flat_map(|(_, values)| values)
+        .map(|&v| v > 0.0)
+        .collect()
 }
 
 /// The margins of K classes: (times, per class the trained and the theory's).
@@ -364,7 +372,9 @@ pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Re
         "{} of {judged} distances between networks and theory are within what is expected.",
         judged - findings.failures()
     );
-    findings.tables.extend(findings.figures.iter().map(Table::of_figure).collect::<Vec<_>>());
+    findings
+        .tables
+        .extend(findings.figures.iter().map(Table::of_figure).collect::<Vec<_>>());
     Ok(findings)
 }
 
@@ -545,7 +555,14 @@ fn depth_findings(
 fn sweep_findings(findings: &mut Findings, found: &Sweep) {
     let mut table = Table::new(
         "sweep",
-        &["p", "rho", "t_equal_u0", "theory_equal_u0", "t_equal_weights", "theory_equal_weights"],
+        &[
+            "p",
+            "rho",
+            "t_equal_u0",
+            "theory_equal_u0",
+            "t_equal_weights",
+            "theory_equal_weights",
+        ],
         true,
     );
     for (n, &(p, rho)) in found.points.iter().enumerate() {
@@ -584,15 +601,20 @@ fn sweep_findings(findings: &mut Findings, found: &Sweep) {
             tolerance: Some(0.01),
         });
         let mut curve = Curve::compared(format!("rho = {rho}"), &ps, &theory, &trained);
-        curve.residual = ps.iter().zip(trained.iter().zip(&theory)).map(|(&p, (s, t))| (p, s / t - 1.0)).collect();
+        curve.residual = ps
+            .iter()
+            .zip(trained.iter().zip(&theory))
+            .map(|(&p, (s, t))| (p, s / t - 1.0))
+            .collect();
         curves.push(curve);
     }
     findings.figures.push(Figure {
         name: "norm-and-frequency".into(),
         title: "Time to P = 0.9, from equal weights".into(),
-        caption: "Lines: (ln u + Ei(u) - ln u0 - Ei(u0)) / (2 p rho) with u = ln 9, u0 = 0.01 rho (derived). Points: one \
+        caption:
+            "Lines: (ln u + Ei(u) - ln u0 - Ei(u0)) / (2 p rho) with u = ln 9, u0 = 0.01 rho (derived). Points: one \
                   neuron each, a replica per point."
-            .into(),
+                .into(),
         x: Axis::log("frequency p"),
         y: Axis::log("time"),
         residual: Some("trained / theory - 1".into()),

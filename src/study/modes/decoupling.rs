@@ -148,7 +148,10 @@ mod tests {
             assert!(got[1] < last, "{strength}");
             last = got[1];
             let free = toy.decoupled(2e-3);
-            assert!((free[0] - 6.3727).abs() <= 6e-5 && (free[1] - 1.7076).abs() <= 6e-5, "{free:?}");
+            assert!(
+                (free[0] - 6.3727).abs() <= 6e-5 && (free[1] - 1.7076).abs() <= 6e-5,
+                "{free:?}"
+            );
         }
     }
 
@@ -163,7 +166,10 @@ mod tests {
         ];
         for (strength, exact, approximate) in known {
             assert!((uncoupled(strength, 0.01) - exact).abs() <= 6e-5, "{strength}");
-            assert!((lambert_w(strength * strength / 0.01) - approximate).abs() <= 6e-5, "{strength}");
+            assert!(
+                (lambert_w(strength * strength / 0.01) - approximate).abs() <= 6e-5,
+                "{strength}"
+            );
         }
         for n in 0..60 {
             let x = 100.0 * 1.5f64.powi(n);

@@ -121,7 +121,10 @@ mod tests {
             };
             let end = mode.hinge_time();
             let curve = mode.curve(Pull::Hinge, &[0.0, 0.5 * end, end, 9.0 * end]).unwrap();
-            assert!((curve[0] - 0.02).abs() < 1e-14 && (curve[2] - 1.0).abs() < 1e-12, "{curve:?}");
+            assert!(
+                (curve[0] - 0.02).abs() < 1e-14 && (curve[2] - 1.0).abs() < 1e-12,
+                "{curve:?}"
+            );
             let slow = integrate(|_, u: &[f64; 1]| [mode.speed(u[0], Pull::Hinge)], [0.02], &[0.5 * end]).unwrap();
             assert!((slow[0][0] - curve[1]).abs() < 1e-9, "{layers}: {slow:?} {curve:?}");
         }

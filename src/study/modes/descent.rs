@@ -168,7 +168,11 @@ impl Descent {
         let mut written = vec![(x, labels, truth, rows.features, rows.labels)];
         for (n, samples) in others.iter().enumerate() {
             if samples.labels.len().checked_mul(inputs) != Some(samples.features.len()) {
-                return Err(misfit(samples.features.len(), samples.labels.len() * inputs, "features"));
+                return Err(misfit(
+                    samples.features.len(),
+                    samples.labels.len() * inputs,
+                    "features",
+                ));
             }
             let space = graph.rows(samples.labels.len())?;
             let x = graph.samples(&format!("samples {n}"), space, inputs)?;

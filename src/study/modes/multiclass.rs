@@ -51,7 +51,11 @@ impl ClassMode {
     /// # Errors
     /// [`StudyError::Theory`] if the solver gives up.
     pub fn curve(&self, times: &[f64]) -> Result<Vec<f64>, StudyError> {
-        let curve = integrate(|_, ln: &[f64; 1]| [self.speed(ln[0].exp()) / ln[0].exp()], [self.initial().ln()], times)?;
+        let curve = integrate(
+            |_, ln: &[f64; 1]| [self.speed(ln[0].exp()) / ln[0].exp()],
+            [self.initial().ln()],
+            times,
+        )?;
         Ok(curve.into_iter().map(|[ln]| ln.exp()).collect())
     }
 }

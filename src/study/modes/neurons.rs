@@ -11,7 +11,14 @@ use crate::nn::{Activation, Architecture, Loss};
 use crate::study::StudyError;
 
 /// A problem of plain descent on the loss of a pull, without biases, with ReLU.
-pub fn problem(inputs: usize, hidden: &[usize], outputs: usize, loss: Loss, classes: usize, replicas: usize) -> Problem {
+pub fn problem(
+    inputs: usize,
+    hidden: &[usize],
+    outputs: usize,
+    loss: Loss,
+    classes: usize,
+    replicas: usize,
+) -> Problem {
     Problem {
         architecture: Architecture {
             inputs,

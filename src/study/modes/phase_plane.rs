@@ -109,12 +109,7 @@ pub fn neurons(
 ///
 /// # Errors
 /// Those of training.
-pub fn failures(
-    h: usize,
-    plan: &Plan,
-    threads: NonZeroUsize,
-    backends: Backends,
-) -> Result<Vec<bool>, StudyError> {
+pub fn failures(h: usize, plan: &Plan, threads: NonZeroUsize, backends: Backends) -> Result<Vec<bool>, StudyError> {
     let networks: Vec<u64> = (0..plan.networks as u64).collect();
     in_blocks(&networks, threads, |block| {
         let problem = problem(1, &[h], 1, loss_of(plan.pull), 2, block.len());

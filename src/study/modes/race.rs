@@ -57,7 +57,13 @@ mod tests {
     /// B-T4, the theory's half.
     #[test]
     fn ratios_of_the_note() {
-        let known = [(1e-1, 2.528), (1e-2, 2.284), (1e-3, 2.191), (1e-4, 2.143), (1e-6, 2.095)];
+        let known = [
+            (1e-1, 2.528),
+            (1e-2, 2.284),
+            (1e-3, 2.191),
+            (1e-4, 2.143),
+            (1e-6, 2.095),
+        ];
         let mut last = 0.9;
         for (u0, ratio) in known {
             let race = Race::from(u0).unwrap();

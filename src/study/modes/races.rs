@@ -47,19 +47,24 @@ pub fn train(plan: &Plan, races: &[Race], backend: &dyn Backend) -> Result<Vec<F
         // The output where the clock passes the theory's finishing time, on a straight line.
         let mut at_finish = vec![f64::NAN; starts.len()];
         let mut last: Option<(f64, Vec<f64>)> = None;
-        follow(&mut descent, plan.dt, ((1.1 * longest / plan.dt) as u64 + 2, 1), |t, descent| {
-            let outputs = descent.outputs(0)?;
-            if let Some((before, values)) = &last {
-                for (n, race) in races.iter().enumerate() {
-                    if *before < race.hinge_time && race.hinge_time <= t {
-                        let part = (race.hinge_time - before) / (t - before);
-                        at_finish[n] = values[n] + part * (outputs[n] - values[n]);
+        follow(
+            &mut descent,
+            plan.dt,
+            ((1.1 * longest / plan.dt) as u64 + 2, 1),
+            |t, descent| {
+                let outputs = descent.outputs(0)?;
+                if let Some((before, values)) = &last {
+                    for (n, race) in races.iter().enumerate() {
+                        if *before < race.hinge_time && race.hinge_time <= t {
+                            let part = (race.hinge_time - before) / (t - before);
+                            at_finish[n] = values[n] + part * (outputs[n] - values[n]);
+                        }
                     }
                 }
-            }
-            last = Some((t, outputs.clone()));
-            Ok(crossings.see(t, outputs))
-        })?;
+                last = Some((t, outputs.clone()));
+                Ok(crossings.see(t, outputs))
+            },
+        )?;
         Ok((crossings.times(), at_finish))
     };
     let longest = |f: fn(&Race) -> f64| races.iter().map(f).fold(0.0, f64::max);

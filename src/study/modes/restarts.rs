@@ -97,8 +97,7 @@ pub fn finished(folder: &Path, arm: Arm, restart: u64, steps: u64) -> Result<Opt
 pub fn halt(folder: &Path, arm: Arm, restart: u64, descent: &Descent, curve: &[Point]) -> Result<(), StudyError> {
     let (states, steps) = descent.states()?;
     let mut tensors = Vec::new();
-    let mut add =
-        |name: String, shape: Vec<usize>, values: Vec<f64>| tensors.push(NamedTensor { name, shape, values });
+    let mut add = |name: String, shape: Vec<usize>, values: Vec<f64>| tensors.push(NamedTensor { name, shape, values });
     add("steps".into(), vec![1], vec![steps as f64]);
     let rows = curve.iter();
     let rows = rows.flat_map(|p| [p.step as f64, p.train_loss, p.train_accuracy, p.test_accuracy]);

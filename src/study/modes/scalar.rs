@@ -161,11 +161,16 @@ mod tests {
         for mode in [Mode::of_neurons(0.7, 1.3, &neurons), Mode::balanced(0.4, 0.7, 1e-4)] {
             let end = mode.hinge_time();
             let curve = mode.curve(Pull::Hinge, &[0.0, 0.999 * end, end, 2.0 * end]).unwrap();
-            assert!(curve[1] < 1.0 && (curve[2] - 1.0).abs() < 1e-12 && curve[3] == curve[2], "{curve:?}");
+            assert!(
+                curve[1] < 1.0 && (curve[2] - 1.0).abs() < 1e-12 && curve[3] == curve[2],
+                "{curve:?}"
+            );
             // The closed form is the solution of du/dt: its difference quotient, whose error is the third derivative's,
             // below (2 p rho)^3 h^2 / 6 of a value below 1 with h = 1e-4 of a time scale.
             let h = 1e-4 / mode.rate();
-            let around = mode.curve(Pull::Hinge, &[0.5 * end - h, 0.5 * end, 0.5 * end + h]).unwrap();
+            let around = mode
+                .curve(Pull::Hinge, &[0.5 * end - h, 0.5 * end, 0.5 * end + h])
+                .unwrap();
             let quotient = (around[2] - around[0]) / (2.0 * h);
             let speed = mode.speed(around[1], Pull::Hinge);
             assert!((quotient - speed).abs() <= 1e-7 * speed, "{quotient} {speed}");

@@ -150,7 +150,11 @@ mod tests {
             let exact = pair.exact(Learner::CrossEntropy, &DELTAS).unwrap();
             for ((delta, got), (want, bound)) in DELTAS.into_iter().zip(exact).zip(row) {
                 assert!((got - want).abs() <= 1e-4, "{lambda} {delta}: {got} {want}");
-                assert!((pair.bound(delta) - bound).abs() <= 6e-5, "{lambda} {delta}: {}", pair.bound(delta));
+                assert!(
+                    (pair.bound(delta) - bound).abs() <= 6e-5,
+                    "{lambda} {delta}: {}",
+                    pair.bound(delta)
+                );
                 assert!(got <= pair.bound(delta), "{lambda} {delta}");
             }
             assert!((pair.hinge() - hinge).abs() <= 6e-5, "{lambda}: {}", pair.hinge());

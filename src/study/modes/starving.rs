@@ -64,10 +64,7 @@ pub fn train(plan: &Plan, learner: Learner, backend: &dyn Backend) -> Result<Sta
         frequencies: Some(&frequencies),
     };
     let (problem, initial) = match learner {
-        Learner::CrossEntropy => (
-            problem(2, &[plan.width], 1, Loss::Logistic, 2, replicas),
-            weights(plan),
-        ),
+        Learner::CrossEntropy => (problem(2, &[plan.width], 1, Loss::Logistic, 2, replicas), weights(plan)),
         Learner::Logistic => (
             problem(2, &[], 1, Loss::Logistic, 2, replicas),
             vec![("0.weight".into(), vec![0.0; 2 * replicas])],
@@ -90,7 +87,11 @@ pub fn train(plan: &Plan, learner: Learner, backend: &dyn Backend) -> Result<Sta
             for (found, &level) in found[r].iter_mut().zip(&levels) {
                 let (before, at) = last[r];
                 if found.is_nan() && one >= level {
-                    let part = if one > before { (level - before) / (one - before) } else { 1.0 };
+                    let part = if one > before {
+                        (level - before) / (one - before)
+                    } else {
+                        1.0
+                    };
                     *found = probability(at + part * (two - at));
                 }
             }
@@ -218,7 +219,11 @@ pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Re
             second_norm: plan.norms[1],
         })
         .collect();
-    let mut table = Table::new("starvation", &["learner", "lambda", "delta", "trained", "theory", "bound"], true);
+    let mut table = Table::new(
+        "starvation",
+        &["learner", "lambda", "delta", "trained", "theory", "bound"],
+        true,
+    );
     let mut findings = Findings {
         title: "Gradient starvation".into(),
         ..Findings::default()
@@ -233,7 +238,10 @@ pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Re
         plan.dt,
         backend.name()
     );
-    for (learner, name) in [(Learner::CrossEntropy, "cross-entropy"), (Learner::Logistic, "logistic")] {
+    for (learner, name) in [
+        (Learner::CrossEntropy, "cross-entropy"),
+        (Learner::Logistic, "logistic"),
+    ] {
         tell(&format!("{} frequencies, {name}", pairs.len()));
         let starved = train(plan, learner, backend)?;
         let mut worst = 0.0f64;
@@ -342,7 +350,11 @@ pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Re
     findings.headline = format!(
         "In {} learners x_2 gets no more than the bound {}.",
         ce.len() - pairs.len(),
-        if violated == 0 { "allows" } else { "allows, except in some" }
+        if violated == 0 {
+            "allows"
+        } else {
+            "allows, except in some"
+        }
     );
     Ok(findings)
 }
@@ -380,7 +392,12 @@ fn toy_findings(findings: &mut Findings, backend: &dyn Backend) -> Result<(), St
                 value: super::curves::largest(&trained, &theory, false),
                 tolerance: Some(0.01),
             });
-            curves.push(Curve::compared(format!("z{}, {name}", z + 1), &strengths, &theory, &trained));
+            curves.push(Curve::compared(
+                format!("z{}, {name}", z + 1),
+                &strengths,
+                &theory,
+                &trained,
+            ));
         }
     }
     findings.tables.push(table);

@@ -54,12 +54,18 @@ fn two_classes_follow_two_scalar_equations() {
                 let (reached, theory) = (found.reached[variant][class], found.hinge_times[variant][class]);
                 if pull == Pull::Hinge && theory < 20.0 {
                     // Two steps, and the ten between two looks.
-                    assert!((reached - theory).abs() <= 12e-3, "{variant} {class}: {reached} {theory}");
+                    assert!(
+                        (reached - theory).abs() <= 12e-3,
+                        "{variant} {class}: {reached} {theory}"
+                    );
                 }
             }
         }
         assert_eq!(found.flips, 0);
-        assert_eq!(found.alone, found.margins[0][0], "{pull:?}: a class that is deleted is missed");
+        assert_eq!(
+            found.alone, found.margins[0][0],
+            "{pull:?}: a class that is deleted is missed"
+        );
     }
 }
 
@@ -79,7 +85,10 @@ fn times_go_as_the_inverse_of_frequency_and_norm() {
         assert!((value / scaled[0] - 1.0).abs() <= 0.01, "{scaled:?}");
     }
     for own in (0..15).collect::<Vec<_>>().chunks(5) {
-        let scaled: Vec<f64> = own.iter().map(|&n| sweep.equal_weights[n] * sweep.points[n].0).collect();
+        let scaled: Vec<f64> = own
+            .iter()
+            .map(|&n| sweep.equal_weights[n] * sweep.points[n].0)
+            .collect();
         assert!(scaled.iter().all(|t| (t / scaled[0] - 1.0).abs() <= 0.01), "{scaled:?}");
     }
     assert!(curves::largest(&sweep.equal_weights, &sweep.equal_weights_theory, true) <= 0.01);
@@ -96,7 +105,11 @@ fn depth_follows_its_equation() {
         let off = curves::largest(&trained, &theory, true);
         assert!(off <= 1e-3, "{layers}: {off}");
         // The last record is at most 59 steps past 12, in which u grows by du/dt * 0.015 < 0.011.
-        assert!((trained.last().unwrap() - at_12).abs() <= 0.012, "{layers}: {:?}", trained.last());
+        assert!(
+            (trained.last().unwrap() - at_12).abs() <= 0.012,
+            "{layers}: {:?}",
+            trained.last()
+        );
     }
 }
 
@@ -219,7 +232,10 @@ fn the_penalty_brings_all_logits_to_one_size() {
     let target = decoupling::decoupled_margin(0.006);
     let ([low, _, high], [free_low, median, free_high]) = (plain.quartiles(), free.quartiles());
     assert!((median / target - 1.0).abs() <= 0.1, "{median} {target}");
-    assert!(free_high - free_low < 0.5 * (high - low), "{free_low} {free_high}; {low} {high}");
+    assert!(
+        free_high - free_low < 0.5 * (high - low),
+        "{free_low} {free_high}; {low} {high}"
+    );
     assert!(plain.boundary_spread() < 0.5 * free.boundary_spread());
 }
 
@@ -246,10 +262,20 @@ fn environments_have_their_noise_and_colours() {
     assert!((coloured(&test) - 0.1).abs() < 4.0 * (0.1f64 * 0.9 / 2000.0).sqrt());
     // Rows 4000.. are in file order, so the label noise can be counted.
     let flipped = test.labels.iter().enumerate();
-    let flipped = flipped.filter(|&(n, &label)| (label == 1) != ((4000 + n) % 10 < 5)).count() as f64 / 2000.0;
-    assert!((flipped - 0.25).abs() < 4.0 * (0.25f64 * 0.75 / 2000.0).sqrt(), "{flipped}");
+    let flipped = flipped
+        .filter(|&(n, &label)| (label == 1) != ((4000 + n) % 10 < 5))
+        .count() as f64
+        / 2000.0;
+    assert!(
+        (flipped - 0.25).abs() < 4.0 * (0.25f64 * 0.75 / 2000.0).sqrt(),
+        "{flipped}"
+    );
     // Every second pixel of every second row: (0, 0) and (0, 2) of the first test picture.
-    let first = test.features[..8].iter().copied().filter(|&v| v > 0.0).collect::<Vec<_>>();
+    let first = test.features[..8]
+        .iter()
+        .copied()
+        .filter(|&v| v > 0.0)
+        .collect::<Vec<_>>();
     let at = |k: usize| f64::from(images.image(4000).unwrap()[k]) / 255.0;
     assert_eq!(first, [at(0), at(2), at(8), at(10)]);
     assert!(coloured_mnist::environments(&images, 6000, 1, 0).is_err());
@@ -271,22 +297,38 @@ fn a_halted_restart_goes_on_with_the_same_bits() {
     let whole = run(arm, (&train, &test), steps, (1, 0), None, &cpu(), &mut |_, _| Ok(true)).unwrap();
     assert_eq!(whole.iter().map(|p| p.step).collect::<Vec<_>>(), [0, 50, 60]);
     for stop in [0, 13, 50] {
-        run(arm, (&train, &test), steps, (1, 0), None, &cpu(), &mut |descent, curve| {
-            let stopping = descent.steps() == stop;
-            if stopping {
-                restarts::halt(path, arm, 0, descent, curve)?;
-            }
-            Ok(!stopping)
-        })
+        run(
+            arm,
+            (&train, &test),
+            steps,
+            (1, 0),
+            None,
+            &cpu(),
+            &mut |descent, curve| {
+                let stopping = descent.steps() == stop;
+                if stopping {
+                    restarts::halt(path, arm, 0, descent, curve)?;
+                }
+                Ok(!stopping)
+            },
+        )
         .unwrap();
         let halted = restarts::halted(path, arm, 0).unwrap();
         assert_eq!(halted.as_ref().map(|h| h.steps), Some(stop));
-        let rest = run(arm, (&train, &test), steps, (1, 0), halted, &cpu(), &mut |_, _| Ok(true)).unwrap();
+        let rest = run(arm, (&train, &test), steps, (1, 0), halted, &cpu(), &mut |_, _| {
+            Ok(true)
+        })
+        .unwrap();
         assert_eq!(rest, whole, "stopped at {stop}");
     }
     restarts::finish(path, arm, 0, &whole).unwrap();
     assert_eq!(restarts::finished(path, arm, 0, steps).unwrap(), Some(whole));
     assert_eq!(restarts::halted(path, arm, 0).unwrap(), None);
-    assert!(restarts::finished(path, arm, 0, 61).unwrap_err().to_string().contains("sd-0.csv"));
+    assert!(
+        restarts::finished(path, arm, 0, 61)
+            .unwrap_err()
+            .to_string()
+            .contains("sd-0.csv")
+    );
     assert_eq!(restarts::finished(path, arm, 1, steps).unwrap(), None);
 }

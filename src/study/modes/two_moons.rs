@@ -162,7 +162,9 @@ pub fn train(arm: Arm, plan: &Plan, backend: &dyn Backend) -> Result<Moons, Stud
     let logits = descent.outputs(1)?;
     let mut mean = vec![0.0; SIDE * SIDE];
     for replica in logits.chunks_exact(SIDE * SIDE) {
-        mean.iter_mut().zip(replica).for_each(|(m, v)| *m += v / replicas.len() as f64);
+        mean.iter_mut()
+            .zip(replica)
+            .for_each(|(m, v)| *m += v / replicas.len() as f64);
     }
     let first = data.first().map_or(&[][..], |(x, _)| x.as_slice());
     Ok(Moons {
@@ -233,7 +235,10 @@ pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Re
     );
     let mut spreads = Vec::new();
     for arm in ARMS {
-        tell(&format!("{}: {} networks, {} epochs", arm.name, plan.replicas, plan.epochs));
+        tell(&format!(
+            "{}: {} networks, {} epochs",
+            arm.name, plan.replicas, plan.epochs
+        ));
         let moons = train(arm, plan, backend)?;
         let quartiles = moons.quartiles();
         let right = moons.margins.iter().filter(|&&m| m > 0.0).count() as f64 / moons.margins.len().max(1) as f64;
@@ -258,7 +263,10 @@ pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Re
             });
         }
         let shade = |&logit: &f64| SHADES.iter().filter(|&&bound| logit > bound).count() as u8;
-        let mut kinds: Vec<String> = SHADES.windows(2).map(|w| format!("logit {} to {}", w[0], w[1])).collect();
+        let mut kinds: Vec<String> = SHADES
+            .windows(2)
+            .map(|w| format!("logit {} to {}", w[0], w[1]))
+            .collect();
         kinds.insert(0, format!("logit below {}", SHADES[0]));
         kinds.push(format!("logit above {}", SHADES[SHADES.len() - 1]));
         findings.maps.push(Map {
