@@ -78,3 +78,24 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
     }
     deserializer.deserialize_any(Word).map(Some)
 }
+
+/// A string, or a number where one is more natural (`alpha = 0.1`).
+pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct Word;
+    impl Visitor<'_> for Word {
+        type Value = String;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string or a number")
+        }
+        fn visit_str<E: Error>(self, word: &str) -> Result<String, E> {
+            Ok(word.into())
+        }
+        fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+        fn visit_f64<E: Error>(self, number: f64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+    }
+    deserializer.deserialize_any(Word).map(Some)
+}

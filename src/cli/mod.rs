@@ -11,6 +11,7 @@ mod hinge_theory;
 mod inversion;
 mod measure;
 mod memory;
+mod modes;
 mod options;
 mod output;
 mod progress;
@@ -61,6 +62,9 @@ enum Command {
     /// Take manifold metrics of arrays of your own
     #[command(allow_negative_numbers = true)]
     Measure(measure::MeasureOptions),
+    /// Independent modes and gradient starvation beside the networks
+    #[command(allow_negative_numbers = true)]
+    Modes(Box<modes::ModesOptions>),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Time every kernel, as percent of what this machine can do
@@ -83,6 +87,7 @@ pub fn main() -> ExitCode {
             Command::Inversion(options) => inversion::run(*options),
             Command::HingeTheory(options) => hinge_theory::run(*options),
             Command::Measure(options) => measure::run(options),
+            Command::Modes(options) => modes::run(*options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
@@ -118,7 +123,7 @@ fn line(error: &clap::Error) -> String {
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion, hinge-theory, measure, report, watch or bench");
+        line.push_str("; expected inversion, hinge-theory, modes, measure, report, watch or bench");
     }
     line
 }

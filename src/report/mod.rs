@@ -13,6 +13,7 @@ pub mod exhibits_file;
 pub mod families;
 pub mod figures;
 pub mod files;
+pub mod findings;
 pub mod gallery;
 pub mod hinge_theory;
 pub mod legend;

@@ -1,12 +1,11 @@
 //! The options of `hinge-theory`, as the command line and a configuration file name them.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use crate::cli::config::number;
 use crate::cli::options::{count, whole, words};
 
 const FIGURE: &str = "\
@@ -161,25 +160,4 @@ impl HingeOptions {
             threads,
         )
     }
-}
-
-/// A string, or a number where one is more natural (`alpha = 0.1`).
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct Word;
-    impl Visitor<'_> for Word {
-        type Value = String;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string or a number")
-        }
-        fn visit_str<E: Error>(self, word: &str) -> Result<String, E> {
-            Ok(word.into())
-        }
-        fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
-            Ok(number.to_string())
-        }
-        fn visit_f64<E: Error>(self, number: f64) -> Result<String, E> {
-            Ok(number.to_string())
-        }
-    }
-    deserializer.deserialize_any(Word).map(Some)
 }
