@@ -1,5 +1,6 @@
 //! The pairwise reductions on the CPU.
 
+mod candidates;
 mod functions;
 mod gradient;
 mod histogram;

@@ -100,6 +100,27 @@ impl Frame {
         Ok(mean)
     }
 
+    /// The largest norm of a row whose coordinates are rounded when it is packed; 0 if none is.
+    pub(super) fn largest_norm(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        replica: usize,
+    ) -> Result<f64, PairwiseError> {
+        let Some(origin) = self.origin.as_ref().filter(|_| !self.normalize) else {
+            return Ok(if self.normalize { 1.0 } else { 0.0 });
+        };
+        let (mut row, mut largest) = (vec![0.0; self.raw], 0.0f64);
+        for set in [Some(points), others].into_iter().flatten() {
+            for i in 0..set.rows() {
+                set.row(replica, i, &mut row)?;
+                let square: f64 = row.iter().zip(origin).map(|(x, o)| (x - o) * (x - o)).sum();
+                largest = largest.max(square);
+            }
+        }
+        Ok(largest.sqrt())
+    }
+
     /// Fetches a row, minus `origin`, in f32; `wide` has room for it in f64.
     fn fetch(
         &self,
