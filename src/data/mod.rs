@@ -34,6 +34,8 @@ pub use dataset::{Dataset, Images};
 pub use error::DataError;
 pub use format_fault::FormatFault;
 pub use labels::{Classes, LabelRule, Labelled};
+#[cfg(feature = "data")]
+pub use npy::MappedRows;
 pub use npy::{Array, Npy, write_npy, write_npy_from};
 #[cfg(feature = "data")]
 pub use npz::Npz;

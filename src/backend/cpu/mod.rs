@@ -40,7 +40,9 @@ use super::program::Program;
 use super::{Backend, BackendError, Executable, check_sizes};
 use isa::Isa;
 pub use machine::{MAX_LANES, TILE_ROWS};
+pub use pairwise::SUM_ROUNDINGS;
 use pool::Pool;
+pub use simd::{EXP2_ULP, RECIPROCAL_SQRT_ULP, SQRT_ULP};
 
 /// The f32 backend. Its programs share one thread pool.
 pub struct Cpu {

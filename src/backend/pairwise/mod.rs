@@ -17,6 +17,8 @@
 //! in the precision of the [`Form`].
 
 mod error;
+#[cfg(feature = "data")]
+mod mapped;
 mod points;
 pub mod soft_nearest_neighbor;
 

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A task makes the weights of a block of rows and a block of columns, which fit into the second-level cache, and two
-//! products of them with the blocks' rows; a column of ones beside the coordinates gives the sums of the weights. The mean of all
+//! products of them with the blocks' rows (few coordinates: see `narrow`); a column of ones beside the coordinates gives the sums of the weights. The mean of all
 //! points is subtracted before, so that what cancels between the two terms is as small as the cloud, wherever it lies:
 //! the error is about 300 u sum_j |w_ij| (|x_i - mean| + |x_j - mean|). Blocks are added up in f64.
 
@@ -16,16 +16,16 @@ use std::ops::Range;
 use super::super::gemm::{MatMut, MatRef, Product, Workspace};
 use super::super::simd::{Simd, Vectorized, dispatch};
 use super::super::slab::Slab;
-use super::memory;
 use super::order::Order;
 use super::packed::Packed;
 use super::rounds::BLOCK;
 use super::sums::Pairs;
 use super::tile::{Extent, Map, Pairing, Sums, distances};
+use super::{memory, narrow};
 use crate::backend::pairwise::PairwiseError;
 
-/// Products with fewer columns are computed transposed: their tiles are wider than high.
-const NARROW: usize = 64;
+/// Rows with fewer coordinates have kernels of their own, in `narrow`: the copies of a matrix product would cost too much.
+pub(super) const NARROW: usize = 64;
 
 /// Coefficients `[class of the other side][position]`.
 pub(super) struct Coefficients {
@@ -68,7 +68,7 @@ impl<'a> Sink<'a> {
     /// # Safety
     /// One task at a time for each position.
     #[expect(clippy::mut_from_ref, reason = "each position is one task's own")]
-    unsafe fn row(&self, position: usize) -> Option<&mut [f64]> {
+    pub(super) unsafe fn row(&self, position: usize) -> Option<&mut [f64]> {
         let start = self.order.row(position)? * self.dim;
         // SAFETY: within the slice; the caller's promise.
         (start + self.dim <= self.length)
@@ -78,22 +78,30 @@ impl<'a> Sink<'a> {
 
 /// What the threads need to compute gradients.
 pub(super) struct Rooms {
-    weights: Slab<f32>,
-    products: Slab<f32>,
+    /// Weights of a block of pairs; for narrow rows those of a strip.
+    pub(super) weights: Slab<f32>,
+    /// Numbers of a thread.
+    pub(super) weights_each: usize,
+    /// Sums over the rows of a block for each column and coordinate.
+    pub(super) products: Slab<f32>,
     workspaces: Vec<std::sync::Mutex<Workspace>>,
-    dim: usize,
+    pub(super) dim: usize,
 }
 
 impl Rooms {
     pub(super) fn new(threads: usize, dim: usize) -> Result<Rooms, PairwiseError> {
+        let narrow = dim < NARROW;
         let workspace = |_| {
             let mut workspace = Workspace::new();
-            workspace.reserve(BLOCK, BLOCK, dim + 1);
-            workspace.reserve(dim + 1, BLOCK, BLOCK);
+            if !narrow {
+                workspace.reserve(BLOCK, BLOCK, dim + 1);
+            }
             std::sync::Mutex::new(workspace)
         };
+        let weights_each = BLOCK * if narrow { 8 } else { BLOCK };
         Ok(Rooms {
-            weights: Slab::new("weights of pairs", threads * BLOCK * BLOCK).map_err(memory)?,
+            weights: Slab::new("weights of pairs", threads * weights_each).map_err(memory)?,
+            weights_each,
             products: Slab::new("products of weights", threads * BLOCK * (dim + 1)).map_err(memory)?,
             workspaces: (0..threads).map(workspace).collect(),
             dim,
@@ -116,6 +124,9 @@ pub(super) struct Weighing<'a> {
 
 /// Adds the gradients of all pairs.
 pub(super) fn add_gradients<P: Pairing, M: Map>(pairs: Pairs, _: P, map: M, weighing: &Weighing) {
+    if weighing.rooms.dim < NARROW {
+        return narrow::add::<P, M>(pairs, map, weighing);
+    }
     pairs.each(&|worker, i, j, same| {
         // SAFETY: one thread at a time has a worker's number.
         let weights = unsafe { weighing.rooms.weights.part_mut(worker * BLOCK * BLOCK, BLOCK * BLOCK) };
@@ -131,7 +142,7 @@ pub(super) fn add_gradients<P: Pairing, M: Map>(pairs: Pairs, _: P, map: M, weig
         };
         dispatch(pairs.isa, task);
         let width = pairs.rows.width;
-        let (m, n) = (i.len() * width, j.len() * width);
+        let n = j.len() * width;
         let weights = MatRef {
             ptr: weights.as_ptr(),
             row_stride: n,
@@ -183,39 +194,32 @@ impl Weighing<'_> {
             row_stride: n,
             col_stride: 1,
         };
-        let narrow = n < NARROW;
         let sums = MatMut {
             ptr: products.as_mut_ptr(),
-            row_stride: if narrow { m } else { n },
+            row_stride: n,
         };
         let Ok(mut workspace) = self.rooms.workspaces[worker].lock() else {
             return;
         };
-        let (down, wide, a, b) = if narrow {
-            (n, m, rows.transposed(), weights.transposed())
-        } else {
-            (m, n, weights, rows)
-        };
         let product = Product {
             isa: pairs.isa,
-            m: down,
+            m,
             k,
-            n: wide,
-            a,
-            b,
+            n,
+            a: weights,
+            b: rows,
             c: sums,
             accumulate: false,
         };
         // SAFETY: the instruction set is the backend's; the weights are m x k, the rows k x n, the product has m n numbers.
         unsafe { product.run(&mut workspace) };
-        let (along, across) = if narrow { (1, m) } else { (n, 1) };
-        for (r, x) in own.rows(mine.start).chunks_exact(n).take(m).enumerate() {
+        let rows = own.rows(mine.start).chunks_exact(n).zip(products.chunks_exact(n));
+        for (r, (x, products)) in rows.enumerate() {
             // SAFETY: the caller's promise.
             if let Some(to) = unsafe { sink.row(mine.start * width + r) } {
-                let product = |c: usize| f64::from(products[r * along + c * across]);
-                let total = product(dim);
-                for (c, (to, x)) in to.iter_mut().zip(x).enumerate() {
-                    *to += self.factor * (f64::from(*x) * total - product(c));
+                let total = f64::from(products[dim]);
+                for ((to, x), product) in to.iter_mut().zip(x).zip(products) {
+                    *to += self.factor * (f64::from(*x) * total - f64::from(*product));
                 }
             }
         }
@@ -256,37 +260,18 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
     /// The processor has the instruction set and `R` is its `PAIR_ROWS`.
     #[inline(always)]
     unsafe fn tiles<S: Simd, const R: usize>(self) {
-        let (rows, columns, weighing) = (self.pairs.rows, self.pairs.columns, self.weighing);
         let width = 2 * S::LANES;
         let stride = self.j.len() * width;
         for p in self.i.clone() {
-            let class = rows.panel(p).class;
             for s in 0..width / R {
-                let position = p * width + s * R;
                 let first = ((p - self.i.start) * width + s * R) * stride;
                 for q in self.j.clone() {
                     let at = first + (q - self.j.start) * width;
-                    // SAFETY: the caller's promise; tables and weights cover all positions of the panels.
+                    // SAFETY: the caller's promise; the weights have room for all positions of the panels.
                     unsafe {
                         let mut values: Sums<S, R> = [[S::splat(0.0); 2]; R];
                         if !(self.same && q < p) {
-                            values = distances::<S, P, R>(rows, (p, s), columns, q);
-                            let by_row = weighing.rows.from(columns.panel(q).class, position);
-                            let none = S::splat(0.0);
-                            let by_column = match weighing.columns {
-                                Some(table) => {
-                                    let from = table.from(class, q * width);
-                                    [S::load(from), S::load(from.add(S::LANES))]
-                                }
-                                None => [none, none],
-                            };
-                            for (r, values) in values.iter_mut().enumerate() {
-                                let a = S::splat(*by_row.add(r));
-                                for v in 0..2 {
-                                    values[v] = S::multiply(self.map.of::<S>(values[v]), S::add(a, by_column[v]));
-                                }
-                            }
-                            Extent::of(rows, (p, s), columns, q, self.same && p == q).clear::<S, R>(&mut values);
+                            values = weights::<S, P, M, R>(self.pairs, (p, s), q, self.same, self.map, self.weighing);
                         }
                         for (r, values) in values.iter().enumerate() {
                             let to = self.weights.as_mut_ptr().add(at + r * stride);
@@ -297,5 +282,42 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
                 }
             }
         }
+    }
+}
+
+/// The weights of strip `s` of panel `p` and panel `q`, 0 where no pair is.
+///
+/// # Safety
+/// The processor has the instruction set and `R` is its `PAIR_ROWS`; the tables cover all positions of the panels.
+#[inline(always)]
+pub(super) unsafe fn weights<S: Simd, P: Pairing, M: Map, const R: usize>(
+    pairs: Pairs,
+    (p, s): (usize, usize),
+    q: usize,
+    same: bool,
+    map: M,
+    weighing: &Weighing,
+) -> Sums<S, R> {
+    let (rows, columns) = (pairs.rows, pairs.columns);
+    let width = 2 * S::LANES;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut values: Sums<S, R> = distances::<S, P, R>(rows, (p, s), columns, q);
+        let by_row = weighing.rows.from(columns.panel(q).class, p * width + s * R);
+        let by_column = match weighing.columns {
+            Some(table) => {
+                let from = table.from(rows.panel(p).class, q * width);
+                [S::load(from), S::load(from.add(S::LANES))]
+            }
+            None => [S::splat(0.0); 2],
+        };
+        for (r, values) in values.iter_mut().enumerate() {
+            let a = S::splat(*by_row.add(r));
+            for v in 0..2 {
+                values[v] = S::multiply(map.of::<S>(values[v]), S::add(a, by_column[v]));
+            }
+        }
+        Extent::of(rows, (p, s), columns, q, same && p == q).clear::<S, R>(&mut values);
+        values
     }
 }

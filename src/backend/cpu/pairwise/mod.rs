@@ -1,8 +1,10 @@
 //! The pairwise reductions on the CPU.
 
+mod candidates;
 mod functions;
 mod gradient;
 mod histogram;
+mod narrow;
 mod nearest;
 mod order;
 mod packed;
@@ -22,6 +24,7 @@ use crate::backend::pairwise::{
     SoftNearestNeighbor, SoftNearestNeighborGradient, check_neighbors, check_sets, check_weights, class_pairs,
 };
 use slopes::{Weights, targets, zeros};
+pub use sums::SUM_ROUNDINGS;
 
 /// Memory that is not to be had.
 fn memory(error: BackendError) -> PairwiseError {

@@ -1,21 +1,25 @@
 //! The k nearest of each row: reduction C.
 //!
-//! A candidate is a key of 64 bits, the bits of its squared distance above its index: numbers order as the pairs do, ties go to
-//! the lowest index, and the k smallest keys are the same in whatever order candidates come. Each row keeps a buffer of
-//! candidates and a threshold that its k-th nearest is known not to pass; a tile of pairs is looked at only if one of its
-//! distances is at most the threshold of its row or its column. Pairs of one set are visited once, for both.
+//! Each row keeps a buffer of candidates, keys of 64 bits with the bits of the distance above the index, and a threshold
+//! that the distances of its k nearest cannot pass: the k-th smallest so far and what it and another may be wrong by. A tile
+//! of pairs is looked at only if one of its distances is at most the threshold of its row or its column. Pairs of one set
+//! are visited once, for both. At the end the distances of what is left are computed in f64, in the reference's order:
+//! so the k nearest are those of exact distances, ties go to the lowest index, and the order in which candidates came
+//! does not matter.
 //!
 //! Thresholds are seeded: before anything else each block is compared with itself, and a row's k-th smallest distance
-//! there is its first threshold.
+//! there gives its first threshold.
 //!
-//! In the centred form a distance is known within a bound, [`error_of_products`]. What could be among the k nearest is
-//! computed again as differences in f64, so that the result is that of exact distances, rounded once.
+//! In the centred form a distance is known within a bound, [`error_of_products`]. What by its lower end could be among the
+//! k nearest is computed again as differences before it becomes a candidate.
 
 use std::ops::Range;
+use std::sync::Mutex;
 
 use super::super::Cpu;
 use super::super::simd::{Simd, Vectorized, dispatch};
 use super::super::slab::Slab;
+use super::candidates::{Exact, Heaps, Slack, distance};
 use super::memory;
 use super::reduce::{all, side};
 use super::rounds::{BLOCK, Meeting};
@@ -24,9 +28,6 @@ use super::sums::Pairs;
 use super::tile::{Absolutes, DEPTH, Differences, Extent, Pairing, Products, Sums, distances, sums};
 use super::wide;
 use crate::backend::pairwise::{Form, Metric, Nearest, PairwiseError, Points};
-
-/// Candidates that a row's buffer holds beside its k: selecting the k smallest of more at once costs less each.
-const ROOM: usize = 64;
 
 /// Relative to |x|^2 + |y|^2: how far |x|^2 + |y|^2 - 2 x.y may be from the squared distance of the packed coordinates.
 /// A product's chain rounds at most `DEPTH` times, the sum of chains once for each, and 2 |x.y| <= |x|^2 + |y|^2; norms and what
@@ -37,110 +38,15 @@ fn error_of_products(dim: usize) -> f32 {
     1.01 * roundings as f32 * f32::EPSILON / 2.0
 }
 
-/// The candidates of all rows of a set.
-struct Heaps {
-    k: usize,
-    /// `[position][k + ROOM]`
-    keys: Slab<u64>,
-    lengths: Slab<u32>,
-    /// Squared distances.
-    thresholds: Slab<f32>,
-}
-
-impl Heaps {
-    fn new(positions: usize, k: usize) -> Result<Heaps, PairwiseError> {
-        let mut thresholds: Slab<f32> = Slab::new("thresholds", positions).map_err(memory)?;
-        thresholds.all_mut().fill(f32::INFINITY);
-        Ok(Heaps {
-            k,
-            keys: Slab::new("candidates", positions * (k + ROOM)).map_err(memory)?,
-            lengths: Slab::new("candidates", positions).map_err(memory)?,
-            thresholds,
-        })
-    }
-
-    /// Offers a candidate to a row.
-    ///
-    /// # Safety
-    /// The caller's task alone has this position.
-    #[inline]
-    unsafe fn offer(&self, position: usize, squared: f32, index: u32) {
-        let room = self.k + ROOM;
-        // SAFETY: the caller's promise.
-        let (keys, length, threshold) = unsafe {
-            (
-                self.keys.part_mut(position * room, room),
-                &mut self.lengths.part_mut(position, 1)[0],
-                &mut self.thresholds.part_mut(position, 1)[0],
-            )
-        };
-        if squared > *threshold {
-            return;
-        }
-        keys[*length as usize] = u64::from(squared.to_bits()) << 32 | u64::from(index);
-        *length += 1;
-        if *length as usize == room {
-            let (_, last, _) = keys.select_nth_unstable(self.k - 1);
-            *threshold = threshold.min(f32::from_bits((*last >> 32) as u32));
-            *length = self.k as u32;
-        }
-    }
-
-    /// Lowers a row's threshold to the k-th smallest of some distances, if there are as many.
-    ///
-    /// # Safety
-    /// As for `offer`.
-    unsafe fn seed(&self, position: usize, squares: &mut [f32]) {
-        if squares.len() >= self.k {
-            let (_, last, _) = squares.select_nth_unstable_by(self.k - 1, f32::total_cmp);
-            // SAFETY: the caller's promise.
-            unsafe { self.thresholds.part_mut(position, 1)[0] = *last };
-        }
-    }
-}
-
 /// What a task needs.
 #[derive(Clone, Copy)]
 struct Search<'a> {
     pairs: Pairs<'a>,
-    rows: &'a Heaps,
+    rows: &'a Heaps<'a>,
     /// None for two sets: there the columns look for nothing.
-    columns: Option<&'a Heaps>,
-    /// Of products only.
-    recheck: Option<&'a Recheck>,
-}
-
-/// To compute a squared distance again: coordinates in f64, and the error of the first time.
-struct Recheck {
-    rows: Vec<f64>,
-    /// Empty: those of the rows.
-    columns: Vec<f64>,
-    dim: usize,
-    error: f32,
-}
-
-impl Recheck {
-    fn squared(&self, i: usize, j: usize) -> f32 {
-        let columns = if self.columns.is_empty() {
-            &self.rows
-        } else {
-            &self.columns
-        };
-        let (x, y) = (
-            &self.rows[i * self.dim..(i + 1) * self.dim],
-            &columns[j * self.dim..(j + 1) * self.dim],
-        );
-        let mut lanes = [0.0f64; 16];
-        let (whole, rest) = x.as_chunks::<16>();
-        let (whole_y, rest_y) = y.as_chunks::<16>();
-        for (x, y) in whole.iter().zip(whole_y) {
-            for l in 0..16 {
-                lanes[l] += (x[l] - y[l]) * (x[l] - y[l]);
-            }
-        }
-        let rest: f64 = rest.iter().zip(rest_y).map(|(x, y)| (x - y) * (x - y)).sum();
-        (lanes.iter().sum::<f64>() + rest) as f32
-    }
+    columns: Option<&'a Heaps<'a>>,
+    /// Of products: what they may be wrong by.
+    error: Option<f32>,
 }
 
 /// Squared distances, or with products what they are at least (`sign` -1) or at most (`sign` 1).
@@ -157,13 +63,13 @@ unsafe fn bounds<S: Simd, P: Pairing, const R: usize>(
     let (rows, columns) = (search.pairs.rows, search.pairs.columns);
     // SAFETY: the caller's promise.
     unsafe {
-        let Some(recheck) = search.recheck.filter(|_| P::PRODUCTS) else {
+        let Some(error) = search.error.filter(|_| P::PRODUCTS) else {
             return distances::<S, P, R>(rows, at, columns, q);
         };
         let mut values = sums::<S, P, R>(rows.strip(at.0, at.1), columns.columns(q), rows.dim);
         let (row_norms, norms) = (rows.norms(at.0).add(at.1 * R), columns.norms(q));
         let column_norms = [S::load(norms), S::load(norms.add(S::LANES))];
-        let (share, factor) = (S::splat(1.0 + sign * recheck.error), S::splat(-2.0));
+        let (share, factor) = (S::splat(1.0 + sign * error), S::splat(-2.0));
         for (r, values) in values.iter_mut().enumerate() {
             let row = S::splat(*row_norms.add(r));
             for v in 0..2 {
@@ -335,15 +241,15 @@ impl<P: Pairing> Offer<'_, P> {
                     if !extent.has(r, v * S::LANES + lane) {
                         continue;
                     }
-                    let squared = match search.recheck {
-                        Some(recheck) => recheck.squared(i, j),
+                    let sum = match search.error {
+                        Some(_) => search.rows.exact.quick(i, j),
                         None => numbers[lane],
                     };
                     // SAFETY: the caller's promise.
                     unsafe {
-                        search.rows.offer(i, squared, j as u32);
+                        search.rows.offer(i, sum, j as u32);
                         if let Some(heaps) = search.columns {
-                            heaps.offer(j, squared, i as u32);
+                            heaps.offer(j, sum, i as u32);
                         }
                     }
                 }
@@ -407,22 +313,27 @@ impl Cpu {
         };
         let stage = Stage::new((self.isa, &self.pool), points, others, replica, needs)?;
         let (set, k) = (others.unwrap_or(points), nearest.k);
-        let heaps = Heaps::new(stage.rows().positions(), k)?;
-        let recheck = match form {
-            Form::Centered => Some(Recheck {
-                rows: coordinates(points, replica, cosine)?,
-                columns: others.map_or(Ok(vec![]), |others| coordinates(others, replica, cosine))?,
-                dim: stage.dim(),
-                error: error_of_products(stage.dim()),
-            }),
-            Form::Direct | Form::F64 => None,
+        let dim = stage.dim();
+        let exact = Exact {
+            rows: side(points, replica, &[], cosine),
+            columns: side(set, replica, &[], cosine),
+            metric,
+            failed: Mutex::new(None),
         };
+        let slack = Slack {
+            relative: f64::from(error_of_products(dim)),
+            absolute: 2.1 * f64::from(f32::EPSILON) / 2.0
+                * stage.largest_norm()?
+                * if metric == Metric::L1 { (dim as f64).sqrt() } else { 1.0 },
+            squared: metric != Metric::L1,
+        };
+        let heaps = Heaps::new(stage.rows().positions(), k, slack, &exact)?;
         stage.visit(|pairs| {
             let wanted = Search {
                 pairs,
                 rows: &heaps,
                 columns: others.is_none().then_some(&heaps),
-                recheck: recheck.as_ref(),
+                error: (form == Form::Centered).then(|| error_of_products(dim)),
             };
             match (form, metric) {
                 (Form::Centered, _) => search::<Products>(wanted),
@@ -430,16 +341,14 @@ impl Cpu {
                 _ => search::<Differences>(wanted),
             }
         })?;
-        heaps.sort(self, points.rows());
-        let room = k + ROOM;
-        for keys in heaps.keys.all().chunks_exact(room).take(points.rows()) {
-            for key in &keys[..k] {
-                let (squared, j) = (f64::from(f32::from_bits((key >> 32) as u32)), *key as u32);
-                nearest.distances.push(distance(metric, squared));
-                nearest.indices.push(j);
-                nearest.labels.push(set.label(replica, j as usize) as u32);
-            }
+        let (distances, indices) = heaps.finish(self, points.rows())?;
+        if let Ok(Some(error)) = exact.failed.into_inner() {
+            return Err(error);
         }
+        nearest.distances.extend_from_slice(distances.all());
+        nearest.indices.extend_from_slice(indices.all());
+        let labels = indices.all().iter().map(|&j| set.label(replica, j as usize) as u32);
+        nearest.labels.extend(labels);
         Ok(())
     }
 
@@ -483,38 +392,4 @@ impl Cpu {
         }
         Ok(())
     }
-}
-
-impl Heaps {
-    /// Brings the k smallest keys of each of the first `rows` positions to the front, in order.
-    fn sort(&self, cpu: &Cpu, rows: usize) {
-        let room = self.k + ROOM;
-        cpu.pool.run(rows.div_ceil(BLOCK), &|_, block| {
-            for position in block * BLOCK..((block + 1) * BLOCK).min(rows) {
-                // SAFETY: a position is in one block.
-                let keys = unsafe { self.keys.part_mut(position * room, room) };
-                let keys = &mut keys[..self.lengths.all()[position] as usize];
-                if keys.len() > self.k {
-                    keys.select_nth_unstable(self.k - 1);
-                }
-                let k = self.k.min(keys.len());
-                keys[..k].sort_unstable();
-            }
-        });
-    }
-}
-
-/// A distance of the metric from what was summed.
-fn distance(metric: Metric, sum: f64) -> f64 {
-    wide::value(metric.function(), sum)
-}
-
-/// All rows of a replica in f64, as they are compared.
-fn coordinates(points: &Points, replica: usize, cosine: bool) -> Result<Vec<f64>, PairwiseError> {
-    let side = side(points, replica, &[], cosine);
-    let mut rows = vec![0.0; points.rows() * side.dim()];
-    for (i, row) in rows.chunks_exact_mut(side.dim()).enumerate() {
-        side.fetch(i, row)?;
-    }
-    Ok(rows)
 }

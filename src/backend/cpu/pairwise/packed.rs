@@ -17,6 +17,7 @@ use std::sync::Mutex;
 use super::super::isa::Isa;
 use super::super::pool::Pool;
 use super::super::slab::Slab;
+use super::gradient::NARROW;
 use super::memory;
 use super::order::{Order, Panel, strip, width};
 use crate::backend::pairwise::{Form, PairwiseError, Points, Values};
@@ -99,6 +100,27 @@ impl Frame {
         Ok(mean)
     }
 
+    /// The largest norm of a row whose coordinates are rounded when it is packed; 0 if none is.
+    pub(super) fn largest_norm(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        replica: usize,
+    ) -> Result<f64, PairwiseError> {
+        let Some(origin) = self.origin.as_ref().filter(|_| !self.normalize) else {
+            return Ok(if self.normalize { 1.0 } else { 0.0 });
+        };
+        let (mut row, mut largest) = (vec![0.0; self.raw], 0.0f64);
+        for set in [Some(points), others].into_iter().flatten() {
+            for i in 0..set.rows() {
+                set.row(replica, i, &mut row)?;
+                let square: f64 = row.iter().zip(origin).map(|(x, o)| (x - o) * (x - o)).sum();
+                largest = largest.max(square);
+            }
+        }
+        Ok(largest.sqrt())
+    }
+
     /// Fetches a row, minus `origin`, in f32; `wide` has room for it in f64.
     fn fetch(
         &self,
@@ -134,7 +156,7 @@ impl Frame {
 pub(super) struct Wants {
     /// |x|^2 of the packed coordinates.
     pub(super) norms: bool,
-    /// Rows minus their mean and a 1, `[position][dim + 1]`.
+    /// Rows minus their mean: as `[position][dim + 1]` with a 1 at the end, or below [`NARROW`] coordinates as panels and strips.
     pub(super) rows: bool,
 }
 
@@ -150,6 +172,8 @@ pub(super) struct Packed {
     columns: Slab<f32>,
     strips: Slab<f32>,
     rows: Slab<f32>,
+    centered_columns: Slab<f32>,
+    centered_strips: Slab<f32>,
     norms: Slab<f32>,
     /// Per thread: the rows of a panel, and one in f64.
     rooms: Slab<f32>,
@@ -176,6 +200,7 @@ impl Packed {
     ) -> Result<Packed, PairwiseError> {
         let width = width(isa);
         let positions = panels * width;
+        let narrow = dim < NARROW;
         let real = |length| Slab::new("packed points", length).map_err(memory);
         Ok(Packed {
             dim,
@@ -185,7 +210,13 @@ impl Packed {
             panels: Vec::with_capacity(panels),
             columns: real(positions * dim)?,
             strips: real(positions * dim)?,
-            rows: real(if wants.rows { positions * (dim + 1) } else { 0 })?,
+            rows: real(if wants.rows && !narrow {
+                positions * (dim + 1)
+            } else {
+                0
+            })?,
+            centered_columns: real(if wants.rows && narrow { positions * dim } else { 0 })?,
+            centered_strips: real(if wants.rows && narrow { positions * dim } else { 0 })?,
             norms: real(if wants.norms { positions } else { 0 })?,
             rooms: real(threads * width * dim)?,
             wides: Slab::new("packed points", threads * dim).map_err(memory)?,
@@ -254,16 +285,8 @@ impl Packed {
                 None => to.fill(0.0),
             }
         }
-        for (k, to) in columns.chunks_exact_mut(width).enumerate() {
-            to.iter_mut().enumerate().for_each(|(c, t)| *t = room[c * dim + k]);
-        }
-        for (s, to) in strips.chunks_exact_mut(strip * dim).enumerate() {
-            for (k, to) in to.chunks_exact_mut(strip).enumerate() {
-                to.iter_mut()
-                    .enumerate()
-                    .for_each(|(r, t)| *t = room[(s * strip + r) * dim + k]);
-            }
-        }
+        interleave(room, dim, width, columns);
+        interleave(room, dim, strip, strips);
         if self.wants.norms {
             // SAFETY: the caller's promise.
             let norms = unsafe { self.norms.part_mut(local * width, width) };
@@ -271,7 +294,22 @@ impl Packed {
                 *norm = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() as f32;
             }
         }
-        if self.wants.rows {
+        if self.wants.rows && dim < NARROW {
+            for (c, to) in room.chunks_exact_mut(dim).enumerate() {
+                if let Some(at) = row_at(c) {
+                    frame.fetch(points, at, Some(&frame.mean), wide, to)?;
+                }
+            }
+            // SAFETY: the caller's promise.
+            let (columns, strips) = unsafe {
+                (
+                    self.centered_columns.part_mut(start, length),
+                    self.centered_strips.part_mut(start, length),
+                )
+            };
+            interleave(room, dim, width, columns);
+            interleave(room, dim, strip, strips);
+        } else if self.wants.rows {
             // SAFETY: the caller's promise.
             let rows = unsafe { self.rows.part_mut(local * width * (dim + 1), width * (dim + 1)) };
             for (c, to) in rows.chunks_exact_mut(dim + 1).enumerate() {
@@ -295,6 +333,16 @@ impl Packed {
         self.strips.all()[((panel - self.first) * self.width + s * self.strip) * self.dim..].as_ptr()
     }
 
+    /// As [`Packed::columns`], minus the mean.
+    pub(super) fn centered_columns(&self, panel: usize) -> &[f32] {
+        &self.centered_columns.all()[(panel - self.first) * self.width * self.dim..]
+    }
+
+    /// As [`Packed::strip`], minus the mean.
+    pub(super) fn centered_strip(&self, panel: usize, s: usize) -> &[f32] {
+        &self.centered_strips.all()[((panel - self.first) * self.width + s * self.strip) * self.dim..]
+    }
+
     /// |x|^2 from the first position of a panel on.
     pub(super) fn norms(&self, panel: usize) -> *const f32 {
         self.norms.all()[(panel - self.first) * self.width..].as_ptr()
@@ -308,5 +356,17 @@ impl Packed {
     /// A panel of those that are packed.
     pub(super) fn panel(&self, panel: usize) -> Panel {
         self.panels[panel - self.first]
+    }
+}
+
+/// From rows `[..][dim]` to groups of `width` rows, `[group][dim][width]`.
+fn interleave(rows: &[f32], dim: usize, width: usize, to: &mut [f32]) {
+    let groups = rows.chunks_exact(width * dim).zip(to.chunks_exact_mut(width * dim));
+    for (rows, to) in groups {
+        for (k, to) in to.chunks_exact_mut(width).enumerate() {
+            to.iter_mut()
+                .zip(rows[k..].iter().step_by(dim))
+                .for_each(|(t, x)| *t = *x);
+        }
     }
 }

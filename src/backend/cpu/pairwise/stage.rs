@@ -74,6 +74,11 @@ impl<'a> Stage<'a> {
         self.frame.dim
     }
 
+    /// The largest norm of a row whose coordinates are rounded when it is packed; 0 if none is.
+    pub(super) fn largest_norm(&self) -> Result<f64, PairwiseError> {
+        self.frame.largest_norm(self.points, self.others, self.replica)
+    }
+
     /// The order of the first set.
     pub(super) fn rows(&self) -> &Order {
         &self.rows

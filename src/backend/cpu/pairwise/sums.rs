@@ -2,7 +2,7 @@
 //!
 //! A task is a block of rows against a block of columns. A strip's row sums stay in registers along the panels of one
 //! class, column sums in the first-level cache along the strips of one class; both are f32 sums of at most a block, which
-//! then are added to sums in f64. The longest chain of f32 roundings is [`CHAIN`].
+//! then are added to sums in f64. The longest chain of f32 roundings is [`SUM_ROUNDINGS`].
 
 use std::ops::Range;
 
@@ -15,8 +15,8 @@ use super::packed::Packed;
 use super::rounds::{BLOCK, Blocks, Meeting, meet};
 use super::tile::{Extent, Map, Pairing, Sums, distances};
 
-/// Roundings between f(d) and a sum in f64: a row's along 32 panels of 8 columns, then its lanes; a column's along 64 strips.
-pub(super) const CHAIN: usize = 72;
+/// Roundings between f of a pair and its sum in f64, at most: a row's along 32 panels of 8 columns, then its lanes; a column's along 64 strips.
+pub const SUM_ROUNDINGS: usize = 72;
 
 /// Sums `[class of the other side][position]`.
 pub(super) struct Totals {
@@ -191,7 +191,7 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
 /// # Safety
 /// The processor has the instruction set.
 #[inline(always)]
-unsafe fn down<S: Simd, const R: usize>(values: &Sums<S, R>, v: usize) -> S::V {
+pub(super) unsafe fn down<S: Simd, const R: usize>(values: &Sums<S, R>, v: usize) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = values.map(|pair| pair[v]);
@@ -211,7 +211,7 @@ unsafe fn down<S: Simd, const R: usize>(values: &Sums<S, R>, v: usize) -> S::V {
 /// # Safety
 /// The processor has the instruction set.
 #[inline(always)]
-unsafe fn lanes<S: Simd, const R: usize>(sums: &[S::V; R]) -> [f32; R] {
+pub(super) unsafe fn lanes<S: Simd, const R: usize>(sums: &[S::V; R]) -> [f32; R] {
     let mut totals = [0.0; R];
     for (four, totals) in sums.as_chunks::<4>().0.iter().zip(totals.as_chunks_mut::<4>().0) {
         // SAFETY: the caller's promise.
