@@ -277,25 +277,38 @@ fn measured(name: &str, temperature: f64, how: &[&str], out: Option<&Path>) -> J
 /// Name and value of each number in nested objects, in one order.
 fn leaves(prefix: &str, json: &Json) -> Vec<(String, f64)> {
     match json {
-        Json::Object(map) => map.iter().flat_map(|(key, value)| leaves(&format!("{prefix} {key}"), value)).collect(),
+        Json::Object(map) => map
+            .iter()
+            .flat_map(|(key, value)| leaves(&format!("{prefix} {key}"), value))
+            .collect(),
         other => vec![(prefix.to_owned(), other.as_f64().unwrap_or(f64::NAN))],
     }
 }
 
 /// Metrics that are counts: they must be equal.
-const COUNTED: [&str; 5] =
-    ["nc4", "explained-variance-dimension", "neighborhood-overlap", "nearest-neighbor-error", "data-overlap"];
+const COUNTED: [&str; 5] = [
+    "nc4",
+    "explained-variance-dimension",
+    "neighborhood-overlap",
+    "nearest-neighbor-error",
+    "data-overlap",
+];
 
 /// Compares every metric of the golden file, and three numbers per sample. Numbers are compared relative to their size; differences of two
 /// means (energy distance, discrepancy, margin and the discrimination value) to the size of those means, since nothing but the difference
 /// cancels. The distance of hulls comes from a solver with a tolerance of its own: 1e-4, and whether there is a gap at all must be equal.
 fn agrees(name: &str, how: &[&str], bound: f64) {
-    let file: Json = serde_json::from_slice(&std::fs::read(golden("metrics").join(format!("{name}.json"))).unwrap()).unwrap();
+    let file: Json =
+        serde_json::from_slice(&std::fs::read(golden("metrics").join(format!("{name}.json"))).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let temperature = file["temperature"].as_f64().unwrap();
     let found = measured(name, temperature, how, Some(&folder.path().join("out")));
     assert_eq!(found["skipped"], serde_json::json!({}), "{name}");
-    let largest = |key: &str| leaves("", &file["metrics"][key]).iter().fold(0.0f64, |most, leaf| most.max(leaf.1.abs()));
+    let largest = |key: &str| {
+        leaves("", &file["metrics"][key])
+            .iter()
+            .fold(0.0f64, |most, leaf| most.max(leaf.1.abs()))
+    };
     let mut worst = (0.0, String::new());
     for (metric, expected) in file["metrics"].as_object().unwrap() {
         for (key, expected) in leaves("", expected) {
@@ -308,7 +321,10 @@ fn agrees(name: &str, how: &[&str], bound: f64) {
             let label = format!("{name}: {metric}{key} is {value}, expected {expected}");
             if COUNTED.contains(&metric.as_str()) {
                 // Counts over the same number: a division may round differently.
-                assert!((value - expected).abs() <= 4.0 * f64::EPSILON * expected.abs(), "{label}");
+                assert!(
+                    (value - expected).abs() <= 4.0 * f64::EPSILON * expected.abs(),
+                    "{label}"
+                );
                 continue;
             }
             let size = match metric.as_str() {
@@ -336,11 +352,19 @@ fn agrees(name: &str, how: &[&str], bound: f64) {
         let at = header.iter().position(|name| name == column).unwrap();
         let expected = numbers(expected);
         assert_eq!(rows.len(), expected.len());
-        let size = if column == "margin" { largest("class-distance") } else { 1.0 };
+        let size = if column == "margin" {
+            largest("class-distance")
+        } else {
+            1.0
+        };
         for (row, expected) in rows.iter().zip(expected) {
             let value: f64 = row[at].parse().unwrap();
             let allowed = if column == "nearest" { 0.0 } else { bound * size };
-            assert!((value - expected).abs() <= allowed, "{name}: {column} of row {}: {value} {expected}", row[2]);
+            assert!(
+                (value - expected).abs() <= allowed,
+                "{name}: {column} of row {}: {value} {expected}",
+                row[2]
+            );
         }
     }
     println!("{name} {how:?}: worst {worst:?}");

@@ -247,7 +247,10 @@ mod tests {
             let (rows, labels) = gaussian_classes(seed, 2, 25, 4, 5.0);
             let found = distance(&rows, 4, &labels);
             let (lower, upper) = bracket(&rows, 4, &labels);
-            assert!(lower * (1.0 - 1e-9) <= found && found <= upper * (1.0 + 1e-9), "{lower} {found} {upper}");
+            assert!(
+                lower * (1.0 - 1e-9) <= found && found <= upper * (1.0 + 1e-9),
+                "{lower} {found} {upper}"
+            );
             if lower > 0.0 {
                 apart += 1;
                 assert!(upper - lower < 0.02 * upper, "{lower} {upper}");

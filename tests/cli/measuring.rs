@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::{Place, stderr, stdout};
 
 /// Two squares of the plane: labels 3 and 8, radius 1, 4 apart.
-const ROWS: [f32; 16] = [1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0, 5.0, 0.0, 4.0, 1.0, 3.0, 0.0, 4.0, -1.0];
+const ROWS: [f32; 16] = [
+    1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0, 5.0, 0.0, 4.0, 1.0, 3.0, 0.0, 4.0, -1.0,
+];
 const LABELS: [i64; 8] = [3, 3, 3, 3, 8, 8, 8, 8];
 
 fn place() -> Place {
@@ -19,7 +21,10 @@ fn place() -> Place {
 }
 
 fn json_of(place: &Place, words: &str) -> Value {
-    let args: Vec<&str> = ["measure", "--json"].into_iter().chain(words.split_whitespace()).collect();
+    let args: Vec<&str> = ["measure", "--json"]
+        .into_iter()
+        .chain(words.split_whitespace())
+        .collect();
     let output = place.run(&args);
     assert_eq!(output.status.code(), Some(0), "{words}: {}", stderr(&output));
     assert_eq!(stderr(&output), "");
@@ -47,7 +52,10 @@ fn the_command_of_the_contract() {
     let all = json_of(&place, "--activations h.npy --labels y.npy --metrics all");
     assert_eq!(all["centroid-distance"], json!({"3_8": 4.0}));
     // S_B = 8 * 4, S_W = 8.
-    assert_eq!((all["fisher-ratio"].as_f64(), all["linear-separability"]["3_8"].as_f64()), (Some(4.0), Some(2.0)));
+    assert_eq!(
+        (all["fisher-ratio"].as_f64(), all["linear-separability"]["3_8"].as_f64()),
+        (Some(4.0), Some(2.0))
+    );
     assert_eq!(all["skipped"]["nc3"], "needs --weights");
     assert_eq!(all["skipped"]["linear-cka"], "needs --second");
     for value in all.as_object().unwrap().values() {
@@ -70,7 +78,10 @@ fn all_kinds_of_files_hold_the_same_numbers() {
     assert_eq!(json_of(&place, "--activations h.safetensors --labels y.npy"), expected);
     let wide = ROWS.map(f64::from);
     write_npy(&place.path("wide.npy"), &[8, 2, 1], &wide).unwrap();
-    assert_eq!(json_of(&place, "--activations wide.npy --labels y.npy --threads 1"), expected);
+    assert_eq!(
+        json_of(&place, "--activations wide.npy --labels y.npy --threads 1"),
+        expected
+    );
     // Labels that lie beside the activations need not be named.
     fs::copy(place.path("y.npy"), place.path("labels.npy")).unwrap();
     assert_eq!(json_of(&place, "--activations h.npy"), expected);
@@ -79,7 +90,10 @@ fn all_kinds_of_files_hold_the_same_numbers() {
     assert_eq!(unit["gyration-radius"]["3"], 1.0);
     assert!(unit["gyration-radius"]["8"].as_f64().unwrap() < 0.2);
     for precision in ["f32", "f64"] {
-        let found = json_of(&place, &format!("--activations h.npy --precision {precision} --metrics silhouette"));
+        let found = json_of(
+            &place,
+            &format!("--activations h.npy --precision {precision} --metrics silhouette"),
+        );
         assert!((found["silhouette"].as_f64().unwrap() - 0.6).abs() < 0.1);
     }
 }
@@ -100,15 +114,24 @@ fn weights_and_a_second_representation() {
     let found = json_of(&place, words);
     assert_eq!(found["skipped"], json!({}));
     assert!(found["nc3"].as_f64().unwrap() < 1e-15);
-    assert_eq!((found["nc4"].as_f64(), found["data-overlap"].as_f64()), (Some(0.0), Some(1.0)));
+    assert_eq!(
+        (found["nc4"].as_f64(), found["data-overlap"].as_f64()),
+        (Some(0.0), Some(1.0))
+    );
     assert!((found["linear-cka"].as_f64().unwrap() - 1.0).abs() < 1e-14);
 
     write_npy(&place.path("w.npy"), &[3, 2], &[0.0f32; 6]).unwrap();
     let line = refused(&place, "--activations h.npy --labels y.npy --weights w.npy");
-    assert!(line.contains("w.npy: shape [3, 2], expected 2 rows (one per class)"), "{line}");
+    assert!(
+        line.contains("w.npy: shape [3, 2], expected 2 rows (one per class)"),
+        "{line}"
+    );
     write_npy(&place.path("short.npy"), &[7, 2], &[0.0f32; 14]).unwrap();
     let line = refused(&place, "--activations h.npy --labels y.npy --second short.npy");
-    assert!(line.starts_with("--second: short.npy: an array of shape [7, 2], expected 8 rows"), "{line}");
+    assert!(
+        line.starts_with("--second: short.npy: an array of shape [7, 2], expected 8 rows"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -116,7 +139,9 @@ fn a_run_followed_and_its_saved_layers_measured_agree() {
     let place = Place::new();
     let run = "--replicas 2 --epochs 25 --train-samples 200 --hidden 6,5 --layer all --quiet --seed 3";
     let follow = "--metrics silhouette,gyration-radius,class-distance,two-nn-dimension,nc4 --measure-every 10";
-    place.inversion(&format!("{run} {follow} --save-activations all --save-weights all --out a --threads 2"));
+    place.inversion(&format!(
+        "{run} {follow} --save-activations all --save-weights all --out a --threads 2"
+    ));
     let table = place.table("a");
     let plain = [
         "layer_1_gyration_radius_0",
@@ -125,14 +150,25 @@ fn a_run_followed_and_its_saved_layers_measured_agree() {
     ];
     assert_eq!(table.columns[5..8], plain);
     let names = |layer: usize| {
-        ["class_distance_0_0", "class_distance_0_1", "class_distance_1_1", "silhouette", "nc4", "two_nn_dimension"]
-            .map(|name| format!("layer_{layer}_{name}"))
+        [
+            "class_distance_0_0",
+            "class_distance_0_1",
+            "class_distance_1_1",
+            "silhouette",
+            "nc4",
+            "two_nn_dimension",
+        ]
+        .map(|name| format!("layer_{layer}_{name}"))
     };
     assert_eq!(table.columns[11..17], names(1));
     assert_eq!(table.columns[17..], names(2));
     let epochs = table.numbers("epoch");
     for (epoch, value) in epochs.iter().zip(table.column("layer_2_silhouette")) {
-        assert_eq!(value.is_empty(), ![0.0, 10.0, 20.0, 25.0].contains(epoch), "{epoch}: {value}");
+        assert_eq!(
+            value.is_empty(),
+            ![0.0, 10.0, 20.0, 25.0].contains(epoch),
+            "{epoch}: {value}"
+        );
     }
     // The classifier reads the last layer only.
     assert!(table.column("layer_1_nc4").iter().all(|value| value.is_empty()));
@@ -143,7 +179,10 @@ fn a_run_followed_and_its_saved_layers_measured_agree() {
                  --metrics silhouette,class-distance,two-nn-dimension,nc4 --out c --threads 1";
     let output = place.run(&words.split_whitespace().collect::<Vec<_>>());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stdout(&output).contains("skipped: nc4 of layer-1-epoch-0/replica-0 and others: weights of 5 columns, expected 6"));
+    assert!(
+        stdout(&output)
+            .contains("skipped: nc4 of layer-1-epoch-0/replica-0 and others: weights of 5 columns, expected 6")
+    );
     let measured = super::Table::parse(&place.read("c/metrics.csv"));
     assert_eq!(measured.rows.len(), 2 * 26 * 2);
     let mut compared = 0;
@@ -164,10 +203,15 @@ fn a_run_followed_and_its_saved_layers_measured_agree() {
     // Four epochs of two replicas; nc4 of the second layer only.
     assert_eq!(compared, 4 * 2 * (4 + 3));
     // Neither threads nor the other replica change a bit.
-    place.inversion(&format!("{} {follow} --out d --threads 1", run.replace("--replicas 2", "--replicas 1 --first-replica 1")));
+    place.inversion(&format!(
+        "{} {follow} --out d --threads 1",
+        run.replace("--replicas 2", "--replicas 1 --first-replica 1")
+    ));
     let alone = place.table("d");
     assert!(alone.rows.iter().zip(&table.rows[26..]).all(|(a, b)| a == b));
-    assert!(place.read("a/report.html").contains("Class distance") || place.read("a/report.html").contains("ilhouette"));
+    assert!(
+        place.read("a/report.html").contains("Class distance") || place.read("a/report.html").contains("ilhouette")
+    );
 }
 
 #[test]
@@ -177,15 +221,39 @@ fn each_mistake_is_one_line() {
         ("--activations absent.npy --labels y.npy", "absent.npy"),
         ("--activations h.npy", "--labels: none given"),
         ("--activations h.npy --labels h.npy", "expected one label per row"),
-        ("--activations h.npy --labels y.npy --metrics silhouete", "--metrics: no metric 'silhouete', expected all or"),
-        ("--activations h.npy --labels y.npy --normalize yes", "--normalize 'yes': expected none or unit"),
-        ("--activations h.npy --labels y.npy --precision f16", "--precision 'f16': expected f32 or f64"),
-        ("--activations h.npy --labels y.npy --device gpu", "--device 'gpu': expected cpu or reference"),
-        ("--activations h.npy --labels y.npy --temperature 0", "--temperature 0: expected a positive number"),
-        ("--activations h.npy --labels y.npy --temperature -1", "--temperature -1: expected a positive number"),
-        ("--activations h.npy --labels y.npy --explained 1.5", "--explained 1.5: expected above 0 and at most 1"),
+        (
+            "--activations h.npy --labels y.npy --metrics silhouete",
+            "--metrics: no metric 'silhouete', expected all or",
+        ),
+        (
+            "--activations h.npy --labels y.npy --normalize yes",
+            "--normalize 'yes': expected none or unit",
+        ),
+        (
+            "--activations h.npy --labels y.npy --precision f16",
+            "--precision 'f16': expected f32 or f64",
+        ),
+        (
+            "--activations h.npy --labels y.npy --device gpu",
+            "--device 'gpu': expected cpu or reference",
+        ),
+        (
+            "--activations h.npy --labels y.npy --temperature 0",
+            "--temperature 0: expected a positive number",
+        ),
+        (
+            "--activations h.npy --labels y.npy --temperature -1",
+            "--temperature -1: expected a positive number",
+        ),
+        (
+            "--activations h.npy --labels y.npy --explained 1.5",
+            "--explained 1.5: expected above 0 and at most 1",
+        ),
         ("--activations h.npy --labels y.npy --k 65", "--k 65: expected 1 to 64"),
-        ("--activations h.npy --labels y.npy --k 9 --metrics neighborhood-overlap", "9 neighbours, expected 1 to 7 for 8 rows"),
+        (
+            "--activations h.npy --labels y.npy --k 9 --metrics neighborhood-overlap",
+            "9 neighbours, expected 1 to 7 for 8 rows",
+        ),
         ("--activations h.npy --labels y.npy --threads 0", "--threads 0"),
         ("--labels y.npy", "--activations"),
     ] {
@@ -194,18 +262,35 @@ fn each_mistake_is_one_line() {
     }
     write_npy(&place.path("few.npy"), &[5], &[0i64; 5]).unwrap();
     let line = refused(&place, "--activations h.npy --labels few.npy");
-    assert!(line.contains("h.npy: an array of shape [8, 2], expected 5 rows (one per label)"), "{line}");
-    write_npy_from(&place.path("nan.npy"), &[8, 2], (0..16).map(|i| if i == 5 { f32::NAN } else { i as f32 })).unwrap();
+    assert!(
+        line.contains("h.npy: an array of shape [8, 2], expected 5 rows (one per label)"),
+        "{line}"
+    );
+    write_npy_from(
+        &place.path("nan.npy"),
+        &[8, 2],
+        (0..16).map(|i| if i == 5 { f32::NAN } else { i as f32 }),
+    )
+    .unwrap();
     let line = refused(&place, "--activations nan.npy --labels y.npy");
-    assert!(line.contains("row 2, column 1 is NaN, expected finite numbers"), "{line}");
+    assert!(
+        line.contains("row 2, column 1 is NaN, expected finite numbers"),
+        "{line}"
+    );
     place.write("y.csv", "label\n1\nx\n");
     let line = refused(&place, "--activations h.npy --labels y.csv");
-    assert!(line.contains("line 3, column `label`: `x`; expected an integer"), "{line}");
+    assert!(
+        line.contains("line 3, column `label`: `x`; expected an integer"),
+        "{line}"
+    );
     place.write("out/file", "");
     let line = refused(&place, "--activations h.npy --labels y.npy --out out");
     assert!(line.contains("--out"), "{line}");
     let line = place.refused("--metrics linear-cka --epochs 1");
-    assert!(line.contains("--metrics: ") && line.contains("linear-cka compares two representations"), "{line}");
+    assert!(
+        line.contains("--metrics: ") && line.contains("linear-cka compares two representations"),
+        "{line}"
+    );
     let line = place.refused("--metrics silhouette --measure-every 0");
     assert!(line.contains("--measure-every 0: expected at least 1"), "{line}");
     let line = place.refused("--measure-every 5");
