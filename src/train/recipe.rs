@@ -113,33 +113,6 @@ impl Recipe {
             let hidden = self.architecture.hidden.len();
             return wrong(format!("hidden layer {}, but the network has {hidden}", layer + 1));
         }
-<<<<<<< HEAD
-=======
-        if let Some(Entanglement {
-            weight,
-            layer,
-            temperature,
-        }) = self.entanglement
-        {
-            let hidden = self.architecture.hidden.len();
-            if !weight.is_finite() {
-                return wrong(format!(
-                    "weight {weight} of the soft nearest neighbour loss, expected a number"
-                ));
-            }
-            if !(temperature.is_finite() && temperature > 0.0) {
-                return wrong(format!(
-                    "temperature {temperature} of the soft nearest neighbour loss, expected a positive number"
-                ));
-            }
-            if layer >= hidden {
-                return wrong(format!(
-                    "soft nearest neighbour loss of hidden layer {}, but the network has {hidden}",
-                    layer + 1
-                ));
-            }
-        }
->>>>>>> c1b1d11 (Metrics: what must not change them, on random clouds)
         let outputs = self.loss.outputs(self.classes);
         let found = self.architecture.outputs;
         if found != outputs && !(found == 2 && outputs == 1) {
