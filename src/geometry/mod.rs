@@ -21,6 +21,8 @@ pub mod linear_cka;
 pub mod linear_separability;
 pub mod maximum_likelihood_dimension;
 pub mod mean_discrepancy;
+#[cfg(test)]
+mod metamorphic;
 pub mod metric;
 pub mod moments;
 pub mod nearest_neighbor;
