@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod consensus;
 mod error;
 pub mod extremum;
+pub mod families;
 pub mod film;
 pub mod findings;
 pub mod harvest;
