@@ -100,27 +100,29 @@ pub fn main() -> ExitCode {
 fn line(error: &clap::Error) -> String {
     let message = error.to_string();
     let joined = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .take_while(|word| !word.starts_with('-'))
+        .collect();
+    let (command, known) = place(&words);
+    let of: String = known.iter().map(|word| format!(" {word}")).collect();
     let mut paragraphs = message.split("\n\n");
-    let mut line = joined(paragraphs.next().unwrap_or_default().trim_start_matches("error: "));
+    let mut line = match error.kind() {
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            format!("disentangle{of}: a subcommand is missing")
+        }
+        _ => joined(paragraphs.next().unwrap_or_default().trim_start_matches("error: ")),
+    };
     if let Some(tip) = paragraphs.find_map(|p| p.trim_start().strip_prefix("tip: ")) {
         line.push_str(&format!(" ({})", joined(tip)));
     } else if matches!(error.kind(), ErrorKind::UnknownArgument) {
-        let words: Vec<String> = std::env::args()
-            .skip(1)
-            .take_while(|word| !word.starts_with('-'))
-            .collect();
-        let known: Vec<&str> = place(&words).1;
-        let of: String = known.iter().map(|word| format!(" {word}")).collect();
         line.push_str(&format!("; expected an option of `disentangle{of} --help`"));
     } else if matches!(
         error.kind(),
-        ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
+        ErrorKind::InvalidSubcommand
+            | ErrorKind::MissingSubcommand
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     ) {
-        let words: Vec<String> = std::env::args()
-            .skip(1)
-            .take_while(|word| !word.starts_with('-'))
-            .collect();
-        let command = place(&words).0;
         let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
         let (last, others) = names.split_last().unwrap_or((&"", &[]));
         line.push_str(&format!("; expected {} or {last}", others.join(", ")));

@@ -1,5 +1,6 @@
 //! The experiments of the papers, and what they need: prepared data, extrema of curves, outcomes.
 
+pub mod bends;
 pub mod checkpoint;
 pub mod consensus;
 mod error;

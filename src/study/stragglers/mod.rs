@@ -11,6 +11,7 @@ mod identify;
 pub mod removal;
 pub mod stability;
 mod tested;
+mod tested_findings;
 mod variants;
 
 pub use follow::{Followed, Halt, Training, follow};
