@@ -14,8 +14,8 @@ pub enum CliError {
     Input(String),
     /// It ran but failed: exit code 1.
     Failed(String),
-    /// A signal ended this subcommand and a checkpoint was written into this folder: exit code 130.
-    Interrupted(&'static str, PathBuf),
+    /// A signal ended a run of this subcommand; it can go on from this folder: exit code 130.
+    Interrupted(String, PathBuf),
 }
 
 impl CliError {

@@ -18,6 +18,7 @@ mod progress;
 mod report;
 mod resolve;
 mod resume;
+mod stragglers;
 mod watch;
 mod watched;
 
@@ -65,6 +66,8 @@ enum Command {
     /// Independent modes and gradient starvation beside the networks
     #[command(allow_negative_numbers = true)]
     Modes(Box<modes::ModesOptions>),
+    /// Experiments on stragglers: find, stability, removal, ...
+    Stragglers(stragglers::StragglersOptions),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Time every kernel, as percent of what this machine can do
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
             Command::HingeTheory(options) => hinge_theory::run(*options),
             Command::Measure(options) => measure::run(options),
             Command::Modes(options) => modes::run(*options),
+            Command::Stragglers(options) => stragglers::run(options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
@@ -111,19 +115,46 @@ pub fn main() -> ExitCode {
 fn line(error: &clap::Error) -> String {
     let message = error.to_string();
     let joined = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .take_while(|word| !word.starts_with('-'))
+        .collect();
+    let (command, known) = place(&words);
+    let of: String = known.iter().map(|word| format!(" {word}")).collect();
     let mut paragraphs = message.split("\n\n");
-    let mut line = joined(paragraphs.next().unwrap_or_default().trim_start_matches("error: "));
+    let mut line = match error.kind() {
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            format!("disentangle{of}: a subcommand is missing")
+        }
+        _ => joined(paragraphs.next().unwrap_or_default().trim_start_matches("error: ")),
+    };
     if let Some(tip) = paragraphs.find_map(|p| p.trim_start().strip_prefix("tip: ")) {
         line.push_str(&format!(" ({})", joined(tip)));
     } else if matches!(error.kind(), ErrorKind::UnknownArgument) {
-        let command = std::env::args().nth(1).filter(|word| !word.starts_with('-'));
-        let of = command.map_or(String::new(), |word| format!(" {word}"));
         line.push_str(&format!("; expected an option of `disentangle{of} --help`"));
     } else if matches!(
         error.kind(),
-        ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
+        ErrorKind::InvalidSubcommand
+            | ErrorKind::MissingSubcommand
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     ) {
-        line.push_str("; expected inversion, hinge-theory, modes, measure, report, watch or bench");
+        let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        let (last, others) = names.split_last().unwrap_or((&"", &[]));
+        line.push_str(&format!("; expected {} or {last}", others.join(", ")));
     }
     line
+}
+
+/// The subcommand that words lead to, as far as they name one, and those words.
+fn place(words: &[String]) -> (clap::Command, Vec<&str>) {
+    let mut command = Cli::command();
+    let mut known = Vec::new();
+    for word in words {
+        let Some(next) = command.find_subcommand(word) else {
+            break;
+        };
+        command = next.clone();
+        known.push(word.as_str());
+    }
+    (command, known)
 }

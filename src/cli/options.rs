@@ -25,11 +25,13 @@ pub fn whole(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
 }
 
+/// A number of things.
 pub fn count(text: &str) -> Result<usize, String> {
     usize::try_from(whole(text)?).map_err(|_| "expected a number that this machine can count to".into())
 }
 
-fn real(text: &str) -> Result<f64, String> {
+/// A number.
+pub fn real(text: &str) -> Result<f64, String> {
     text.parse().map_err(|_| "expected a number".into())
 }
 
@@ -215,7 +217,7 @@ pub fn command_line(subcommand: &str, given: &[(String, String)]) -> String {
 }
 
 /// A word as a shell takes it.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.into()

@@ -10,7 +10,6 @@ pub mod comparison;
 pub mod document;
 pub mod exhibits;
 pub mod exhibits_file;
-pub mod families;
 pub mod figures;
 pub mod files;
 pub mod findings;
@@ -20,7 +19,7 @@ pub mod legend;
 pub mod meaning;
 pub mod measured;
 pub mod movie;
-pub mod number;
+
 pub mod page;
 pub mod palette;
 pub mod read;
@@ -28,6 +27,7 @@ pub mod record;
 pub mod run_folder;
 pub mod serve;
 pub mod sprite;
+pub mod study;
 pub mod summary;
 pub mod svg;
 pub mod tables;
@@ -37,6 +37,7 @@ pub mod ticks;
 
 use std::path::{Path, PathBuf};
 
+pub use crate::study::{families, number};
 pub use exhibits::Exhibits;
 pub use files::{ReportError, create_run_folder, write_atomic};
 pub use page::RunFacts;

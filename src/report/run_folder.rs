@@ -37,10 +37,11 @@ impl Run {
     /// [`ReportError::NoRun`], [`ReportError::Unfinished`] for a run that never came to its end, and those of
     /// [`RunRecord::read`], [`read_outcome`] and [`Exhibits::read`].
     pub fn read(folder: &Path) -> Result<Run, ReportError> {
-        let record = RunRecord::read(folder)?;
+        let record = RunRecord::of_inversion(folder)?;
         if record.training_seconds.is_none() {
             return Err(ReportError::Unfinished {
                 path: folder.to_owned(),
+                subcommand: "inversion".into(),
             });
         }
         let outcome = read_outcome(folder, record.data.classes.clone(), usual_turn)?;
@@ -70,12 +71,13 @@ impl Run {
     /// # Errors
     /// Those of [`Run::read`]; [`ReportError::Unfinished`] also where there is a checkpoint.
     pub fn open(folder: &Path) -> Result<Run, ReportError> {
-        let record = RunRecord::read(folder)?;
+        let record = RunRecord::of_inversion(folder)?;
         if has_ended(folder, &record) {
             Run::read(folder)
         } else {
             Err(ReportError::Unfinished {
                 path: folder.to_owned(),
+                subcommand: "inversion".into(),
             })
         }
     }

@@ -1,11 +1,14 @@
 //! The experiments of the papers, and what they need: prepared data, extrema of curves, outcomes.
 
+pub mod bends;
 pub mod beside;
 pub mod checkpoint;
 pub mod consensus;
 mod error;
 pub mod extremum;
+pub mod families;
 pub mod film;
+pub mod findings;
 pub mod follow;
 pub mod harvest;
 pub mod hinge_theory;
@@ -14,9 +17,12 @@ pub mod keep;
 pub mod measure;
 pub mod modes;
 pub mod movie;
+pub mod number;
 pub mod ode;
 pub mod outcome;
+pub mod parts;
 pub mod prepare;
 pub mod projection;
+pub mod stragglers;
 
 pub use error::StudyError;

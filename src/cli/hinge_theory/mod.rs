@@ -97,7 +97,7 @@ pub fn run(given: HingeOptions) -> Result<(), CliError> {
         };
         let before = from.as_ref().map_or(0.0, |snapshot| snapshot.looks);
         let Some(outcome) = trained(&plan, planned, backend.as_ref(), from, &mut guard)? else {
-            return Err(CliError::Interrupted("hinge-theory", folder));
+            return Err(CliError::Interrupted("hinge-theory".into(), folder));
         };
         seconds += started.elapsed().as_secs_f64();
         flops += (outcome.looks - before) * planned.setting.flops_per_look();

@@ -91,7 +91,7 @@ pub fn run(
                 },
             )?;
             if signal.load(Ordering::Relaxed) && curve.last().is_none_or(|p| p.step < arm.steps()) {
-                return Err(CliError::Interrupted("modes starvation", folder.to_owned()));
+                return Err(CliError::Interrupted("modes starvation".into(), folder.to_owned()));
             }
             finish(folder, arm, restart, &curve)?;
             curves.push((arm, restart, curve));

@@ -26,7 +26,7 @@ use super::options::command_line;
 use super::output::{new_folder, print};
 use super::resume::CONFIG;
 use super::{config, facts, resolve};
-pub use options::{Experiment, ModesOptions};
+pub use options::ModesOptions;
 use plan::Plan;
 
 /// Runs the subcommand. Whatever can be wrong with the input is found before the folder is made.

@@ -84,7 +84,7 @@ pub fn draw(map: &Map) -> Result<Drawing, String> {
             }
         }
         for (_, line) in &map.lines {
-            let path = line.iter().map(|&(x, y)| place(x, y)).collect();
+            let path: Vec<(i32, i32)> = line.iter().map(|&(x, y)| place(x, y)).collect();
             put(&root, PathElement::new(path, stroke(Paint::Ink, 1.6, 1.0)))?;
         }
         for &(kind, x, y) in &map.points {

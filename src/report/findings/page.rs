@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::figures::Drawn;
 use crate::report::document::{Document, Section, table};
 use crate::report::number::{DASH, significant};
-use crate::report::page::{RunFacts, run};
+use crate::report::page::{RunFacts, run_section};
 use crate::report::svg::escape;
 use crate::study::beside::{Cell, Findings};
 
@@ -84,7 +84,7 @@ pub fn page(findings: &Findings, facts: &RunFacts, figures: &[Drawn]) -> String 
     sections.push(Section {
         id: "run",
         title: "This run",
-        body: run(facts),
+        body: run_section(facts),
     });
     Document {
         title: facts.title.clone(),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::figures::{Drawn, parameters};
 use crate::report::document::{Document, Section, table};
 use crate::report::number::significant;
-use crate::report::page::{RunFacts, run};
+use crate::report::page::{RunFacts, run_section};
 use crate::report::svg::escape;
 use crate::study::hinge_theory::comparison::Case;
 
@@ -138,7 +138,7 @@ pub fn page(cases: &[Case], facts: &RunFacts, figures: &[Drawn]) -> String {
     sections.push(Section {
         id: "run",
         title: "This run",
-        body: format!("<ul>\n{cases_in_words}</ul>\n{}", run(facts)),
+        body: format!("<ul>\n{cases_in_words}</ul>\n{}", run_section(facts)),
     });
     Document {
         title: facts.title.clone(),

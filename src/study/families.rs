@@ -1,7 +1,7 @@
 //! Which metric columns belong together, and what they are called for people.
 
+use super::outcome::InversionOutcome;
 use crate::geometry::{Arity, METRICS};
-use crate::study::outcome::InversionOutcome;
 
 /// Name of a figure that every run has.
 pub const ERROR: &str = "error";

@@ -1,0 +1,346 @@
+//! What a trainer records: a pass over samples, and the loss on a mini-batch of them. Replicas may differ in what each
+//! sample counts and in what it is called.
+
+use super::error::TrainError;
+use super::recipe::{Recipe, Samples};
+use crate::autograd::{Graph, Session, Value};
+use crate::backend::RowSpace;
+use crate::nn::loss::Truth;
+use crate::nn::network::Network;
+
+/// What a trainer may have beside its recipe, samples and initial parameters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras<'a> {
+    /// Samples to test on.
+    pub test: Option<Samples<'a>>,
+    /// Whether it holds the measured hidden layers of all training samples for [`Trainer::hidden`].
+    pub holds_hidden: bool,
+    /// What each training sample counts in each replica, `[replicas, rows]`: a sample of weight 0 is neither trained on nor
+    /// measured there. With mini-batches the samples of a batch are weighted, so that a batch holds fewer that count.
+    pub weights: Option<&'a [f64]>,
+    /// The class of each training sample in each replica, `[replicas, rows]`, in place of the samples' own labels.
+    pub labels: Option<&'a [u32]>,
+}
+
+/// What is recorded on one set of rows.
+pub(super) struct Pass {
+    pub(super) x: Value,
+    pub(super) labels: Value,
+    pub(super) weights: Option<Value>,
+    pub(super) truth: Truth,
+    pub(super) outputs: Value,
+    pub(super) loss: Value,
+    pub(super) errors: Value,
+}
+
+/// The values that a mini-batch step reads its rows by.
+pub(super) struct MiniBatch {
+    pub(super) space: RowSpace,
+    pub(super) index: Value,
+    pub(super) size: usize,
+    pub(super) own: Own,
+}
+
+/// What a mini-batch's samples have of their replica's own, written with each batch.
+pub(super) struct Own {
+    weights: Option<(Value, Vec<f64>)>,
+    labels: Option<(Value, Vec<u32>)>,
+    /// Targets of those labels, if the loss has targets, and how many a sample has.
+    targets: Option<(Value, Vec<f64>, usize)>,
+}
+
+impl Own {
+    /// Writes what belongs to `batch`, `[replicas, size]` sample numbers below `rows`.
+    pub(super) fn write(&self, session: &mut Session, batch: &[u32], rows: usize) -> Result<(), TrainError> {
+        fn picked<T: Copy>(all: &[T], batch: &[u32], rows: usize, width: usize) -> Vec<T> {
+            let size = batch.len() / (all.len() / (rows * width)).max(1);
+            let of = |(n, &sample): (usize, &u32)| {
+                let start = (n / size.max(1) * rows + sample as usize) * width;
+                &all[start..start + width]
+            };
+            batch.iter().enumerate().flat_map(of).copied().collect()
+        }
+        if let Some((value, weights)) = &self.weights {
+            session.write(*value, &picked(weights, batch, rows, 1))?;
+        }
+        if let Some((value, labels)) = &self.labels {
+            session.write_index(*value, &picked(labels, batch, rows, 1))?;
+        }
+        if let Some((value, targets, width)) = &self.targets {
+            session.write(*value, &picked(targets, batch, rows, *width))?;
+        }
+        Ok(())
+    }
+}
+
+/// Records data, forward pass, mean loss and error count on rows of their own; the training pass has the extras.
+pub(super) fn record_pass(
+    graph: &mut Graph,
+    network: &Network,
+    recipe: &Recipe,
+    name: &str,
+    rows: usize,
+    extras: Option<&Extras>,
+) -> Result<(Pass, Vec<Value>), TrainError> {
+    let space = graph.rows(rows)?;
+    let x = graph.samples(&format!("{name} samples"), space, recipe.architecture.inputs)?;
+    let own_labels = extras.is_some_and(|extras| extras.labels.is_some());
+    let labels = graph.index(&format!("{name} labels"), space, recipe.classes, own_labels)?;
+    let weights = extras
+        .and_then(|extras| extras.weights)
+        .map(|_| graph.input(&format!("{name} weights"), space, 1, true))
+        .transpose()?;
+    let truth = recipe
+        .loss
+        .truth(graph, &format!("{name} targets"), space, labels, recipe.classes)?;
+    let forward = network.forward(graph, x)?;
+    let losses = recipe.loss.of_rows(graph, forward.outputs, truth)?;
+    let loss = graph.mean_over_rows(losses, weights)?;
+    let errors = graph.error_count(forward.outputs, labels, weights)?;
+    Ok((
+        Pass {
+            x,
+            labels,
+            weights,
+            truth,
+            outputs: forward.outputs,
+            loss,
+            errors,
+        },
+        forward.hidden,
+    ))
+}
+
+/// Records the loss on rows gathered from the training pass's, every replica's own.
+pub(super) fn record_batch(
+    graph: &mut Graph,
+    network: &Network,
+    recipe: &Recipe,
+    pass: &Pass,
+    rows: usize,
+    size: usize,
+    extras: &Extras,
+) -> Result<(MiniBatch, Value), TrainError> {
+    let space = graph.rows(size)?;
+    let index = graph.index("batch", space, rows, true)?;
+    let x = graph.gather(pass.x, index)?;
+    let weights = match extras.weights {
+        Some(weights) => Some((graph.input("batch weights", space, 1, true)?, weights.to_vec())),
+        None => None,
+    };
+    let mut own = Own {
+        weights,
+        labels: None,
+        targets: None,
+    };
+    let truth = match (pass.truth, extras.labels) {
+        (Truth::Labels(labels), None) => Truth::Labels(graph.gather(labels, index)?),
+        (Truth::Targets(targets), None) => Truth::Targets(graph.gather(targets, index)?),
+        (Truth::Labels(_), Some(labels)) => {
+            let value = graph.index("batch labels", space, recipe.classes, true)?;
+            own.labels = Some((value, labels.to_vec()));
+            Truth::Labels(value)
+        }
+        (Truth::Targets(_), Some(labels)) => {
+            let width = recipe.loss.outputs(recipe.classes);
+            let value = graph.input("batch targets", space, width, true)?;
+            own.targets = Some((value, recipe.loss.targets(labels, recipe.classes), width));
+            Truth::Targets(value)
+        }
+    };
+    let forward = network.forward(graph, x)?;
+    let losses = recipe.loss.of_rows(graph, forward.outputs, truth)?;
+    let weights = own.weights.as_ref().map(|(value, _)| *value);
+    let loss = graph.mean_over_rows(losses, weights)?;
+    Ok((
+        MiniBatch {
+            space,
+            index,
+            size,
+            own,
+        },
+        loss,
+    ))
+}
+
+/// Adds the L2 decay to the loss.
+pub(super) fn with_decay(
+    graph: &mut Graph,
+    network: &Network,
+    recipe: &Recipe,
+    loss: Value,
+) -> Result<Value, TrainError> {
+    if recipe.l2 == 0.0 {
+        return Ok(loss);
+    }
+    let decay = graph.l2_decay(&network.weights(), recipe.l2)?;
+    Ok(graph.add(loss, decay)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Backend, Cpu, Reference};
+    use crate::data::synthetic::gaussian_classes;
+    use crate::nn::network::Parameters;
+    use crate::nn::{Activation, Initializer, Loss};
+    use crate::train::{Batch, Measurement, Trainer};
+
+    const ROWS: usize = 60;
+
+    fn recipe(replicas: &[u64], loss: Loss, batch: Batch) -> Recipe {
+        Recipe {
+            replicas: replicas.to_vec(),
+            epochs: 12,
+            batch,
+            seed: 3,
+            ..Recipe::new(5, &[4], 2, Activation::Tanh, loss)
+        }
+    }
+
+    /// The last measurement and the parameters.
+    fn trained(recipe: &Recipe, samples: Samples, backend: &dyn Backend, extras: Extras) -> (Measurement, Parameters) {
+        let initial = recipe.initial(Initializer::Pytorch);
+        let mut trainer = Trainer::with(recipe.clone(), samples, &initial, backend, extras).unwrap();
+        for _ in 0..recipe.epochs {
+            trainer.advance().unwrap();
+        }
+        (trainer.measure().unwrap(), trainer.parameters().unwrap())
+    }
+
+    #[test]
+    fn a_sample_of_weight_zero_is_as_good_as_absent() {
+        let (features, labels) = gaussian_classes(1, 2, ROWS / 2, 5, 1.0);
+        let keeps = |n: usize| n % 3 != 1;
+        let weights: Vec<f64> = (0..ROWS).map(|n| f64::from(u8::from(keeps(n)))).collect();
+        let kept = |n: &usize| keeps(*n);
+        let some: Vec<f64> = (0..ROWS)
+            .filter(kept)
+            .flat_map(|n| features[5 * n..5 * (n + 1)].to_vec())
+            .collect();
+        let named: Vec<u32> = (0..ROWS).filter(kept).map(|n| labels[n]).collect();
+        for loss in [Loss::CrossEntropy, Loss::SquaredError] {
+            let recipe = recipe(&[0], loss, Batch::Full);
+            let all = Samples {
+                features: &features,
+                labels: &labels,
+            };
+            let extras = Extras {
+                weights: Some(&weights),
+                ..Extras::default()
+            };
+            let (masked, p) = trained(&recipe, all, &Reference, extras);
+            let few = Samples {
+                features: &some,
+                labels: &named,
+            };
+            let (removed, q) = trained(&recipe, few, &Reference, Extras::default());
+            assert_eq!(masked.error, removed.error);
+            // In f64 only the order of sums differs, over 12 steps of sums of 40 terms.
+            assert!((masked.loss[0] - removed.loss[0]).abs() < 1e-12);
+            let (a, b) = (&masked.moments[0][0][1], &removed.moments[0][0][1]);
+            assert!((crate::geometry::gyration_radius(a) - crate::geometry::gyration_radius(b)).abs() < 1e-12);
+            for ((_, p), (_, q)) in p.iter().zip(&q) {
+                assert!(p.iter().zip(q).all(|(p, q)| (p - q).abs() < 1e-12));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_replica_has_of_its_own_depends_on_no_other() {
+        let (features, labels) = gaussian_classes(2, 2, ROWS / 2, 5, 1.0);
+        let samples = Samples {
+            features: &features,
+            labels: &labels,
+        };
+        let flipped: Vec<u32> = labels
+            .iter()
+            .enumerate()
+            .map(|(n, l)| if n % 7 == 0 { 1 - l } else { *l })
+            .collect();
+        let own_labels = [labels.clone(), flipped.clone(), flipped].concat();
+        let own_weights: Vec<f64> = (0..3 * ROWS).map(|n| f64::from(u8::from(n % 5 != n / ROWS))).collect();
+        let cpu = Cpu::new(2).unwrap();
+        for (loss, batch) in [
+            (Loss::CrossEntropy, Batch::Full),
+            (Loss::CrossEntropy, Batch::Size(16)),
+            (Loss::SquaredError, Batch::Size(16)),
+        ] {
+            let extras = Extras {
+                weights: Some(&own_weights),
+                labels: Some(&own_labels),
+                ..Extras::default()
+            };
+            let (together, p) = trained(&recipe(&[4, 4, 9], loss, batch), samples, &cpu, extras);
+            for (r, replica) in [4, 4, 9].into_iter().enumerate() {
+                let range = r * ROWS..(r + 1) * ROWS;
+                let extras = Extras {
+                    weights: Some(&own_weights[range.clone()]),
+                    labels: Some(&own_labels[range]),
+                    ..Extras::default()
+                };
+                let (alone, q) = trained(&recipe(&[replica], loss, batch), samples, &cpu, extras);
+                assert_eq!((together.loss[r], together.error[r]), (alone.loss[0], alone.error[0]));
+                for ((_, p), (_, q)) in p.iter().zip(&q) {
+                    assert_eq!(&p[r * q.len()..(r + 1) * q.len()], q.as_slice());
+                }
+            }
+            assert_ne!(together.loss[0], together.loss[1], "other labels");
+        }
+    }
+
+    #[test]
+    fn labels_of_ones_own_are_as_good_as_the_samples() {
+        let (features, labels) = gaussian_classes(4, 2, ROWS / 2, 5, 1.0);
+        let other: Vec<u32> = labels.iter().map(|label| 1 - label).collect();
+        for (loss, batch) in [(Loss::SquaredError, Batch::Full), (Loss::Logistic, Batch::Size(25))] {
+            let recipe = recipe(&[1], loss, batch);
+            let given = Samples {
+                features: &features,
+                labels: &labels,
+            };
+            let extras = Extras {
+                labels: Some(&other),
+                ..Extras::default()
+            };
+            let own = trained(&recipe, given, &Reference, extras);
+            let named = Samples {
+                features: &features,
+                labels: &other,
+            };
+            assert_eq!(own, trained(&recipe, named, &Reference, Extras::default()));
+        }
+    }
+
+    #[test]
+    fn extras_that_do_not_fit_are_one_line() {
+        let (features, labels) = gaussian_classes(1, 2, 3, 5, 1.0);
+        let samples = Samples {
+            features: &features,
+            labels: &labels,
+        };
+        let recipe = recipe(&[0, 1], Loss::CrossEntropy, Batch::Full);
+        let initial = recipe.initial(Initializer::Pytorch);
+        let line = |extras: Extras| {
+            let made = Trainer::with(recipe.clone(), samples, &initial, &Reference, extras);
+            made.map(|_| ()).unwrap_err().to_string()
+        };
+        let weights = |weights: &[f64]| {
+            line(Extras {
+                weights: Some(weights),
+                ..Extras::default()
+            })
+        };
+        assert!(weights(&[1.0; 6]).contains("6 weights for 2 replicas of 6 samples"));
+        assert!(weights(&[[1.0; 11].as_slice(), &[-1.0]].concat()).contains("weight -1, expected at least 0"));
+        assert!(weights(&[f64::NAN; 12]).contains("weight NaN"));
+        let labels = |labels| {
+            line(Extras {
+                labels: Some(labels),
+                ..Extras::default()
+            })
+        };
+        assert!(labels(&[0; 5]).contains("5 labels for 2 replicas of 6 samples"));
+        assert!(labels(&[2; 12]).contains("label 2, expected below 2"));
+    }
+}
