@@ -29,6 +29,8 @@ pub enum Stream {
     TestLabels,
     /// [`gaussian_classes`](super::synthetic::gaussian_classes).
     GaussianClasses,
+    /// The rows of [`Subset::Random`](super::Subset::Random).
+    Subset,
 }
 
 /// The generator at the start of `stream` under `seed`.
@@ -39,6 +41,7 @@ pub fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::TrainLabels => (2, 0, 0),
         Stream::TestLabels => (3, 0, 0),
         Stream::GaussianClasses => (4, 0, 0),
+        Stream::Subset => (8, 0, 0),
     };
     let mut key = [0; 32];
     for (bytes, word) in key.chunks_exact_mut(8).zip([seed, purpose, a, b]) {
@@ -63,6 +66,7 @@ mod tests {
             Stream::TrainLabels,
             Stream::TestLabels,
             Stream::GaussianClasses,
+            Stream::Subset,
         ];
         let mut words: Vec<u64> = streams.iter().flat_map(|&s| [first(0, s), first(1, s)]).collect();
         assert_eq!(words[0], first(0, streams[0]));

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use disentangle::backend::cpu::Cpu;
-use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, TensorFile};
+use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Subset, TensorFile};
 use disentangle::study::prepare::{Preparation, Prepared};
 use disentangle_benches::{ROWS, Work, WorkError, recipe};
 
@@ -68,6 +68,7 @@ fn prepare(data: &Path, replicas: usize, backend: &Cpu, weights: &Path) -> Resul
         labels: LabelRule::Parity,
         train_samples: Some(ROWS),
         data_offset: 0,
+        subset: Subset::Consecutive,
         standardize: Standardize::Pixel,
         dead_pixels: DeadPixels::Formula,
         channels: Channels::GreySum,
