@@ -49,6 +49,29 @@ pub struct Prepared {
     pub lit_test_rows: usize,
 }
 
+/// Which rows of a dataset a preparation takes.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// The classes of the label rule.
+    pub classes: Classes,
+    /// The training rows.
+    pub train: Labelled,
+    /// The test rows.
+    pub test: Labelled,
+}
+
+/// The rows that a preparation takes, without their features: soon told.
+///
+/// # Errors
+/// As [`Prepared::new`].
+pub fn select_rows(dataset: &Dataset, how: &Preparation) -> Result<Rows, StudyError> {
+    let classes = how.labels.classes(&dataset.train.labels);
+    let kept = classes.apply(&dataset.train.labels, how.seed, Stream::TrainLabels)?;
+    let train = select(&kept, &classes, how.data_offset, how.train_samples, how.subset, how.seed)?;
+    let test = classes.apply(&dataset.test.labels, how.seed, Stream::TestLabels)?;
+    Ok(Rows { classes, train, test })
+}
+
 impl Prepared {
     /// Applies a preparation to a dataset.
     ///
