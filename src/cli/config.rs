@@ -45,12 +45,15 @@ pub fn merge(mut given: InversionOptions) -> Result<InversionOptions, CliError> 
 pub fn read(path: &Path) -> Result<InversionOptions, CliError> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| CliError::Input(format!("{}: cannot read the configuration: {cause}", path.display())))?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| {
-            text.bytes().take(span.start).filter(|&b| b == b'\n').count() + 1
-        });
-        CliError::Input(format!("{}, line {line}: {}", path.display(), error.message()))
-    })
+    toml::from_str(&text).map_err(|error| malformed(path, &text, &error))
+}
+
+/// The error of a configuration that is none, with its line.
+pub fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> CliError {
+    let line = error.span().map_or(1, |span| {
+        text.bytes().take(span.start).filter(|&b| b == b'\n').count() + 1
+    });
+    CliError::Input(format!("{}, line {line}: {}", path.display(), error.message()))
 }
 
 /// A string, or a number where one is more natural (`hidden = 20`).

@@ -63,6 +63,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
         }
     };
     let mut record = RunRecord {
+        study: None,
         disentangle: env!("CARGO_PKG_VERSION").into(),
         command: options.command(),
         configuration: options.given().into_iter().collect(),
@@ -102,7 +103,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
         test_every: options.test_every.unwrap_or_default(),
     };
     let Some(finished) = run_study(setup, backend.as_ref(), from, &mut guard)? else {
-        return Err(CliError::Interrupted(folder));
+        return Err(CliError::Interrupted("inversion".into(), folder));
     };
     let seconds = started.elapsed().as_secs_f64();
     if !(quiet || json) {
@@ -135,7 +136,8 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
     tell(&finished, &folder, &page, json, seconds)
 }
 
-fn warn_of_dead_pixels(options: &InversionOptions, data: &Prepared) {
+/// Warns of dead pixels that a test sample lights.
+pub fn warn_of_dead_pixels(options: &InversionOptions, data: &Prepared) {
     let formula = options.dead_pixels.as_deref() == Some("formula") && options.standardize.as_deref() == Some("pixel");
     if data.lit_test_rows > 0 && formula {
         let _ = writeln!(
@@ -190,7 +192,8 @@ fn size(bytes: f64) -> String {
     }
 }
 
-fn description(options: &InversionOptions, dataset: &Dataset, data: &Prepared) -> String {
+/// The data in words.
+pub fn description(options: &InversionOptions, dataset: &Dataset, data: &Prepared) -> String {
     let source = match options.data {
         Some(_) => dataset.name.clone(),
         None => "UCI optical digits, 8 x 8 (E. Alpaydin and C. Kaynak, 1998, doi:10.24432/C50P49, CC BY 4.0)".into(),

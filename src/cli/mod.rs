@@ -15,6 +15,7 @@ mod progress;
 mod report;
 mod resolve;
 mod resume;
+mod stragglers;
 mod watch;
 mod watched;
 
@@ -53,6 +54,8 @@ enum Command {
     /// Train networks side by side, find their inversion and stragglers
     #[command(allow_negative_numbers = true)]
     Inversion(Box<options::InversionOptions>),
+    /// Experiments on stragglers: find, stability, removal, ...
+    Stragglers(stragglers::StragglersOptions),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Time every kernel, as percent of what this machine can do
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
+            Command::Stragglers(options) => stragglers::run(options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),

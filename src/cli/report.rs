@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use disentangle::report::Run;
-use disentangle::report::comparison;
+use disentangle::report::{Run, RunRecord, comparison, study};
 
 use super::error::CliError;
 use super::output::{new_folder, print};
@@ -51,6 +50,12 @@ pub fn run(options: ReportOptions) -> Result<(), CliError> {
                 folder.display()
             )));
         }
+    }
+    if let [folder] = folders.as_slice()
+        && RunRecord::read(folder).is_ok_and(|record| record.study.is_some())
+    {
+        let page = study::write_page(folder).map_err(CliError::input)?;
+        return print(&format!("{}\n", page.display()));
     }
     let runs: Vec<Run> = folders
         .iter()

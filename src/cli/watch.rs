@@ -34,7 +34,7 @@ pub struct WatchOptions {
 /// [`CliError::Input`] for a folder without a run or a run that cannot be read, and for a port that cannot be had.
 pub fn run(options: WatchOptions) -> Result<(), CliError> {
     let WatchOptions { folder, port } = options;
-    RunRecord::read(&folder).map_err(CliError::input)?;
+    RunRecord::of_inversion(&folder).map_err(CliError::input)?;
     let mut watched = Watched::new(folder);
     watched.look()?;
     let refused = |cause: std::io::Error| {

@@ -138,7 +138,7 @@ impl Watched {
     fn make(&mut self, version: &str) -> Result<(), CliError> {
         let folder = self.folder.clone();
         refuse_links(&folder)?;
-        let record = RunRecord::read(&folder).map_err(CliError::input)?;
+        let record = RunRecord::of_inversion(&folder).map_err(CliError::input)?;
         let live = Live {
             version: version.to_owned(),
         };

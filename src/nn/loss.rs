@@ -70,7 +70,8 @@ impl Loss {
         }
     }
 
-    /// Records what the host must write beside the labels: the targets of a squared error, as input `name`.
+    /// Records what the host must write beside the labels: the targets of a squared error, as input `name`, of each
+    /// replica if the labels are.
     ///
     /// # Errors
     /// Those of recording.
@@ -87,7 +88,7 @@ impl Loss {
                 name,
                 space,
                 self.outputs(classes),
-                false,
+                graph.shape(labels)?.replicated,
             )?)),
             _ => Ok(Truth::Labels(labels)),
         }

@@ -51,7 +51,9 @@ pub const FIGURE_BYTES: usize = 150_000;
 /// What all figures together may take in the page.
 pub(super) const PAGE_BYTES: usize = 2_400_000;
 /// Of more replicas than this, so many evenly chosen ones are drawn; mean and band are over all.
-const LINES: usize = 48;
+pub(super) const LINES: usize = 48;
+/// The name of the axis of training errors.
+pub(super) const ERROR_AXIS: &str = "training error, decreasing: time runs to the right →";
 /// Width of a figure's file, in pixels.
 const FILE_WIDTH: u32 = 720;
 
@@ -114,10 +116,7 @@ impl Sheet<'_> {
     pub fn chart(&self, title: String, y_scale: Scale, series: Vec<Series>) -> Chart {
         let (x_label, x_scale, stop) = match self.against {
             Against::Epoch => ("epoch".to_owned(), Scale::Linear, self.spreads.stop_epoch),
-            Against::Error => {
-                let label = "training error, decreasing: time runs to the right →";
-                (label.to_owned(), Scale::LogReversed, self.spreads.stop_error)
-            }
+            Against::Error => (ERROR_AXIS.to_owned(), Scale::LogReversed, self.spreads.stop_error),
         };
         let named = |stop: Spread| {
             let name = if stop.sd.is_some() {
@@ -345,14 +344,18 @@ fn mean_of_means(series: &[Series]) -> Series {
 
 impl Planned {
     /// Draws it within `budget` bytes.
-    pub fn render(mut self, quantity: &str, against: Against, budget: usize) -> Result<Figure, ReportError> {
+    pub fn render(self, quantity: &str, against: Against, budget: usize) -> Result<Figure, ReportError> {
         let (suffix, axis) = match against {
             Against::Epoch => ("epoch", "epoch"),
             Against::Error => ("error", "training error"),
         };
-        let name = format!("{quantity}-by-{suffix}");
+        self.drawn(&format!("{quantity}-by-{suffix}"), against, axis, budget)
+    }
+
+    /// Draws it under a name, within `budget` bytes; `axis` is what it is drawn against, in words.
+    pub fn drawn(mut self, name: &str, against: Against, axis: &str, budget: usize) -> Result<Figure, ReportError> {
         let failed = |cause| ReportError::Figure {
-            name: name.clone(),
+            name: name.to_owned(),
             cause,
         };
         let mut tolerance = FINE;
@@ -377,7 +380,7 @@ impl Planned {
             note: self.notes.join(" "),
             inline: svg::inline(&drawing, &described),
             file: svg::file(&drawing, &described, FILE_WIDTH),
-            name,
+            name: name.to_owned(),
         })
     }
 

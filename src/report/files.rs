@@ -41,6 +41,13 @@ pub enum ReportError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder holds a study's run where one of `inversion` is wanted.
+    NotInversion {
+        /// The folder.
+        path: PathBuf,
+        /// The study.
+        study: String,
+    },
     /// The run in the folder has not come to its end.
     Unfinished {
         /// The folder.
@@ -95,6 +102,9 @@ impl fmt::Display for ReportError {
                     "{}: {what}; expected one that `disentangle inversion` wrote",
                     path.display()
                 )
+            }
+            Self::NotInversion { path, study } => {
+                write!(f, "{}: a run of `{study}`, expected one of `inversion`", path.display())
             }
             Self::Unfinished { path } => {
                 let path = path.display();

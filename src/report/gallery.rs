@@ -161,7 +161,7 @@ fn said(movie: &Movie, place: usize, classes: &[String]) -> Option<String> {
 }
 
 /// A picture of the sprite.
-fn picture(sprite: &Sprite, place: usize, described: &str) -> String {
+pub(super) fn picture(sprite: &Sprite, place: usize, described: &str) -> String {
     format!(
         "<i class=\"pic\" role=\"img\" aria-label=\"{}\" style=\"--x:{};--y:{}\"></i>",
         escape(described),

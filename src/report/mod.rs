@@ -17,7 +17,7 @@ pub mod gallery;
 pub mod legend;
 pub mod meaning;
 pub mod movie;
-pub mod number;
+
 pub mod page;
 pub mod palette;
 pub mod read;
@@ -25,6 +25,7 @@ pub mod record;
 pub mod run_folder;
 pub mod serve;
 pub mod sprite;
+pub mod study;
 pub mod summary;
 pub mod svg;
 pub mod tables;
@@ -33,6 +34,7 @@ pub mod ticks;
 
 use std::path::{Path, PathBuf};
 
+pub use crate::study::number;
 pub use exhibits::Exhibits;
 pub use files::{ReportError, create_run_folder, write_atomic};
 pub use page::RunFacts;

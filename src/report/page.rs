@@ -97,7 +97,7 @@ pub fn page(
         Section {
             id: "run",
             title: "This run",
-            body: run(facts),
+            body: run_section(facts),
         },
     ]);
     let footer = match facts.underway {
@@ -126,7 +126,7 @@ pub fn waiting(facts: &RunFacts, live: Live) -> String {
         sections: vec![Section {
             id: "run",
             title: "This run",
-            body: run(facts),
+            body: run_section(facts),
         }],
         footer: format!("Made by disentangle {}.", env!("CARGO_PKG_VERSION")),
         rules: String::new(),
@@ -389,7 +389,8 @@ fn replicas(outcome: &InversionOutcome, families: &[Family]) -> String {
     )
 }
 
-fn run(facts: &RunFacts) -> String {
+/// How the run was made, and what repeats it.
+pub(super) fn run_section(facts: &RunFacts) -> String {
     let mut rows = vec![
         vec!["data".to_owned(), facts.data.clone()],
         vec!["device".to_owned(), facts.device.clone()],
@@ -413,7 +414,8 @@ fn run(facts: &RunFacts) -> String {
     )
 }
 
-fn capitalised(words: &str) -> String {
+/// The first letter as a capital.
+pub(super) fn capitalised(words: &str) -> String {
     let mut letters = words.chars();
     letters
         .next()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::files::{self, ReportError};
-use super::page::RunFacts;
+use super::page::{RunFacts, capitalised};
 
 /// Name of the file in a run's folder.
 pub const RUN_JSON: &str = "run.json";
@@ -17,6 +17,9 @@ pub const RUN_JSON: &str = "run.json";
 pub struct RunRecord {
     /// Version of this crate.
     pub disentangle: String,
+    /// The study that the run is, `stragglers find` for one; absent for an inversion run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<String>,
     /// The command that repeats the run.
     pub command: String,
     /// Every option with its value, by name.
@@ -77,6 +80,21 @@ impl RunRecord {
         })
     }
 
+    /// Reads it from the folder of an inversion run.
+    ///
+    /// # Errors
+    /// Those of [`RunRecord::read`]; [`ReportError::NotInversion`] for a study's.
+    pub fn of_inversion(folder: &Path) -> Result<RunRecord, ReportError> {
+        let record = RunRecord::read(folder)?;
+        match record.study {
+            None => Ok(record),
+            Some(study) => Err(ReportError::NotInversion {
+                path: folder.to_owned(),
+                study,
+            }),
+        }
+    }
+
     /// Writes it into a run's folder.
     ///
     /// # Errors
@@ -92,7 +110,10 @@ impl RunRecord {
     /// What the page says of the run.
     pub fn facts(&self) -> RunFacts {
         RunFacts {
-            title: format!("Inversion on {}", self.data.name),
+            title: match &self.study {
+                None => format!("Inversion on {}", self.data.name),
+                Some(study) => format!("{} on {}", capitalised(study), self.data.name),
+            },
             command: self.command.clone(),
             configuration: self.configuration.clone().into_iter().collect(),
             data: self.data.description.clone(),

@@ -37,7 +37,7 @@ impl Run {
     /// [`ReportError::NoRun`], [`ReportError::Unfinished`] for a run that never came to its end, and those of
     /// [`RunRecord::read`], [`read_outcome`] and [`Exhibits::read`].
     pub fn read(folder: &Path) -> Result<Run, ReportError> {
-        let record = RunRecord::read(folder)?;
+        let record = RunRecord::of_inversion(folder)?;
         if record.training_seconds.is_none() {
             return Err(ReportError::Unfinished {
                 path: folder.to_owned(),
@@ -70,7 +70,7 @@ impl Run {
     /// # Errors
     /// Those of [`Run::read`]; [`ReportError::Unfinished`] also where there is a checkpoint.
     pub fn open(folder: &Path) -> Result<Run, ReportError> {
-        let record = RunRecord::read(folder)?;
+        let record = RunRecord::of_inversion(folder)?;
         if has_ended(folder, &record) {
             Run::read(folder)
         } else {

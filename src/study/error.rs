@@ -13,6 +13,8 @@ pub enum StudyError {
         /// What was found and what was expected.
         detail: String,
     },
+    /// Whoever watches wished for the end.
+    Interrupted,
     /// From the data.
     Data(DataError),
     /// From training.
@@ -23,6 +25,7 @@ impl fmt::Display for StudyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StudyError::Option { detail } => f.write_str(detail),
+            StudyError::Interrupted => f.write_str("interrupted"),
             StudyError::Data(error) => error.fmt(f),
             StudyError::Train(error) => error.fmt(f),
         }

@@ -10,7 +10,7 @@ use super::error::StudyError;
 use super::extremum::{GUARD, extremum, stops};
 use super::film::Film;
 use super::keep::{Epochs, Keeps, Kept, What};
-use super::outcome::{EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn};
+use super::outcome::{EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Turn};
 use super::prepare::Prepared;
 use crate::backend::Backend;
 use crate::geometry::{centroid_distance, gyration_radius};
@@ -87,7 +87,7 @@ fn pairs(classes: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// The metrics of one replica, in the order of [`columns`].
-fn metrics(measurement: &Measurement, replica: usize) -> Vec<f64> {
+pub(super) fn metrics(measurement: &Measurement, replica: usize) -> Vec<f64> {
     let mut values = Vec::new();
     for layer in &measurement.moments {
         let classes = &layer[replica];
@@ -176,8 +176,7 @@ pub fn run(
         Trainer::with_hidden(recipe.clone(), data.train(), test, initial, backend)?
     };
     let columns = columns(recipe.classes, &recipe.layers);
-    // The recipe's rule looks at class 0 of the last measured layer.
-    let first_radius = columns.len().saturating_sub(columns.len() / recipe.layers.len().max(1));
+    let first_radius = leading(&columns, &recipe.layers);
     let (mut replicas, mut zero_rows, mut film) = match from {
         Some(checkpoint) => {
             trainer.restore(&checkpoint.snapshot)?;
@@ -234,7 +233,9 @@ pub fn run(
                 }
                 let all = outputs.as_deref().unwrap_or_default();
                 let own = all.len() / recipe.replicas.len();
-                let stragglers = stragglers(&all[r * own..(r + 1) * own], recipe.architecture.outputs, data);
+                let outputs = &all[r * own..(r + 1) * own];
+                let wrong = misclassified(outputs, recipe.architecture.outputs, &data.train_labels);
+                let stragglers = wrong.into_iter().map(|row| data.straggler(row)).collect();
                 replica.stop = Some(Stop {
                     epoch,
                     error: measurement.error[r],
@@ -338,7 +339,7 @@ fn keep(
 }
 
 /// The curve of metric `m` in a replica's records.
-fn series(replica: &ReplicaOutcome, m: usize) -> Vec<f64> {
+pub(super) fn series(replica: &ReplicaOutcome, m: usize) -> Vec<f64> {
     replica
         .records
         .iter()
@@ -357,9 +358,14 @@ fn turning_point(replica: &ReplicaOutcome, m: usize, turn: Turn) -> Option<Extre
     })
 }
 
-/// The training samples that outputs `[rows, cols]` misclassify, as `error_count` does: ties go to the lowest index, and a
-/// row with NaN is misclassified.
-fn stragglers(outputs: &[f64], cols: usize, data: &Prepared) -> Vec<Straggler> {
+/// The metric that the released recipe's rule looks at: the radius of class 0 in the last measured layer.
+pub(super) fn leading(columns: &[MetricColumn], layers: &[usize]) -> usize {
+    columns.len().saturating_sub(columns.len() / layers.len().max(1))
+}
+
+/// The rows that outputs `[rows, cols]` misclassify, as `error_count` does: ties go to the lowest index, and a row with
+/// NaN is misclassified.
+pub(super) fn misclassified(outputs: &[f64], cols: usize, labels: &[u32]) -> Vec<usize> {
     let right = |row: &[f64], label: u32| match (cols, label) {
         (1, 1) => row[0] > 0.0,
         (1, _) => row[0] < 0.0,
@@ -368,12 +374,9 @@ fn stragglers(outputs: &[f64], cols: usize, data: &Prepared) -> Vec<Straggler> {
             before.iter().all(|v| own > v) && after.iter().all(|v| own >= v)
         }),
     };
-    let rows = outputs.chunks_exact(cols).zip(&data.train_labels).zip(&data.train_rows);
-    rows.filter(|((row, label), _)| !right(row, **label))
-        .map(|((_, label), index)| Straggler {
-            sample_index: *index,
-            label: *label,
-        })
+    let rows = outputs.chunks_exact(cols).zip(labels).enumerate();
+    rows.filter(|(_, (row, label))| !right(row, **label))
+        .map(|(n, _)| n)
         .collect()
 }
 
@@ -381,33 +384,13 @@ fn stragglers(outputs: &[f64], cols: usize, data: &Prepared) -> Vec<Straggler> {
 mod tests {
     use super::*;
 
-    fn misclassified(outputs: &[f64], cols: usize, labels: &[u32]) -> Vec<usize> {
-        let data = Prepared {
-            inputs: 1,
-            classes: vec![],
-            train_features: vec![],
-            train_labels: labels.to_vec(),
-            train_rows: (0..labels.len()).map(|i| i + 100).collect(),
-            test_features: vec![],
-            test_labels: vec![],
-            dead_pixels: 0,
-            lit_test_rows: 0,
-        };
-        let found = stragglers(outputs, cols, &data);
-        assert!(found.iter().all(|s| s.label == labels[s.sample_index - 100]));
-        found.iter().map(|s| s.sample_index).collect()
-    }
-
     #[test]
     fn stragglers_are_what_error_count_counts() {
         let nan = f64::NAN;
         let two = [[1.0, 0.0], [0.0, 1.0], [2.0, 2.0], [2.0, 2.0], [nan, 1.0], [1.0, nan]];
-        assert_eq!(
-            misclassified(&two.concat(), 2, &[0, 0, 0, 1, 1, 0]),
-            [101, 103, 104, 105]
-        );
-        assert_eq!(misclassified(&[1.0, 2.0, nan], 3, &[1]), [100]);
+        assert_eq!(misclassified(&two.concat(), 2, &[0, 0, 0, 1, 1, 0]), [1, 3, 4, 5]);
+        assert_eq!(misclassified(&[1.0, 2.0, nan], 3, &[1]), [0]);
         let one = [0.5, 0.5, -0.5, 0.0, -0.0, nan];
-        assert_eq!(misclassified(&one, 1, &[1, 0, 0, 0, 1, 0]), [101, 103, 104, 105]);
+        assert_eq!(misclassified(&one, 1, &[1, 0, 0, 0, 1, 0]), [1, 3, 4, 5]);
     }
 }

@@ -5,12 +5,16 @@ pub mod consensus;
 mod error;
 pub mod extremum;
 pub mod film;
+pub mod findings;
 pub mod harvest;
 pub mod inversion;
 pub mod keep;
 pub mod movie;
+pub mod number;
 pub mod outcome;
+pub mod parts;
 pub mod prepare;
 pub mod projection;
+pub mod stragglers;
 
 pub use error::StudyError;

@@ -1,6 +1,7 @@
 //! From a dataset to samples: label rule, block of training rows, standardisation.
 
 use super::error::StudyError;
+use super::outcome::Straggler;
 use crate::data::streams::Stream;
 use crate::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Standardizer, Subset, select};
 use crate::train::Samples;
@@ -109,6 +110,17 @@ impl Prepared {
         Samples {
             features: &self.train_features,
             labels: &self.train_labels,
+        }
+    }
+
+    /// A training sample, named by its place among them, as a straggler.
+    ///
+    /// # Panics
+    /// For a place that is not among the training samples.
+    pub fn straggler(&self, place: usize) -> Straggler {
+        Straggler {
+            sample_index: self.train_rows[place],
+            label: self.train_labels[place],
         }
     }
 

@@ -1,6 +1,7 @@
 //! What is trained on what.
 
 use super::error::TrainError;
+use super::passes::Extras;
 use crate::backend::kernel::UpdateRule;
 use crate::nn::network::Parameters;
 use crate::nn::{Activation, Architecture, Initializer, Loss, Schedule};
@@ -142,6 +143,39 @@ impl Recipe {
         }
         if let Some(label) = samples.labels.iter().find(|&&l| l as usize >= self.classes) {
             return wrong(format!("label {label}, expected below {}", self.classes));
+        }
+        Ok(())
+    }
+
+    /// Checks that what the replicas have of their own fits the samples.
+    ///
+    /// # Errors
+    /// [`TrainError::Samples`]
+    pub(super) fn check_extras(&self, samples: Samples, extras: &Extras) -> Result<(), TrainError> {
+        let wrong = |detail: String| Err(TrainError::Samples { detail });
+        let (replicas, rows) = (self.replicas.len(), samples.labels.len());
+        let expected = replicas.checked_mul(rows);
+        if let Some(weights) = extras.weights {
+            if expected != Some(weights.len()) {
+                return wrong(format!(
+                    "{} weights for {replicas} replicas of {rows} samples",
+                    weights.len()
+                ));
+            }
+            if let Some(weight) = weights.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+                return wrong(format!("weight {weight}, expected at least 0"));
+            }
+        }
+        if let Some(labels) = extras.labels {
+            if expected != Some(labels.len()) {
+                return wrong(format!(
+                    "{} labels for {replicas} replicas of {rows} samples",
+                    labels.len()
+                ));
+            }
+            if let Some(label) = labels.iter().find(|&&l| l as usize >= self.classes) {
+                return wrong(format!("label {label}, expected below {}", self.classes));
+            }
         }
         Ok(())
     }

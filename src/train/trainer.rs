@@ -6,9 +6,10 @@
 use rand_chacha::rand_core::Rng;
 
 use super::error::TrainError;
+use super::passes::{Extras, MiniBatch, Pass, record_batch, record_pass, with_decay};
 use super::recipe::{Batch, Recipe, Samples};
 use crate::autograd::{AutogradError, Entry, Graph, OptimizerStates, Plan, Session, Training, Value};
-use crate::backend::{Backend, EntryId, RowSpace, Step};
+use crate::backend::{Backend, EntryId, Step};
 use crate::data::streams::{Stream, generator};
 use crate::geometry::ClassMoments;
 use crate::nn::loss::Truth;
@@ -38,23 +39,6 @@ pub struct Snapshot {
     pub parameters: Parameters,
     /// What the optimiser carries from step to step.
     pub states: OptimizerStates,
-}
-
-/// What is recorded on one set of rows.
-struct Pass {
-    x: Value,
-    labels: Value,
-    truth: Truth,
-    outputs: Value,
-    loss: Value,
-    errors: Value,
-}
-
-/// The values that a mini-batch step reads its rows by.
-struct MiniBatch {
-    space: RowSpace,
-    index: Value,
-    size: usize,
 }
 
 /// R networks in training.
@@ -89,7 +73,11 @@ impl Trainer {
         initial: &Parameters,
         backend: &dyn Backend,
     ) -> Result<Trainer, TrainError> {
-        Trainer::build(recipe, train, test, initial, backend, false)
+        let extras = Extras {
+            test,
+            ..Extras::default()
+        };
+        Trainer::with(recipe, train, initial, backend, extras)
     }
 
     /// As [`Trainer::new`], and holds the measured hidden layers of all training samples for [`Trainer::hidden`].
@@ -103,36 +91,46 @@ impl Trainer {
         initial: &Parameters,
         backend: &dyn Backend,
     ) -> Result<Trainer, TrainError> {
-        Trainer::build(recipe, train, test, initial, backend, true)
+        let extras = Extras {
+            test,
+            holds_hidden: true,
+            ..Extras::default()
+        };
+        Trainer::with(recipe, train, initial, backend, extras)
     }
 
-    fn build(
+    /// As [`Trainer::new`], with all that a trainer can have.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::new`]; [`TrainError::Samples`] for weights or labels that do not fit.
+    pub fn with(
         recipe: Recipe,
         train: Samples,
-        test: Option<Samples>,
         initial: &Parameters,
         backend: &dyn Backend,
-        holds_hidden: bool,
+        extras: Extras,
     ) -> Result<Trainer, TrainError> {
         recipe.check()?;
         recipe.check_samples(train)?;
+        recipe.check_extras(train, &extras)?;
+        let test = extras.test;
         let mut graph = Graph::new(recipe.replicas.len())?;
         let network = Network::record(&mut graph, &recipe.architecture)?;
         let rows = train.labels.len();
-        let (pass, hidden) = record_pass(&mut graph, &network, &recipe, "train", rows)?;
+        let (pass, hidden) = record_pass(&mut graph, &network, &recipe, "train", rows, Some(&extras))?;
         let measured_layers: Vec<Value> = recipe.layers.iter().map(|&layer| hidden[layer]).collect();
         let mut probes = Vec::new();
         for &layer in &recipe.layers {
             let unit = graph.row_normalize(hidden[layer])?;
             probes.push((
-                graph.class_moments(unit, pass.labels, recipe.classes, None)?,
+                graph.class_moments(unit, pass.labels, recipe.classes, pass.weights)?,
                 graph.zero_rows(unit)?,
             ));
         }
         let measured: Vec<Value> = [pass.loss, pass.errors, pass.outputs]
             .into_iter()
             .chain(probes.iter().flat_map(|&(moments, zero_rows)| [moments, zero_rows]))
-            .chain(measured_layers.iter().copied().filter(|_| holds_hidden))
+            .chain(measured_layers.iter().copied().filter(|_| extras.holds_hidden))
             .collect();
         let measure = Entry {
             outputs: measured.clone(),
@@ -141,7 +139,7 @@ impl Trainer {
 
         let (batch, step) = match recipe.batch {
             Batch::Size(size) if size < rows => {
-                let (batch, loss) = record_batch(&mut graph, &network, &recipe, &pass, rows, size)?;
+                let (batch, loss) = record_batch(&mut graph, &network, &recipe, &pass, rows, size, &extras)?;
                 let objective = with_decay(&mut graph, &network, &recipe, loss)?;
                 let training = Training {
                     objective,
@@ -175,7 +173,7 @@ impl Trainer {
             None => None,
             Some(samples) => {
                 recipe.check_samples(samples)?;
-                let (pass, _) = record_pass(&mut graph, &network, &recipe, "test", samples.labels.len())?;
+                let (pass, _) = record_pass(&mut graph, &network, &recipe, "test", samples.labels.len(), None)?;
                 entries.push(Entry {
                     outputs: vec![pass.errors],
                     training: None,
@@ -185,7 +183,11 @@ impl Trainer {
         };
 
         let mut session = Plan::new(&graph, &entries)?.start(backend)?;
-        for (pass, samples) in [(Some(&pass), Some(train)), (test_pass.as_ref(), test)] {
+        let own = Samples {
+            labels: extras.labels.unwrap_or(train.labels),
+            ..train
+        };
+        for (pass, samples) in [(Some(&pass), Some(own)), (test_pass.as_ref(), test)] {
             if let (Some(pass), Some(samples)) = (pass, samples) {
                 session.write(pass.x, samples.features)?;
                 session.write_index(pass.labels, samples.labels)?;
@@ -193,6 +195,9 @@ impl Trainer {
                     session.write(targets, &recipe.loss.targets(samples.labels, recipe.classes))?;
                 }
             }
+        }
+        if let (Some(weights), Some(values)) = (pass.weights, extras.weights) {
+            session.write(weights, values)?;
         }
         let mut trainer = Trainer {
             recipe,
@@ -259,7 +264,13 @@ impl Trainer {
 
     /// One pass over the samples in batches, each replica in its own order.
     fn run_batches(&mut self, learning_rate: f64) -> Result<(), TrainError> {
-        let Some(MiniBatch { space, index, size }) = self.batch else {
+        let Some(MiniBatch {
+            space,
+            index,
+            size,
+            ref own,
+        }) = self.batch
+        else {
             return Ok(());
         };
         let orders: Vec<Vec<u32>> = self
@@ -277,6 +288,7 @@ impl Trainer {
                 .for_each(|order| rows.extend_from_slice(&order[start..end]));
             self.session.set_rows(space, end - start)?;
             self.session.write_index(index, &rows)?;
+            own.write(&mut self.session, &rows, self.rows)?;
             self.steps += 1;
             self.session.run(
                 STEP,
@@ -393,68 +405,6 @@ impl Trainer {
             .map(|(name, value)| Ok((name.clone(), self.session.read(*value)?)))
             .collect()
     }
-}
-
-/// Records data, forward pass, mean loss and error count on rows of their own.
-fn record_pass(
-    graph: &mut Graph,
-    network: &Network,
-    recipe: &Recipe,
-    name: &str,
-    rows: usize,
-) -> Result<(Pass, Vec<Value>), TrainError> {
-    let space = graph.rows(rows)?;
-    let x = graph.samples(&format!("{name} samples"), space, recipe.architecture.inputs)?;
-    let labels = graph.index(&format!("{name} labels"), space, recipe.classes, false)?;
-    let truth = recipe
-        .loss
-        .truth(graph, &format!("{name} targets"), space, labels, recipe.classes)?;
-    let forward = network.forward(graph, x)?;
-    let losses = recipe.loss.of_rows(graph, forward.outputs, truth)?;
-    let loss = graph.mean_over_rows(losses, None)?;
-    let errors = graph.error_count(forward.outputs, labels, None)?;
-    Ok((
-        Pass {
-            x,
-            labels,
-            truth,
-            outputs: forward.outputs,
-            loss,
-            errors,
-        },
-        forward.hidden,
-    ))
-}
-
-/// Records the loss on rows gathered from the training pass's, every replica's own.
-fn record_batch(
-    graph: &mut Graph,
-    network: &Network,
-    recipe: &Recipe,
-    pass: &Pass,
-    rows: usize,
-    size: usize,
-) -> Result<(MiniBatch, Value), TrainError> {
-    let space = graph.rows(size)?;
-    let index = graph.index("batch", space, rows, true)?;
-    let x = graph.gather(pass.x, index)?;
-    let truth = match pass.truth {
-        Truth::Labels(labels) => Truth::Labels(graph.gather(labels, index)?),
-        Truth::Targets(targets) => Truth::Targets(graph.gather(targets, index)?),
-    };
-    let forward = network.forward(graph, x)?;
-    let losses = recipe.loss.of_rows(graph, forward.outputs, truth)?;
-    let loss = graph.mean_over_rows(losses, None)?;
-    Ok((MiniBatch { space, index, size }, loss))
-}
-
-/// Adds the L2 decay to the loss.
-fn with_decay(graph: &mut Graph, network: &Network, recipe: &Recipe, loss: Value) -> Result<Value, TrainError> {
-    if recipe.l2 == 0.0 {
-        return Ok(loss);
-    }
-    let decay = graph.l2_decay(&network.weights(), recipe.l2)?;
-    Ok(graph.add(loss, decay)?)
 }
 
 /// (misclassified, rows) per replica to fractions.

@@ -2,6 +2,7 @@
 
 /// Mean and standard deviation of the finite values of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize, serde::Deserialize))]
 pub struct Spread {
     /// How many finite values there were.
     pub count: usize,
