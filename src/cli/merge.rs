@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use disentangle::report::files::create_folder;
-use disentangle::report::sweep_folder::{EndedRun, PLAN_JSON, Plan, RUNS, SWEEP_TOML, SweepFolder, read_plan, read_runs, write_plan};
+use disentangle::report::sweep_folder::{
+    EndedRun, PLAN_JSON, Plan, RUNS, SWEEP_TOML, SweepFolder, read_plan, read_runs, write_plan,
+};
 use disentangle::report::{RunRecord, write_atomic};
 use disentangle::study::sweep::{Brought, Shard, assemble};
 
@@ -39,14 +41,21 @@ struct Given {
 impl Given {
     fn open(folder: &Path) -> Result<Given, CliError> {
         if !folder.join(PLAN_JSON).is_file() {
-            let what = if folder.is_dir() { "no sweep in this folder" } else { "no such folder" };
+            let what = if folder.is_dir() {
+                "no sweep in this folder"
+            } else {
+                "no such folder"
+            };
             return Err(CliError::Input(format!(
                 "{}: {what}; expected one that `disentangle stragglers robustness --shard i/n` wrote",
                 folder.display()
             )));
         }
         let plan = read_plan(folder).map_err(CliError::input)?;
-        let shard = plan.shard.parse().map_err(|error| CliError::Input(format!("{}: shard {error}", folder.display())))?;
+        let shard = plan
+            .shard
+            .parse()
+            .map_err(|error| CliError::Input(format!("{}: shard {error}", folder.display())))?;
         let ended = read_runs(folder, &plan.sweep).map_err(CliError::input)?;
         Ok(Given {
             folder: folder.to_owned(),
@@ -64,7 +73,10 @@ impl Given {
 /// [`CliError::Failed`] for a file that cannot be written, and at the end if a run has failed.
 pub fn run(options: MergeOptions) -> Result<(), CliError> {
     let MergeOptions { folders, out, json } = options;
-    let given = folders.iter().map(|folder| Given::open(folder)).collect::<Result<Vec<_>, _>>()?;
+    let given = folders
+        .iter()
+        .map(|folder| Given::open(folder))
+        .collect::<Result<Vec<_>, _>>()?;
     let Some(first) = given.first() else {
         return Err(CliError::Input("merge: expected the folders of shards".into()));
     };
@@ -74,7 +86,12 @@ pub fn run(options: MergeOptions) -> Result<(), CliError> {
             name: given.folder.display().to_string(),
             sweep: &given.plan.sweep,
             shard: given.shard,
-            ended: given.ended.iter().flatten().map(|run| run.run.as_str()).collect::<BTreeSet<_>>(),
+            ended: given
+                .ended
+                .iter()
+                .flatten()
+                .map(|run| run.run.as_str())
+                .collect::<BTreeSet<_>>(),
         })
         .collect();
     let sources = assemble(&brought).map_err(CliError::input)?;

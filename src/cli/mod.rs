@@ -9,6 +9,7 @@ mod facts;
 mod guard;
 mod inversion;
 mod memory;
+mod merge;
 mod options;
 mod output;
 mod progress;
@@ -56,6 +57,8 @@ enum Command {
     Inversion(Box<options::InversionOptions>),
     /// Experiments on stragglers: find, stability, removal, ...
     Stragglers(stragglers::StragglersOptions),
+    /// Put the shards of a sweep together
+    Merge(merge::MergeOptions),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Time every kernel, as percent of what this machine can do
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
             Command::Stragglers(options) => stragglers::run(options),
+            Command::Merge(options) => merge::run(options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
@@ -112,7 +116,7 @@ fn line(error: &clap::Error) -> String {
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion, report, watch or bench");
+        line.push_str("; expected inversion, stragglers, merge, report, watch or bench");
     }
     line
 }

@@ -53,7 +53,11 @@ impl Layout {
                 height += LINE;
                 letters = letters.max(line.label.chars().count());
                 for marks in &line.marks {
-                    marks.replicas.iter().chain(&marks.mean).for_each(|&value| include(value));
+                    marks
+                        .replicas
+                        .iter()
+                        .chain(&marks.mean)
+                        .for_each(|&value| include(value));
                 }
             }
         }
@@ -64,7 +68,11 @@ impl Layout {
         if low > high {
             (low, high) = (0.0, 1.0);
         }
-        let margin = if high > low { 0.04 * (high - low) } else { (0.1 * low.abs()).max(1e-3) };
+        let margin = if high > low {
+            0.04 * (high - low)
+        } else {
+            (0.1 * low.abs()).max(1e-3)
+        };
         Layout {
             left: (10.0 + letters as f64 * WORDS * LETTER).min(LABELS),
             right: f64::from(WIDTH) - NOTES,
@@ -118,7 +126,10 @@ fn drawn(forest: &Forest, layout: &Layout, plotted: &mut String, size: (u32, u32
         } else {
             let style = bold(WORDS, Paint::Ink).pos(Pos::new(HPos::Left, VPos::Center));
             let words = shortened(&group.heading, 40);
-            put(&root, Text::new(words, (units(4.0), units(y + HEADING / 2.0 + 2.0)), style))?;
+            put(
+                &root,
+                Text::new(words, (units(4.0), units(y + HEADING / 2.0 + 2.0)), style),
+            )?;
             y += HEADING;
         }
         for line in &group.lines {
@@ -137,11 +148,17 @@ fn heading(root: &Area, forest: &Forest, layout: &Layout) -> Result<(), String> 
     } else {
         forest.title.clone()
     };
-    put(root, Text::new(title, (units(4.0), units(14.0)), bold(15.0, Paint::Ink).pos(middle)))?;
+    put(
+        root,
+        Text::new(title, (units(4.0), units(14.0)), bold(15.0, Paint::Ink).pos(middle)),
+    )?;
     let mut left = 4.0;
     let y = units(TITLE + KEYS / 2.0);
     for (paint, name) in forest.series.iter().enumerate() {
-        put(root, Circle::new((units(left + 5.0), y), units(4.0), fill(Paint::Series(paint), 1.0)))?;
+        put(
+            root,
+            Circle::new((units(left + 5.0), y), units(4.0), fill(Paint::Series(paint), 1.0)),
+        )?;
         let style = font(WORDS, Paint::Ink).pos(middle);
         put(root, Text::new(name.clone(), (units(left + 14.0), y), style))?;
         left += 14.0 + name.chars().count() as f64 * WORDS * LETTER + 16.0;
@@ -165,7 +182,10 @@ fn axis(root: &Area, forest: &Forest, layout: &Layout) -> Result<(), String> {
     for Tick { position, label } in ticks(layout.scale, layout.low, layout.high, 6) {
         let part = (position - layout.low) / (layout.high - layout.low);
         let x = units(layout.left + part * (layout.right - layout.left));
-        put(root, PathElement::new(vec![(x, top), (x, bottom)], stroke(Paint::Grid, 1.0, 1.0)))?;
+        put(
+            root,
+            PathElement::new(vec![(x, top), (x, bottom)], stroke(Paint::Grid, 1.0, 1.0)),
+        )?;
         let style = font(WORDS, Paint::Muted).pos(Pos::new(HPos::Center, VPos::Top));
         put(root, Text::new(label, (x, bottom + units(4.0)), style))?;
     }
@@ -185,7 +205,10 @@ fn draw_line(root: &Area, line: &Line, layout: &Layout, y: f64) -> Result<(), St
     put(root, Text::new(label, (units(layout.left - 6.0), units(y)), style))?;
     if !line.note.is_empty() {
         let style = font(WORDS, Paint::Muted).pos(Pos::new(HPos::Left, VPos::Center));
-        put(root, Text::new(line.note.clone(), (units(layout.right + 4.0), units(y)), style))?;
+        put(
+            root,
+            Text::new(line.note.clone(), (units(layout.right + 4.0), units(y)), style),
+        )?;
     }
     let count = line.marks.len() as f64;
     for (series, marks) in line.marks.iter().enumerate() {
@@ -199,7 +222,10 @@ fn draw_line(root: &Area, line: &Line, layout: &Layout, y: f64) -> Result<(), St
             // On a logarithmic axis an end that is not positive lies beyond the figure.
             Some((layout.x(a).unwrap_or(units(layout.left)), layout.x(b)?))
         }) {
-            put(root, PathElement::new(vec![(from, at), (to, at)], stroke(paint, 1.5, 1.0)))?;
+            put(
+                root,
+                PathElement::new(vec![(from, at), (to, at)], stroke(paint, 1.5, 1.0)),
+            )?;
         }
         if let Some(x) = marks.mean.and_then(|mean| layout.x(mean)) {
             put(root, Circle::new((x, at), units(3.25), fill(Paint::Paper, 1.0)))?;
@@ -220,7 +246,11 @@ fn described(forest: &Forest) -> String {
                 .zip(&line.marks)
                 .filter_map(|(name, marks)| Some(format!("{name} {}", significant(marks.mean?, 3))))
                 .collect();
-            let told = if means.is_empty() { "none".to_owned() } else { means.join(", ") };
+            let told = if means.is_empty() {
+                "none".to_owned()
+            } else {
+                means.join(", ")
+            };
             let gap = if group.heading.is_empty() { "" } else { " " };
             words.push_str(&format!(" {}{gap}{}: {told}.", group.heading, line.label));
         }
@@ -263,11 +293,17 @@ mod tests {
         };
         let figure = draw(&forest(vec![
             line("one", vec![marks(0.09), marks(0.1)]),
-            line("a label that is far too long for the room that it has in the figure", vec![Marks::default(); 2]),
+            line(
+                "a label that is far too long for the room that it has in the figure",
+                vec![Marks::default(); 2],
+            ),
         ]))
         .unwrap();
         let document = roxmltree::Document::parse(&figure.file).unwrap();
-        let circles = document.descendants().filter(|node| node.has_tag_name("circle")).count();
+        let circles = document
+            .descendants()
+            .filter(|node| node.has_tag_name("circle"))
+            .count();
         // Two keys; three networks and two circles of the mean in each of two series.
         assert_eq!(circles, 2 + 2 * (3 + 2));
         assert!(figure.file.contains("axis &amp; more one: R_0 0.09, D 0.1."));

@@ -140,7 +140,13 @@ pub fn write_plan(folder: &Path, plan: &Plan) -> Result<(), ReportError> {
 pub fn read_plan(folder: &Path) -> Result<Plan, ReportError> {
     let plan: Plan = read(&folder.join(PLAN_JSON), "the plan of a sweep")?;
     let runs = plan.sweep.runs.len();
-    let of_points = || plan.sweep.axes.iter().flat_map(|axis| &axis.points).flat_map(|point| &point.runs);
+    let of_points = || {
+        plan.sweep
+            .axes
+            .iter()
+            .flat_map(|axis| &axis.points)
+            .flat_map(|point| &point.runs)
+    };
     if plan.commands.len() != runs || of_points().any(|&run| run >= runs) {
         return Err(ReportError::Malformed {
             path: folder.join(PLAN_JSON),

@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod consensus;
+pub mod correlation;
 mod error;
 pub mod extremum;
 pub mod film;
@@ -16,5 +17,6 @@ pub mod parts;
 pub mod prepare;
 pub mod projection;
 pub mod stragglers;
+pub mod sweep;
 
 pub use error::StudyError;

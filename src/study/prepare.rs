@@ -3,7 +3,9 @@
 use super::error::StudyError;
 use super::outcome::Straggler;
 use crate::data::streams::Stream;
-use crate::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Standardizer, Subset, select};
+use crate::data::{
+    Channels, Classes, Dataset, DeadPixels, LabelRule, Labelled, Standardize, Standardizer, Subset, select,
+};
 use crate::train::Samples;
 
 /// How a dataset becomes samples.
@@ -68,7 +70,14 @@ pub struct Rows {
 pub fn select_rows(dataset: &Dataset, how: &Preparation) -> Result<Rows, StudyError> {
     let classes = how.labels.classes(&dataset.train.labels);
     let kept = classes.apply(&dataset.train.labels, how.seed, Stream::TrainLabels)?;
-    let train = select(&kept, &classes, how.data_offset, how.train_samples, how.subset, how.seed)?;
+    let train = select(
+        &kept,
+        &classes,
+        how.data_offset,
+        how.train_samples,
+        how.subset,
+        how.seed,
+    )?;
     let test = classes.apply(&dataset.test.labels, how.seed, Stream::TestLabels)?;
     Ok(Rows { classes, train, test })
 }

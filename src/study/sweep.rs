@@ -264,7 +264,12 @@ mod tests {
         let failed = |reason: &str| Err(reason.to_owned());
         assert_eq!(
             left,
-            [Ok(0), failed("does not fit"), failed("it panicked: out of range"), Ok(3)]
+            [
+                Ok(0),
+                failed("does not fit"),
+                failed("it panicked: out of range"),
+                Ok(3)
+            ]
         );
     }
 

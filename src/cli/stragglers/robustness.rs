@@ -75,7 +75,11 @@ pub fn run(given: Options) -> Result<(), CliError> {
         let foreign = ["init", "save-activations", "save-weights", "test-every"];
         foreign.contains(&name.as_str()) || (resume && name != "threads")
     }) {
-        let why = if resume { "--resume takes it from the folder" } else { "it means nothing in a sweep" };
+        let why = if resume {
+            "--resume takes it from the folder"
+        } else {
+            "it means nothing in a sweep"
+        };
         return Err(CliError::Input(format!("--{name}: {why}, expected no --{name}")));
     }
     let command = command(sweep.as_deref(), shard.as_deref(), &common);
@@ -92,23 +96,41 @@ pub fn run(given: Options) -> Result<(), CliError> {
         device: planned.first().and_then(|run| run.options.device.clone()),
         ..InversionOptions::default()
     }))?;
-    if let Some(other) = planned.iter().find(|run| run.options.device != planned[0].options.device) {
+    if let Some(other) = planned
+        .iter()
+        .find(|run| run.options.device != planned[0].options.device)
+    {
         let device = other.options.device.clone().unwrap_or_default();
-        return Err(CliError::Input(format!("device '{device}' at some points: expected one device for all")));
+        return Err(CliError::Input(format!(
+            "device '{device}' at some points: expected one device for all"
+        )));
     }
     let shard = match &shard {
         None => None,
-        Some(text) => Some(text.parse::<Shard>().map_err(|error| CliError::Input(format!("--shard {error}")))?),
+        Some(text) => Some(
+            text.parse::<Shard>()
+                .map_err(|error| CliError::Input(format!("--shard {error}")))?,
+        ),
     };
     let folder = match (out, resume) {
         (Some(folder), true) => folder,
         (out, _) => new_folder(out, &STUDY.replace(' ', "-"))?,
     };
-    let before = if resume { Some(read_plan(&folder).map_err(CliError::input)?) } else { None };
-    let before = before.map(|plan| plan.shard.parse::<Shard>()).transpose().map_err(CliError::input)?;
+    let before = if resume {
+        Some(read_plan(&folder).map_err(CliError::input)?)
+    } else {
+        None
+    };
+    let before = before
+        .map(|plan| plan.shard.parse::<Shard>())
+        .transpose()
+        .map_err(CliError::input)?;
     let shard = match (shard, before) {
         (Some(now), Some(before)) if now != before => {
-            return Err(CliError::Input(format!("--shard {now}: {} is shard {before}", folder.display())));
+            return Err(CliError::Input(format!(
+                "--shard {now}: {} is shard {before}",
+                folder.display()
+            )));
         }
         (now, before) => now.or(before).unwrap_or(Shard::WHOLE),
     };
@@ -416,7 +438,10 @@ impl Work<'_> {
 
 /// The first point that a run makes.
 fn doing(sweep: &Sweep, place: usize) -> String {
-    let mut points = sweep.axes.iter().flat_map(|axis| axis.points.iter().map(move |point| (axis, point)));
+    let mut points = sweep
+        .axes
+        .iter()
+        .flat_map(|axis| axis.points.iter().map(move |point| (axis, point)));
     match points.find(|(_, point)| point.runs.contains(&place)) {
         Some((axis, point)) if axis.name == point.label => point.label.clone(),
         Some((axis, point)) => format!("{} {}", axis.name, point.label),
@@ -463,7 +488,10 @@ impl RunWatcher for InSweep<'_> {
 fn of_shard(folder: &Path, plan: &Plan, shard: Shard, json: bool) -> Result<(), CliError> {
     let own = read_runs(folder, &plan.sweep)?;
     let own: Vec<_> = (0..).zip(own).filter(|(place, _)| shard.has(*place)).collect();
-    let failed = own.iter().filter(|(_, run)| run.as_ref().is_some_and(|run| run.failed.is_some())).count();
+    let failed = own
+        .iter()
+        .filter(|(_, run)| run.as_ref().is_some_and(|run| run.failed.is_some()))
+        .count();
     let (done, folder) = (own.len(), folder.display());
     if json {
         let summary = json!({ "study": STUDY, "shard": shard.to_string(), "runs": done, "failed": failed });
@@ -487,7 +515,12 @@ pub fn conclude(folder: &Path, plan: &Plan, record: &RunRecord, json: bool) -> R
         ended.push(match run.map(|run| (run.left, run.failed)) {
             Some((Some(left), _)) => Ok(left),
             Some((None, reason)) => Err(reason.unwrap_or_default()),
-            None => return Err(CliError::Failed(format!("{}: run {id} has not ended", folder.display()))),
+            None => {
+                return Err(CliError::Failed(format!(
+                    "{}: run {id} has not ended",
+                    folder.display()
+                )));
+            }
         });
     }
     let failed = ended.iter().filter(|ended| ended.is_err()).count();
@@ -515,5 +548,7 @@ fn fail(failed: usize, of: usize, place: &str) -> Result<(), CliError> {
     if failed == 0 {
         return Ok(());
     }
-    Err(CliError::Failed(format!("{failed} of {of} runs failed, the others are complete: {place}")))
+    Err(CliError::Failed(format!(
+        "{failed} of {of} runs failed, the others are complete: {place}"
+    )))
 }

@@ -102,7 +102,11 @@ impl Place {
             let option = format!("--{name}");
             text.split([' ', ',', ':']).any(|word| word == option)
         };
-        let line = self.lines.iter().find(|(name, _)| named(name)).map_or(self.line, |(_, line)| *line);
+        let line = self
+            .lines
+            .iter()
+            .find(|(name, _)| named(name))
+            .map_or(self.line, |(_, line)| *line);
         CliError::Input(format!("{}, line {line}: {text}", self.path.display()))
     }
 }
@@ -140,9 +144,12 @@ impl SweepFile {
             None => TOLERANCE,
             Some(value) => {
                 let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
-                number
-                    .filter(|t| *t > 0.0 && t.is_finite())
-                    .ok_or_else(|| source.error(&[Key("tolerance")], "expected a positive number, a part of the base's error"))?
+                number.filter(|t| *t > 0.0 && t.is_finite()).ok_or_else(|| {
+                    source.error(
+                        &[Key("tolerance")],
+                        "expected a positive number, a part of the base's error",
+                    )
+                })?
             }
         };
         let guard = source.guard(&table, &[])?.unwrap_or(GUARD);
@@ -203,7 +210,9 @@ impl Source<'_> {
                     start = Some(key.span().start);
                     value
                 }),
-                (Some(DeValue::Array(array)), Nth(n)) => array.get(*n).inspect(|value| start = Some(value.span().start)),
+                (Some(DeValue::Array(array)), Nth(n)) => {
+                    array.get(*n).inspect(|value| start = Some(value.span().start))
+                }
                 _ => None,
             };
         }
@@ -243,7 +252,10 @@ impl Source<'_> {
         match table.get("guard") {
             None => Ok(None),
             Some(Value::Integer(guard)) if *guard >= 1 => Ok(Some(*guard)),
-            Some(_) => Err(self.error(&joined(at, Key("guard")), "expected a whole number of epochs, at least 1")),
+            Some(_) => Err(self.error(
+                &joined(at, Key("guard")),
+                "expected a whole number of epochs, at least 1",
+            )),
         }
     }
 
@@ -301,7 +313,9 @@ impl Reader<'_, '_> {
 
     fn axis(&mut self, axis: &Table, at: &[Step]) -> Result<FileAxis, CliError> {
         let source = self.source;
-        let known = ["name", "compare", "guard", "set", "pool", "option", "values", "points", "grid"];
+        let known = [
+            "name", "compare", "guard", "set", "pool", "option", "values", "points", "grid",
+        ];
         source.known(axis, at, &known)?;
         let name = match axis.get("name") {
             Some(Value::String(name)) if !name.trim().is_empty() && name != "base" => name.clone(),
@@ -333,7 +347,11 @@ impl Reader<'_, '_> {
         let mut made: Vec<FilePoint> = Vec::new();
         for Given { label, mut own, at } in points {
             let guard = source.guard(&own, &at)?.unwrap_or(guard);
-            let pool = if own.contains_key("pool") { self.lists(&own, &at, "pool")? } else { pool.clone() };
+            let pool = if own.contains_key("pool") {
+                self.lists(&own, &at, "pool")?
+            } else {
+                pool.clone()
+            };
             let label = match own.get("label") {
                 None => label,
                 Some(Value::String(label)) => label.clone(),
@@ -393,7 +411,8 @@ impl Reader<'_, '_> {
                 let name_is_wrong = error.to_string().contains("no option of");
                 let place = joined(at, Key("option"));
                 return Err(if name_is_wrong {
-                    let text = format!("'{option}' is no option of `disentangle inversion`, expected one by its long name");
+                    let text =
+                        format!("'{option}' is no option of `disentangle inversion`, expected one by its long name");
                     self.source.error(&place, &text)
                 } else {
                     error

@@ -7,6 +7,8 @@
 pub mod find;
 mod follow;
 mod identify;
+pub mod multiclass;
+pub mod robustness;
 
 pub use follow::{Followed, Halt, Training, follow};
 

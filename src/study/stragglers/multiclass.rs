@@ -55,7 +55,12 @@ impl Multiclass {
     }
 
     fn of_class<T: Copy>(&self, values: &[T], class: usize) -> Vec<T> {
-        values.iter().skip(class).step_by(self.classes.len().max(1)).copied().collect()
+        values
+            .iter()
+            .skip(class)
+            .step_by(self.classes.len().max(1))
+            .copied()
+            .collect()
     }
 }
 
@@ -95,7 +100,12 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
                 radii.extend(records.iter().map(|record| record.metrics[offset + class]));
             }
         }
-        let errors = followed.records.iter().flatten().map(|record| record.train_error).collect();
+        let errors = followed
+            .records
+            .iter()
+            .flatten()
+            .map(|record| record.train_error)
+            .collect();
         let mut stop = Vec::new();
         for halt in &followed.stops {
             match halt {
@@ -177,7 +187,12 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
     Ok(Multiclass {
         classes: data.classes.clone(),
         samples: (0..classes)
-            .map(|class| data.train_labels.iter().filter(|&&label| label as usize == class).count())
+            .map(|class| {
+                data.train_labels
+                    .iter()
+                    .filter(|&&label| label as usize == class)
+                    .count()
+            })
             .collect(),
         replicas: recipe.replicas.clone(),
         errors: first.values("errors", Some(count * times))?.to_vec(),
@@ -204,7 +219,11 @@ fn per_class(places: &[usize], labels: &[u32], classes: usize) -> Vec<f64> {
 fn fractions(places: &[usize], labels: &[u32], classes: usize) -> Vec<f64> {
     let all: Vec<usize> = (0..labels.len()).collect();
     let of = per_class(&all, labels, classes);
-    per_class(places, labels, classes).iter().zip(of).map(|(n, of)| n / of).collect()
+    per_class(places, labels, classes)
+        .iter()
+        .zip(of)
+        .map(|(n, of)| n / of)
+        .collect()
 }
 
 /// The error of each class on a trainer's samples, `[replicas, classes]`.
@@ -271,12 +290,17 @@ fn correlated(study: &Multiclass, counts: &[Option<f64>]) -> Correlated {
         .collect();
     let (x, y): (Vec<f64>, Vec<f64>) = means.into_iter().unzip();
     let in_replica = |(counts, errors): (&[Option<f64>], &[f64])| {
-        let both = counts.iter().zip(errors).filter_map(|(count, error)| Some(((*count)?, *error)));
+        let both = counts
+            .iter()
+            .zip(errors)
+            .filter_map(|(count, error)| Some(((*count)?, *error)));
         let (x, y): (Vec<f64>, Vec<f64>) = both.filter(|(_, error)| error.is_finite()).unzip();
         // Two points always lie on a line.
         if x.len() > 2 { pearson(&x, &y) } else { None }
     };
-    let replicas = counts.chunks_exact(classes.max(1)).zip(study.test_error.chunks_exact(classes.max(1)));
+    let replicas = counts
+        .chunks_exact(classes.max(1))
+        .zip(study.test_error.chunks_exact(classes.max(1)));
     Correlated {
         pearson: if x.len() > 2 { pearson(&x, &y) } else { None },
         spearman: if x.len() > 2 { spearman(&x, &y) } else { None },
@@ -324,7 +348,12 @@ pub fn findings(study: &Multiclass) -> Findings {
         ("radii_that_turn".to_owned(), turned as f64),
         ("radii".to_owned(), (count * classes) as f64),
     ];
-    for Count { name, words: place, values } in counts(study) {
+    for Count {
+        name,
+        words: place,
+        values,
+    } in counts(study)
+    {
         let found = correlated(study, values);
         let number = |value: Option<f64>| value.unwrap_or(f64::NAN);
         numbers.push((format!("pearson_{name}"), number(found.pearson)));
@@ -339,7 +368,9 @@ pub fn findings(study: &Multiclass) -> Findings {
                 found.each.plus_minus()
             ));
         } else {
-            words.push_str(&format!(" Stragglers {place}: too few classes have any to say how they go with the error."));
+            words.push_str(&format!(
+                " Stragglers {place}: too few classes have any to say how they go with the error."
+            ));
         }
     }
     Findings {
@@ -356,7 +387,10 @@ fn radii(study: &Multiclass) -> Plot {
     let curve = |class: usize| {
         let replica = |replica| -> Vec<(f64, f64)> {
             let radius = study.radius(replica, class).iter();
-            radius.enumerate().map(|(epoch, &value)| (epoch as f64, value)).collect()
+            radius
+                .enumerate()
+                .map(|(epoch, &value)| (epoch as f64, value))
+                .collect()
         };
         Curve::of(&study.classes[class], (0..study.replicas.len()).map(replica).collect())
     };
@@ -403,9 +437,8 @@ fn shown(study: &Multiclass) -> Table {
     let mut table = Table::new("Classes", &head);
     for (class, name) in study.classes.iter().enumerate() {
         let turns = study.of_class(&study.turns, class);
-        let spread = |values: &[Option<f64>]| {
-            Spread::of(study.of_class(values, class).into_iter().flatten()).plus_minus()
-        };
+        let spread =
+            |values: &[Option<f64>]| Spread::of(study.of_class(values, class).into_iter().flatten()).plus_minus();
         let turned: Vec<f64> = turns.iter().flatten().map(|&epoch| epoch as f64).collect();
         table.rows.push(vec![
             name.clone(),
@@ -497,8 +530,7 @@ mod tests {
         let by_hand = |x: [f64; 3], y: [f64; 3]| {
             let (mx, my) = (x.iter().sum::<f64>() / 3.0, y.iter().sum::<f64>() / 3.0);
             let sum = |f: &dyn Fn(usize) -> f64| (0..3).map(f).sum::<f64>();
-            sum(&|i| (x[i] - mx) * (y[i] - my))
-                / (sum(&|i| (x[i] - mx).powi(2)) * sum(&|i| (y[i] - my).powi(2))).sqrt()
+            sum(&|i| (x[i] - mx) * (y[i] - my)) / (sum(&|i| (x[i] - mx).powi(2)) * sum(&|i| (y[i] - my).powi(2))).sqrt()
         };
         let expected = by_hand([2.0, 7.0, 10.0], [0.1, 0.225, 0.3]);
         assert!((found.pearson.unwrap() - expected).abs() < 1e-12);

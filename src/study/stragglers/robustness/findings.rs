@@ -24,7 +24,11 @@ pub fn findings(sweep: &Sweep, ended: &[Ended], commands: &[String], tolerance: 
             forest(sweep, &rows, Axis::Epoch, tolerance),
         ],
         shown: vec![shown(&points)],
-        tables: vec![summary(&rows), replicas(sweep, &rows, &left), runs(sweep, ended, commands)],
+        tables: vec![
+            summary(&rows),
+            replicas(sweep, &rows, &left),
+            runs(sweep, ended, commands),
+        ],
         ..Findings::default()
     }
 }
@@ -84,7 +88,9 @@ fn points(rows: &[Row]) -> Vec<Place<'_>> {
                 Verdict::Holds,
                 Verdict::Base,
             ];
-            let verdict = order.into_iter().find(|&worst| verdicts().any(|verdict| verdict == worst));
+            let verdict = order
+                .into_iter()
+                .find(|&worst| verdicts().any(|verdict| verdict == worst));
             Some(Place {
                 name: named(first),
                 axis: &first.axis,
@@ -174,7 +180,10 @@ fn paragraphs(points: &[Place], rows: &[Row], ended: &[Ended], tolerance: f64) -
     all.extend(ranges(rows));
     let failed = ended.iter().filter(|ended| ended.is_err()).count();
     if failed > 0 {
-        all.push(format!("{failed} of {} runs failed; runs.csv has the reasons.", ended.len()));
+        all.push(format!(
+            "{failed} of {} runs failed; runs.csv has the reasons.",
+            ended.len()
+        ));
     }
     let infinite: usize = ended
         .iter()
@@ -201,7 +210,10 @@ fn of_base(base: &Place) -> String {
             )
         })
         .collect();
-    format!("In the base {} (mean ± standard deviation over networks).", turns.join(", "))
+    format!(
+        "In the base {} (mean ± standard deviation over networks).",
+        turns.join(", ")
+    )
 }
 
 fn counted(place: &Place) -> String {
@@ -226,7 +238,10 @@ fn ranges(rows: &[Row]) -> Option<String> {
             .filter_map(|row| row.error.mean)
             .chain(base)
             .collect();
-        let (low, high) = (errors.iter().copied().reduce(f64::min)?, errors.iter().copied().reduce(f64::max)?);
+        let (low, high) = (
+            errors.iter().copied().reduce(f64::min)?,
+            errors.iter().copied().reduce(f64::max)?,
+        );
         if errors.len() > 1 {
             lines.push(format!("{axis} {} to {}", significant(low, 3), significant(high, 3)));
         }
@@ -271,9 +286,25 @@ fn summary(rows: &[Row]) -> Table {
     let mut table = Table::new(
         "robustness",
         &[
-            "axis", "point", "layer", "quantity", "runs", "networks", "turned", "error_mean", "error_sd", "error_low",
-            "error_high", "epoch_mean", "epoch_sd", "value_mean", "value_sd", "difference", "difference_low",
-            "difference_high", "verdict",
+            "axis",
+            "point",
+            "layer",
+            "quantity",
+            "runs",
+            "networks",
+            "turned",
+            "error_mean",
+            "error_sd",
+            "error_low",
+            "error_high",
+            "epoch_mean",
+            "epoch_sd",
+            "value_mean",
+            "value_sd",
+            "difference",
+            "difference_low",
+            "difference_high",
+            "verdict",
         ],
     );
     for row in rows {
@@ -310,8 +341,18 @@ fn replicas(sweep: &Sweep, rows: &[Row], left: &[Option<RunLeft>]) -> Table {
     let mut table = Table::new(
         "networks",
         &[
-            "axis", "point", "layer", "quantity", "run", "replica", "epoch", "error", "value", "last_value",
-            "last_train_error", "last_test_error",
+            "axis",
+            "point",
+            "layer",
+            "quantity",
+            "run",
+            "replica",
+            "epoch",
+            "error",
+            "value",
+            "last_value",
+            "last_train_error",
+            "last_test_error",
         ],
     );
     let points = sweep
@@ -325,7 +366,10 @@ fn replicas(sweep: &Sweep, rows: &[Row], left: &[Option<RunLeft>]) -> Table {
                 let (Some(Some(left)), Some(id)) = (left.get(run), sweep.runs.get(run)) else {
                     continue;
                 };
-                let column = left.followed.iter().position(|(l, q)| *l == row.layer && *q == row.quantity);
+                let column = left
+                    .followed
+                    .iter()
+                    .position(|(l, q)| *l == row.layer && *q == row.quantity);
                 for network in &left.networks {
                     let turned = row
                         .turned
@@ -360,7 +404,9 @@ fn runs(sweep: &Sweep, ended: &[Ended], commands: &[String]) -> Table {
             Ok(_) => ("done", String::new()),
             Err(reason) => ("failed", reason.clone()),
         };
-        table.rows.push(vec![id.clone(), status.into(), reason, command.clone()]);
+        table
+            .rows
+            .push(vec![id.clone(), status.into(), reason, command.clone()]);
     }
     table
 }
@@ -433,7 +479,11 @@ fn forest(sweep: &Sweep, rows: &[Row], axis: Axis, tolerance: f64) -> Forest {
     let (low, high) = errors.fold((f64::INFINITY, 0.0f64), |(low, high), e| (low.min(e), high.max(e)));
     let band = (axis == Axis::Error && low <= high).then(|| {
         let percent = significant(100.0 * tolerance, 3);
-        (low * (1.0 - tolerance), high * (1.0 + tolerance), format!("base ± {percent} %"))
+        (
+            low * (1.0 - tolerance),
+            high * (1.0 + tolerance),
+            format!("base ± {percent} %"),
+        )
     });
     let (name, title) = match axis {
         Axis::Error => ("robustness-error", "Training error at the inversion"),
@@ -482,6 +532,10 @@ fn line(place: &Place, quantities: &[String], axis: Axis) -> Line {
     Line {
         label: first.map_or(String::new(), labelled),
         marks: marks.collect(),
-        note: if turned < of { format!("{turned}/{of}") } else { String::new() },
+        note: if turned < of {
+            format!("{turned}/{of}")
+        } else {
+            String::new()
+        },
     }
 }

@@ -83,7 +83,10 @@ impl RunLeft {
                 finite: replica.records.iter().all(|record| record.train_loss.is_finite()),
                 stop: stop.map(|epoch| (epoch, error(epoch))),
                 turns: curves.iter().zip(&outcome.columns).map(turn).collect(),
-                last: curves.iter().map(|curve| curve.last().copied().filter(|v| v.is_finite())).collect(),
+                last: curves
+                    .iter()
+                    .map(|curve| curve.last().copied().filter(|v| v.is_finite()))
+                    .collect(),
             }
         });
         RunLeft {
@@ -203,7 +206,14 @@ pub fn rows(sweep: &Sweep, left: &[Option<RunLeft>], tolerance: f64) -> Vec<Row>
                 // The base has the same layer as its counterpart; of several it is the last that is compared with.
                 let counterpart = rows[..base].iter().rev().find(|row| row.quantity == quantity);
                 (row.difference, row.verdict) = match counterpart {
-                    _ if a == 0 => (None, if row.turned.is_empty() { Verdict::NoInversion } else { Verdict::Base }),
+                    _ if a == 0 => (
+                        None,
+                        if row.turned.is_empty() {
+                            Verdict::NoInversion
+                        } else {
+                            Verdict::Base
+                        },
+                    ),
                     Some(base) if point.compared => compare(&row, base, tolerance),
                     _ if row.turned.is_empty() => (None, Verdict::NoInversion),
                     _ => (None, Verdict::NotCompared),
@@ -332,9 +342,9 @@ fn compare(row: &Row, base: &Row, tolerance: f64) -> (Option<Difference>, Verdic
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::study::outcome::{EpochRecord, ReplicaOutcome, Turn};
     use crate::study::sweep::{SweepAxis, SweepPoint};
-    use super::*;
 
     fn run(errors: &[Option<f64>]) -> Option<RunLeft> {
         let network = |(replica, error): (usize, &Option<f64>)| NetworkLeft {
@@ -440,10 +450,7 @@ mod tests {
             train_loss: 0.5,
             train_error: 1.0 / (1.0 + epoch as f64),
             test_error: Some(0.25),
-            metrics: vec![
-                (epoch as f64 - 12.0).abs() * 0.01,
-                (epoch as f64 - 40.0).abs() * 0.01,
-            ],
+            metrics: vec![(epoch as f64 - 12.0).abs() * 0.01, (epoch as f64 - 40.0).abs() * 0.01],
         };
         let outcome = InversionOutcome {
             classes: vec!["0".into(), "1".into()],
@@ -456,12 +463,22 @@ mod tests {
             }],
         };
         let left = RunLeft::of(&outcome, &[0, 2], 50, 20);
-        let names = [(1, "gyration_radius_0".to_string()), (3, "gyration_radius_0".to_string())];
+        let names = [
+            (1, "gyration_radius_0".to_string()),
+            (3, "gyration_radius_0".to_string()),
+        ];
         assert_eq!(left.followed, names);
         let network = &left.networks[0];
-        assert_eq!((network.replica, network.test_error, network.finite), (7, Some(0.25), true));
+        assert_eq!(
+            (network.replica, network.test_error, network.finite),
+            (7, Some(0.25), true)
+        );
         let epochs = |left: &RunLeft| -> Vec<Option<usize>> {
-            left.networks[0].turns.iter().map(|turn| turn.map(|turn| turn.epoch)).collect()
+            left.networks[0]
+                .turns
+                .iter()
+                .map(|turn| turn.map(|turn| turn.epoch))
+                .collect()
         };
         assert_eq!(epochs(&left), [None, Some(40)]);
         assert_eq!(network.stop, Some((41, 1.0 / 42.0)));
