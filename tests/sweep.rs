@@ -55,7 +55,13 @@ fn robustness(place: &Path) -> Command {
 
 /// The tables, figures and words of a sweep, by name.
 fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let names = ["robustness.csv", "networks.csv", "runs.csv", "summary.json", "findings.json"];
+    let names = [
+        "robustness.csv",
+        "networks.csv",
+        "runs.csv",
+        "summary.json",
+        "findings.json",
+    ];
     let figures = ["figures/robustness-error.svg", "figures/robustness-epoch.svg"];
     let read = |name: &str| (name.to_owned(), std::fs::read(folder.join(name)).unwrap());
     names.into_iter().chain(figures).map(read).collect()
@@ -84,9 +90,17 @@ fn place() -> (tempfile::TempDir, BTreeMap<String, Vec<u8>>, Duration) {
         .output()
         .unwrap();
     // A run that fails is told at the end; the others are there.
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let line = one_line(&output);
-    assert!(line.contains(&format!("1 of {RUNS} runs failed, the others are complete")), "{line}");
+    assert!(
+        line.contains(&format!("1 of {RUNS} runs failed, the others are complete")),
+        "{line}"
+    );
     let expected = results(&place.path().join("whole"));
     (place, expected, started.elapsed())
 }
@@ -96,7 +110,11 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
     let (place, expected, length) = place();
     let runs = String::from_utf8(expected["runs.csv"].clone()).unwrap();
     assert_eq!(runs.lines().count(), 1 + RUNS);
-    assert_eq!(runs.lines().filter(|line| line.contains(",failed,")).count(), 1, "{runs}");
+    assert_eq!(
+        runs.lines().filter(|line| line.contains(",failed,")).count(),
+        1,
+        "{runs}"
+    );
     assert!(runs.contains("GB of memory at least"), "{runs}");
     let table = String::from_utf8(expected["robustness.csv"].clone()).unwrap();
     // The base, and the point of the same configuration, have the same numbers.
@@ -126,7 +144,11 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
                 let _ = std::fs::remove_dir_all(&folder);
                 command.args(["--sweep", "sweep.toml"]);
             }
-            command.arg("--out").arg(&folder).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+                .arg("--out")
+                .arg(&folder)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             if kills >= 10 {
                 assert_eq!(command.status().unwrap().code(), Some(1));
                 break;
@@ -149,19 +171,36 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
         }
         assert_same(&folder, &expected, &format!("run {number} after {kills} kills"));
         let left = std::fs::read_dir(folder.join("runs")).unwrap();
-        let left: Vec<String> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        assert!(left.len() == RUNS && left.iter().all(|name| name.ends_with(".json")), "{left:?}");
+        let left: Vec<String> = left
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert!(
+            left.len() == RUNS && left.iter().all(|name| name.ends_with(".json")),
+            "{left:?}"
+        );
     }
     println!("{kills} kills in {number} runs, {mid_way} of them between two runs of the sweep");
     assert!(mid_way > 0, "no kill met a sweep half-way");
 
     for number in 1..=3 {
         let output = robustness(place.path())
-            .args(["--sweep", "sweep.toml", "--shard", &format!("{number}/3"), "--out", &format!("s{number}")])
+            .args([
+                "--sweep",
+                "sweep.toml",
+                "--shard",
+                &format!("{number}/3"),
+                "--out",
+                &format!("s{number}"),
+            ])
             .output()
             .unwrap();
         // The run that fails is the last of nine.
-        assert_eq!(output.status.code(), Some(i32::from(number == 3)), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(i32::from(number == 3)),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     let merge = |folders: &[&str]| {
         let mut command = disentangle();
@@ -169,7 +208,12 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
         command
     };
     let output = merge(&["s3", "s1", "s2", "--out", "merged"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(one_line(&output).contains("1 of 9 runs failed"));
     assert_same(&place.path().join("merged"), &expected, "merged");
     assert!(place.path().join("merged/report.html").exists());
@@ -202,9 +246,14 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
     }
 
     // A point more does one run more.
-    let more = SWEEP.replace("values = [0.25, 0.5, 1.0]", "values = [0.25, 0.5, 1.0, 0.75]").replace("2000000000", "7");
+    let more = SWEEP
+        .replace("values = [0.25, 0.5, 1.0]", "values = [0.25, 0.5, 1.0, 0.75]")
+        .replace("2000000000", "7");
     std::fs::write(place.path().join("more.toml"), more).unwrap();
-    let before = std::fs::metadata(place.path().join("merged/runs")).unwrap().modified().unwrap();
+    let before = std::fs::metadata(place.path().join("merged/runs"))
+        .unwrap()
+        .modified()
+        .unwrap();
     let files = || std::fs::read_dir(place.path().join("merged/runs")).unwrap().count();
     let count = files();
     let output = robustness(place.path())
@@ -213,7 +262,13 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(files(), count + 2);
-    assert!(std::fs::metadata(place.path().join("merged/runs")).unwrap().modified().unwrap() >= before);
+    assert!(
+        std::fs::metadata(place.path().join("merged/runs"))
+            .unwrap()
+            .modified()
+            .unwrap()
+            >= before
+    );
 }
 
 #[test]
@@ -227,13 +282,25 @@ fn a_sweep_that_is_none_is_one_line_with_its_key_and_line() {
         ("[base]\n\nlrr = 1", "line 3: lrr: no option of `disentangle inversion`"),
         ("[base]\nlr = \"fast\"", "line 2: lr: "),
         ("[base]\nthreads = 2", "line 2: threads: it means nothing in a sweep"),
-        ("[base]\nactivation = \"swish\"", "line 2: --activation 'swish': expected "),
+        (
+            "[base]\nactivation = \"swish\"",
+            "line 2: --activation 'swish': expected ",
+        ),
         ("[base]\ndata = \"nowhere\"", "line 2: --data: nowhere"),
-        ("[base]\ntrain-samples = 9999", "line 2: --train-samples, --data-offset: "),
+        (
+            "[base]\ntrain-samples = 9999",
+            "line 2: --train-samples, --data-offset: ",
+        ),
         ("axis = 3", "line 1: axis: expected [[axis]]"),
         ("[[axis]]\nvalues = [1]", "line 1: an axis without a name"),
-        (ok, "line 1: axis 'a': expected one of values (with option), points and grid"),
-        ("[[axis]]\nname = \"a\"\nvalues = [1]", "line 3: values: expected option"),
+        (
+            ok,
+            "line 1: axis 'a': expected one of values (with option), points and grid",
+        ),
+        (
+            "[[axis]]\nname = \"a\"\nvalues = [1]",
+            "line 3: values: expected option",
+        ),
         (
             "[[axis]]\nname = \"a\"\noption = \"speed\"\nvalues = [1]",
             "line 3: option: 'speed' is no option",
@@ -264,17 +331,31 @@ fn a_sweep_that_is_none_is_one_line_with_its_key_and_line() {
         ),
     ] {
         std::fs::write(place.path().join("sweep.toml"), text).unwrap();
-        let output = robustness(place.path()).args(["--sweep", "sweep.toml", "--out", "out"]).output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = robustness(place.path())
+            .args(["--sweep", "sweep.toml", "--out", "out"])
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{text}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let line = one_line(&output);
-        assert!(line.contains(&format!("sweep.toml, {expected}")) || line.contains(expected), "{text}: {line}");
+        assert!(
+            line.contains(&format!("sweep.toml, {expected}")) || line.contains(expected),
+            "{text}: {line}"
+        );
         assert!(line.starts_with("disentangle: sweep.toml, line "), "{line}");
         assert!(!place.path().join("out").exists());
     }
     for (args, expected) in [
         (&["--shard", "4/3"][..], "--shard '4/3': expected i/n"),
         (&["--sweep", "absent.toml"], "absent.toml: cannot read the sweep"),
-        (&["--save-weights", "all"], "--save-weights: it means nothing in a sweep"),
+        (
+            &["--save-weights", "all"],
+            "--save-weights: it means nothing in a sweep",
+        ),
         (&["--lr", "0"], "--lr 0: expected a positive number"),
         (&["--retry"], "--resume"),
     ] {

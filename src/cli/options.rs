@@ -25,11 +25,13 @@ fn whole(text: &str) -> Result<u64, String> {
     number.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
 }
 
-fn count(text: &str) -> Result<usize, String> {
+/// A number of things.
+pub fn count(text: &str) -> Result<usize, String> {
     usize::try_from(whole(text)?).map_err(|_| "expected a number that this machine can count to".into())
 }
 
-fn real(text: &str) -> Result<f64, String> {
+/// A number.
+pub fn real(text: &str) -> Result<f64, String> {
     text.parse().map_err(|_| "expected a number".into())
 }
 

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rand_chacha::rand_core::Rng;
-
 use super::error::DataError;
 use super::labels::{Classes, Labelled};
-use super::streams::{Stream, generator};
+use super::streams::{Stream, below, generator};
 
 /// How so many rows are chosen out of more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,9 +90,7 @@ fn draw(from: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut rng = generator(seed, Stream::Subset);
     let mut numbers: Vec<usize> = (0..from).collect();
     for i in 0..count {
-        // Multiply-shift: the bias is below from / 2^64.
-        let step = (u128::from(rng.next_u64()) * (from - i) as u128) >> 64;
-        numbers.swap(i, i + step as usize);
+        numbers.swap(i, i + below(&mut rng, from - i));
     }
     numbers.truncate(count);
     numbers.sort_unstable();

@@ -6,7 +6,7 @@
 //! e can be drawn without those before it.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// What a stream is for. Streams of one seed never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,25 @@ pub enum Stream {
     GaussianClasses,
     /// The rows of [`Subset::Random`](super::Subset::Random).
     Subset,
+    /// Samples drawn as a control for a set of a replica.
+    Control {
+        /// The replica's number.
+        replica: u64,
+        /// Which draw.
+        draw: u64,
+    },
+    /// Noise on a replica's test samples.
+    Noise {
+        /// The replica's number.
+        replica: u64,
+    },
+    /// Resampling for error bars.
+    Bootstrap,
+}
+
+/// A number below `bound`, which is positive. Multiply-shift: the bias is below bound / 2^64.
+pub fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
+    ((u128::from(rng.next_u64()) * bound as u128) >> 64) as usize
 }
 
 /// The generator at the start of `stream` under `seed`.
@@ -42,6 +61,10 @@ pub fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::TestLabels => (3, 0, 0),
         Stream::GaussianClasses => (4, 0, 0),
         Stream::Subset => (8, 0, 0),
+        // Numbers from 20 on: straggler studies.
+        Stream::Control { replica, draw } => (20, replica, draw),
+        Stream::Noise { replica } => (21, replica, 0),
+        Stream::Bootstrap => (22, 0, 0),
     };
     let mut key = [0; 32];
     for (bytes, word) in key.chunks_exact_mut(8).zip([seed, purpose, a, b]) {
@@ -53,7 +76,6 @@ pub fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand_chacha::rand_core::Rng;
 
     #[test]
     fn streams_are_told_apart_by_every_part_of_the_key_and_stay_what_they_are() {
@@ -67,6 +89,10 @@ mod tests {
             Stream::TestLabels,
             Stream::GaussianClasses,
             Stream::Subset,
+            Stream::Control { replica: 1, draw: 2 },
+            Stream::Control { replica: 2, draw: 1 },
+            Stream::Noise { replica: 1 },
+            Stream::Bootstrap,
         ];
         let mut words: Vec<u64> = streams.iter().flat_map(|&s| [first(0, s), first(1, s)]).collect();
         assert_eq!(words[0], first(0, streams[0]));

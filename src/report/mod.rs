@@ -10,7 +10,6 @@ pub mod comparison;
 pub mod document;
 pub mod exhibits;
 pub mod exhibits_file;
-pub mod families;
 pub mod figures;
 pub mod files;
 pub mod forest;
@@ -36,7 +35,7 @@ pub mod ticks;
 
 use std::path::{Path, PathBuf};
 
-pub use crate::study::number;
+pub use crate::study::{families, number};
 pub use exhibits::Exhibits;
 pub use files::{ReportError, create_run_folder, write_atomic};
 pub use page::RunFacts;

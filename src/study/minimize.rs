@@ -48,7 +48,7 @@ pub fn minimize(
         if !tell(evaluations, norm) {
             return Err(StudyError::Interrupted);
         }
-        let here = |point, value| Minimum {
+        let here = |point, value, evaluations| Minimum {
             point,
             value,
             gradient_norm: norm,
@@ -56,7 +56,7 @@ pub fn minimize(
         };
         // A gradient that is not a number ends the search too.
         if norm.is_nan() || norm <= tolerance || evaluations >= most {
-            return Ok(here(point, value));
+            return Ok(here(point, value, evaluations));
         }
         let direction = direction(&gradient, &pairs);
         let slope = dot(&direction, &gradient);
@@ -76,7 +76,7 @@ pub fn minimize(
         };
         let Some((there, found, slopes)) = next else {
             if pairs.is_empty() {
-                return Ok(here(point, value));
+                return Ok(here(point, value, evaluations));
             }
             // Perhaps what is remembered misleads: once more downhill.
             pairs.clear();
@@ -145,15 +145,28 @@ mod tests {
         let found = minimize(vec![-1.2, 1.0], 1e-8, 1000, &mut valley, &mut |_, _| true).unwrap();
         assert!(found.gradient_norm <= 1e-8 && found.evaluations < 100, "{found:?}");
         // The smallest eigenvalue of the Hessian at (1, 1) is 0.3994.
-        assert!((found.point[0] - 1.0).hypot(found.point[1] - 1.0) <= 1e-8 / 0.39, "{found:?}");
+        assert!(
+            (found.point[0] - 1.0).hypot(found.point[1] - 1.0) <= 1e-8 / 0.39,
+            "{found:?}"
+        );
     }
 
     #[test]
     fn it_ends_where_it_must() {
         let mut line = |x: &[f64]| Ok((x[0], vec![1.0]));
-        assert_eq!(minimize(vec![0.0], 1e-3, 7, &mut line, &mut |_, _| true).unwrap().evaluations, 7);
+        assert_eq!(
+            minimize(vec![0.0], 1e-3, 7, &mut line, &mut |_, _| true)
+                .unwrap()
+                .evaluations,
+            7
+        );
         let mut broken = |_: &[f64]| Ok((f64::NAN, vec![f64::NAN]));
-        assert_eq!(minimize(vec![0.0], 1e-3, 7, &mut broken, &mut |_, _| true).unwrap().evaluations, 1);
+        assert_eq!(
+            minimize(vec![0.0], 1e-3, 7, &mut broken, &mut |_, _| true)
+                .unwrap()
+                .evaluations,
+            1
+        );
         let interrupted = minimize(vec![0.0], 1e-3, 7, &mut line, &mut |_, _| false);
         assert!(matches!(interrupted, Err(StudyError::Interrupted)));
     }

@@ -81,8 +81,25 @@ impl Part {
             .ok_or_else(|| self.foreign(name))
     }
 
+    /// The places under a name, all below `rows`.
+    ///
+    /// # Errors
+    /// As [`Part::values`].
+    pub fn places(&self, name: &str, rows: usize) -> Result<Vec<usize>, StudyError> {
+        let places = self.values(name, None)?.iter().map(|&place| place as usize);
+        places
+            .map(|place| {
+                if place < rows {
+                    Ok(place)
+                } else {
+                    Err(self.foreign(name))
+                }
+            })
+            .collect()
+    }
+
     /// The error of a part whose `name` is not what this study would have written.
-    pub fn foreign(&self, name: &str) -> StudyError {
+    fn foreign(&self, name: &str) -> StudyError {
         StudyError::Option {
             detail: format!(
                 "part '{}', '{name}': not as expected, it is of a study with another configuration",

@@ -3,14 +3,12 @@
 //! With full batches the forward pass of step t + 1 is the measurement after t epochs, so measuring costs no second pass;
 //! only the last row needs one of its own. With mini-batches every epoch begins with a measuring pass over all samples.
 
-use rand_chacha::rand_core::Rng;
-
 use super::error::TrainError;
 use super::passes::{Extras, MiniBatch, Pass, record_batch, record_pass, with_decay};
 use super::recipe::{Batch, Recipe, Samples};
 use crate::autograd::{AutogradError, Entry, Graph, OptimizerStates, Plan, Session, Training, Value};
 use crate::backend::{Backend, EntryId, Step};
-use crate::data::streams::{Stream, generator};
+use crate::data::streams::{Stream, below, generator};
 use crate::geometry::ClassMoments;
 use crate::nn::loss::Truth;
 use crate::nn::network::{Network, Parameters};
@@ -417,9 +415,7 @@ fn shuffled(rows: usize, seed: u64, replica: u64, epoch: u64) -> Vec<u32> {
     let mut rng = generator(seed, Stream::Shuffle { replica, epoch });
     let mut order: Vec<u32> = (0..rows as u32).collect();
     for i in (1..rows).rev() {
-        // Multiply-shift: the bias is below i / 2^64.
-        let j = ((u128::from(rng.next_u64()) * (i as u128 + 1)) >> 64) as usize;
-        order.swap(i, j);
+        order.swap(i, below(&mut rng, i + 1));
     }
     order
 }

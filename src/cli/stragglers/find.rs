@@ -17,8 +17,8 @@ pub struct Options {}
 impl Own for Options {
     const STUDY: &'static str = "find";
 
-    fn complete(self, common: InversionOptions) -> (Options, InversionOptions) {
-        (self, common)
+    fn complete(self, common: InversionOptions) -> Result<(Options, InversionOptions), CliError> {
+        Ok((self, common))
     }
 }
 

@@ -22,7 +22,10 @@ pub trait Own: Args + Default + Serialize + DeserializeOwned {
     const STUDY: &'static str;
 
     /// Puts the study's defaults where nothing was given, also those of common options that are not `inversion`'s.
-    fn complete(self, common: InversionOptions) -> (Self, InversionOptions);
+    ///
+    /// # Errors
+    /// [`CliError::Input`] for what it cannot work with.
+    fn complete(self, common: InversionOptions) -> Result<(Self, InversionOptions), CliError>;
 }
 
 /// What was given.
@@ -86,7 +89,7 @@ impl<O: Own> Given<O> {
             .clone()
             .or_else(|| common.out.clone().map(|out| out.join(CONFIG)));
         let (own, shared) = parted::<O>(table, path.as_deref())?;
-        let (own, shared) = own.complete(shared);
+        let (own, shared) = own.complete(shared)?;
         let shared = InversionOptions {
             save_activations: None,
             save_weights: None,

@@ -17,9 +17,9 @@ pub struct Options {}
 impl Own for Options {
     const STUDY: &'static str = "multiclass";
 
-    fn complete(self, common: InversionOptions) -> (Options, InversionOptions) {
+    fn complete(self, common: InversionOptions) -> Result<(Options, InversionOptions), CliError> {
         let labels = common.labels.or_else(|| Some("all".into()));
-        (self, InversionOptions { labels, ..common })
+        Ok((self, InversionOptions { labels, ..common }))
     }
 }
 

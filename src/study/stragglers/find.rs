@@ -5,13 +5,14 @@
 //! replicas (of those that stop) whose straggler it is.
 
 use super::super::consensus::{Agreed, agreed, overlap};
+use super::super::error::StudyError;
 use super::super::findings::{Across, Card, Curve, Findings, Plot, Table, cell};
 use super::super::number::{Spread, significant};
 use super::super::outcome::{InversionOutcome, ReplicaOutcome, Stop};
 use super::super::prepare::Prepared;
 use super::follow::Halt;
 use super::identify::identify;
-use super::{Bench, StudyError, common, dice};
+use super::{Bench, common, dice};
 
 /// Samples shown as pictures.
 const CARDS: usize = 120;
@@ -21,7 +22,8 @@ const CARDS: usize = 120;
 /// # Errors
 /// Those of training; [`StudyError::Interrupted`].
 pub fn run(bench: &mut Bench) -> Result<InversionOutcome, StudyError> {
-    let identified = identify(bench, "find", &[])?;
+    let recipe = bench.recipe;
+    let identified = identify(bench, "find", recipe, &[])?;
     let stop = |halt: Halt| Stop {
         epoch: halt.epoch,
         error: halt.error,

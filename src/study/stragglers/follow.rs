@@ -48,8 +48,8 @@ pub struct Followed {
     /// Of each replica: its stop, if it came.
     pub stops: Vec<Option<Halt>>,
     /// For each wanted epoch and replica: the training samples that are misclassified, by their places among the
-    /// training samples. Samples of weight 0 are not among them.
-    pub sets: Vec<Vec<Vec<usize>>>,
+    /// training samples, ascending, and what the network calls each. Samples of weight 0 are not among them.
+    pub sets: Vec<Vec<Vec<(usize, u32)>>>,
     /// For each wanted epoch and replica: the training error.
     pub errors: Vec<Vec<f64>>,
     /// The parameters at the end.
@@ -93,7 +93,7 @@ pub fn follow(
             trainer.measure()?
         };
         let mut outputs = None;
-        let mut wrong = |trainer: &Trainer, r: usize| -> Result<Vec<usize>, StudyError> {
+        let mut wrong = |trainer: &Trainer, r: usize| -> Result<Vec<(usize, u32)>, StudyError> {
             if outputs.is_none() {
                 outputs = Some(trainer.outputs()?);
             }
@@ -112,7 +112,7 @@ pub fn follow(
                 halts[r] = Some(Halt {
                     epoch,
                     error: measurement.error[r],
-                    set: wrong(&trainer, r)?,
+                    set: wrong(&trainer, r)?.into_iter().map(|(place, _)| place).collect(),
                 });
             }
         }
@@ -145,16 +145,29 @@ fn record(measurement: &Measurement, r: usize, epoch: usize) -> EpochRecord {
     }
 }
 
-/// What a replica's outputs misclassify among the samples that count in it.
-fn own_set(outputs: &[f64], r: usize, training: &Training) -> Vec<usize> {
+/// What a replica's outputs misclassify among the samples that count in it, and as what.
+fn own_set(outputs: &[f64], r: usize, training: &Training) -> Vec<(usize, u32)> {
+    let cols = training.recipe.architecture.outputs;
     let rows = training.data.train_labels.len();
     let own = r * rows..(r + 1) * rows;
     let labels = training
         .labels
         .map_or(training.data.train_labels.as_slice(), |all| &all[own.clone()]);
-    let mut wrong = misclassified(outputs, training.recipe.architecture.outputs, labels);
+    let mut wrong = misclassified(outputs, cols, labels);
     if let Some(weights) = training.weights.map(|all| &all[own]) {
         wrong.retain(|&place| weights[place] > 0.0);
     }
-    wrong
+    let said = |place| (place, said(&outputs[place * cols..(place + 1) * cols]));
+    wrong.into_iter().map(said).collect()
+}
+
+/// The class of the largest output, the first of equals; with one output, 1 if it is positive.
+fn said(row: &[f64]) -> u32 {
+    match row {
+        [only] => u32::from(*only > 0.0),
+        row => {
+            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            row.iter().position(|&v| v == largest).unwrap_or(0) as u32
+        }
+    }
 }

@@ -6,15 +6,20 @@
 
 pub mod find;
 mod follow;
+pub mod generalisation;
+pub mod hardness;
 mod identify;
+pub mod linear;
 pub mod multiclass;
+mod outputs;
+pub mod removal;
 pub mod robustness;
+pub mod stability;
+mod tested;
+mod variants;
 
 pub use follow::{Followed, Halt, Training, follow};
 
-use std::ops::Range;
-
-use super::error::StudyError;
 use super::parts::Parts;
 use super::prepare::Prepared;
 use crate::backend::Backend;
@@ -68,18 +73,6 @@ pub struct Bench<'a> {
     pub parts: &'a Parts,
     /// Who watches.
     pub watcher: &'a mut dyn Watcher,
-}
-
-/// The parameters of some replicas of `count`.
-fn of_replicas(parameters: &Parameters, replicas: Range<usize>, count: usize) -> Parameters {
-    let own = |(name, values): &(String, Vec<f64>)| {
-        let size = values.len() / count.max(1);
-        (
-            name.clone(),
-            values[replicas.start * size..replicas.end * size].to_vec(),
-        )
-    };
-    parameters.iter().map(own).collect()
 }
 
 /// How many elements two ascending lists have in common.

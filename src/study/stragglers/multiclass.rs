@@ -115,7 +115,7 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
         }
         let mut train = Vec::new();
         for set in followed.sets.iter().flatten() {
-            train.extend(fractions(set, &data.train_labels, classes));
+            train.extend(fractions(&places(set), &data.train_labels, classes));
         }
         let test = match data.test() {
             None => vec![f64::NAN; count * classes],
@@ -171,7 +171,8 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
             let counts = |epoch: usize| -> Vec<f64> {
                 let at = wanted.binary_search(&epoch).unwrap_or_default();
                 let set = followed.sets.get(at).and_then(|sets| sets.get(replica));
-                per_class(set.map_or(&[], Vec::as_slice), &data.train_labels, classes)
+                let set = set.map_or(Vec::new(), |set| places(set));
+                per_class(&set, &data.train_labels, classes)
             };
             let at_class = |(class, turn): (usize, &Option<usize>)| turn.map_or(f64::NAN, |epoch| counts(epoch)[class]);
             own.extend(turns.iter().enumerate().map(at_class));
@@ -204,6 +205,11 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
         test_error: first.values("test", per_replica)?.to_vec(),
         radii,
     })
+}
+
+/// The places of a set, without what the network calls them.
+fn places(set: &[(usize, u32)]) -> Vec<usize> {
+    set.iter().map(|&(place, _)| place).collect()
 }
 
 /// How many of the samples at these places each class has.

@@ -1,6 +1,6 @@
 //! Which metric columns belong together, and what they are called for people.
 
-use crate::study::outcome::InversionOutcome;
+use super::outcome::InversionOutcome;
 
 /// Name of a figure that every run has.
 pub const ERROR: &str = "error";
