@@ -109,14 +109,39 @@ fn line(error: &clap::Error) -> String {
     if let Some(tip) = paragraphs.find_map(|p| p.trim_start().strip_prefix("tip: ")) {
         line.push_str(&format!(" ({})", joined(tip)));
     } else if matches!(error.kind(), ErrorKind::UnknownArgument) {
-        let command = std::env::args().nth(1).filter(|word| !word.starts_with('-'));
-        let of = command.map_or(String::new(), |word| format!(" {word}"));
+        let words: Vec<String> = std::env::args()
+            .skip(1)
+            .take_while(|word| !word.starts_with('-'))
+            .collect();
+        let known: Vec<&str> = place(&words).1;
+        let of: String = known.iter().map(|word| format!(" {word}")).collect();
         line.push_str(&format!("; expected an option of `disentangle{of} --help`"));
     } else if matches!(
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion, stragglers, merge, report, watch or bench");
+        let words: Vec<String> = std::env::args()
+            .skip(1)
+            .take_while(|word| !word.starts_with('-'))
+            .collect();
+        let command = place(&words).0;
+        let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+        let (last, others) = names.split_last().unwrap_or((&"", &[]));
+        line.push_str(&format!("; expected {} or {last}", others.join(", ")));
     }
     line
+}
+
+/// The subcommand that words lead to, as far as they name one, and those words.
+fn place(words: &[String]) -> (clap::Command, Vec<&str>) {
+    let mut command = Cli::command();
+    let mut known = Vec::new();
+    for word in words {
+        let Some(next) = command.find_subcommand(word) else {
+            break;
+        };
+        command = next.clone();
+        known.push(word.as_str());
+    }
+    (command, known)
 }

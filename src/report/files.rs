@@ -52,6 +52,8 @@ pub enum ReportError {
     Unfinished {
         /// The folder.
         path: PathBuf,
+        /// The subcommand that goes on with it.
+        subcommand: String,
     },
     /// The outcome contradicts itself, for example a record with fewer values than there are columns.
     Inconsistent {
@@ -106,13 +108,17 @@ impl fmt::Display for ReportError {
             Self::NotInversion { path, study } => {
                 write!(f, "{}: a run of `{study}`, expected one of `inversion`", path.display())
             }
-            Self::Unfinished { path } => {
+            Self::Unfinished { path, subcommand } => {
                 let path = path.display();
                 write!(
                     f,
-                    "{path}: the run has not ended; expected one that has (`disentangle inversion --resume --out {path}` goes \
-                     on with it, `disentangle watch {path}` shows it)"
-                )
+                    "{path}: the run has not ended; expected one that has (`disentangle {subcommand} --resume --out {path}` goes \
+                     on with it"
+                )?;
+                if subcommand == "inversion" {
+                    write!(f, ", `disentangle watch {path}` shows it")?;
+                }
+                f.write_str(")")
             }
             Self::Inconsistent { what } => write!(f, "the outcome contradicts itself: {what}"),
             Self::Figure { name, cause } => write!(f, "cannot draw the figure {name}: {cause}"),

@@ -41,6 +41,7 @@ impl Run {
         if record.training_seconds.is_none() {
             return Err(ReportError::Unfinished {
                 path: folder.to_owned(),
+                subcommand: "inversion".into(),
             });
         }
         let outcome = read_outcome(folder, record.data.classes.clone(), usual_turn)?;
@@ -76,6 +77,7 @@ impl Run {
         } else {
             Err(ReportError::Unfinished {
                 path: folder.to_owned(),
+                subcommand: "inversion".into(),
             })
         }
     }

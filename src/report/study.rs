@@ -111,6 +111,7 @@ pub fn write_page(folder: &Path) -> Result<PathBuf, ReportError> {
     if record.training_seconds.is_none() || !path.is_file() {
         return Err(ReportError::Unfinished {
             path: folder.to_owned(),
+            subcommand: record.study.clone().unwrap_or_default(),
         });
     }
     let shown: Shown = serde_json::from_str(&files::read_text(&path)?).map_err(|cause| ReportError::Malformed {

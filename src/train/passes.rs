@@ -176,3 +176,171 @@ pub(super) fn with_decay(
     let decay = graph.l2_decay(&network.weights(), recipe.l2)?;
     Ok(graph.add(loss, decay)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{Backend, Cpu, Reference};
+    use crate::data::synthetic::gaussian_classes;
+    use crate::nn::network::Parameters;
+    use crate::nn::{Activation, Initializer, Loss};
+    use crate::train::{Batch, Measurement, Trainer};
+
+    const ROWS: usize = 60;
+
+    fn recipe(replicas: &[u64], loss: Loss, batch: Batch) -> Recipe {
+        Recipe {
+            replicas: replicas.to_vec(),
+            epochs: 12,
+            batch,
+            seed: 3,
+            ..Recipe::new(5, &[4], 2, Activation::Tanh, loss)
+        }
+    }
+
+    /// The last measurement and the parameters.
+    fn trained(recipe: &Recipe, samples: Samples, backend: &dyn Backend, extras: Extras) -> (Measurement, Parameters) {
+        let initial = recipe.initial(Initializer::Pytorch);
+        let mut trainer = Trainer::with(recipe.clone(), samples, &initial, backend, extras).unwrap();
+        for _ in 0..recipe.epochs {
+            trainer.advance().unwrap();
+        }
+        (trainer.measure().unwrap(), trainer.parameters().unwrap())
+    }
+
+    #[test]
+    fn a_sample_of_weight_zero_is_as_good_as_absent() {
+        let (features, labels) = gaussian_classes(1, 2, ROWS / 2, 5, 1.0);
+        let keeps = |n: usize| n % 3 != 1;
+        let weights: Vec<f64> = (0..ROWS).map(|n| f64::from(u8::from(keeps(n)))).collect();
+        let kept = |n: &usize| keeps(*n);
+        let some: Vec<f64> = (0..ROWS)
+            .filter(kept)
+            .flat_map(|n| features[5 * n..5 * (n + 1)].to_vec())
+            .collect();
+        let named: Vec<u32> = (0..ROWS).filter(kept).map(|n| labels[n]).collect();
+        for loss in [Loss::CrossEntropy, Loss::SquaredError] {
+            let recipe = recipe(&[0], loss, Batch::Full);
+            let all = Samples {
+                features: &features,
+                labels: &labels,
+            };
+            let extras = Extras {
+                weights: Some(&weights),
+                ..Extras::default()
+            };
+            let (masked, p) = trained(&recipe, all, &Reference, extras);
+            let few = Samples {
+                features: &some,
+                labels: &named,
+            };
+            let (removed, q) = trained(&recipe, few, &Reference, Extras::default());
+            assert_eq!(masked.error, removed.error);
+            // In f64 only the order of sums differs, over 12 steps of sums of 40 terms.
+            assert!((masked.loss[0] - removed.loss[0]).abs() < 1e-12);
+            let (a, b) = (&masked.moments[0][0][1], &removed.moments[0][0][1]);
+            assert!((crate::geometry::gyration_radius(a) - crate::geometry::gyration_radius(b)).abs() < 1e-12);
+            for ((_, p), (_, q)) in p.iter().zip(&q) {
+                assert!(p.iter().zip(q).all(|(p, q)| (p - q).abs() < 1e-12));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_replica_has_of_its_own_depends_on_no_other() {
+        let (features, labels) = gaussian_classes(2, 2, ROWS / 2, 5, 1.0);
+        let samples = Samples {
+            features: &features,
+            labels: &labels,
+        };
+        let flipped: Vec<u32> = labels
+            .iter()
+            .enumerate()
+            .map(|(n, l)| if n % 7 == 0 { 1 - l } else { *l })
+            .collect();
+        let own_labels = [labels.clone(), flipped.clone(), flipped].concat();
+        let own_weights: Vec<f64> = (0..3 * ROWS).map(|n| f64::from(u8::from(n % 5 != n / ROWS))).collect();
+        let cpu = Cpu::new(2).unwrap();
+        for (loss, batch) in [
+            (Loss::CrossEntropy, Batch::Full),
+            (Loss::CrossEntropy, Batch::Size(16)),
+            (Loss::SquaredError, Batch::Size(16)),
+        ] {
+            let extras = Extras {
+                weights: Some(&own_weights),
+                labels: Some(&own_labels),
+                ..Extras::default()
+            };
+            let (together, p) = trained(&recipe(&[4, 4, 9], loss, batch), samples, &cpu, extras);
+            for (r, replica) in [4, 4, 9].into_iter().enumerate() {
+                let range = r * ROWS..(r + 1) * ROWS;
+                let extras = Extras {
+                    weights: Some(&own_weights[range.clone()]),
+                    labels: Some(&own_labels[range]),
+                    ..Extras::default()
+                };
+                let (alone, q) = trained(&recipe(&[replica], loss, batch), samples, &cpu, extras);
+                assert_eq!((together.loss[r], together.error[r]), (alone.loss[0], alone.error[0]));
+                for ((_, p), (_, q)) in p.iter().zip(&q) {
+                    assert_eq!(&p[r * q.len()..(r + 1) * q.len()], q.as_slice());
+                }
+            }
+            assert_ne!(together.loss[0], together.loss[1], "other labels");
+        }
+    }
+
+    #[test]
+    fn labels_of_ones_own_are_as_good_as_the_samples() {
+        let (features, labels) = gaussian_classes(4, 2, ROWS / 2, 5, 1.0);
+        let other: Vec<u32> = labels.iter().map(|label| 1 - label).collect();
+        for (loss, batch) in [(Loss::SquaredError, Batch::Full), (Loss::Logistic, Batch::Size(25))] {
+            let recipe = recipe(&[1], loss, batch);
+            let given = Samples {
+                features: &features,
+                labels: &labels,
+            };
+            let extras = Extras {
+                labels: Some(&other),
+                ..Extras::default()
+            };
+            let own = trained(&recipe, given, &Reference, extras);
+            let named = Samples {
+                features: &features,
+                labels: &other,
+            };
+            assert_eq!(own, trained(&recipe, named, &Reference, Extras::default()));
+        }
+    }
+
+    #[test]
+    fn extras_that_do_not_fit_are_one_line() {
+        let (features, labels) = gaussian_classes(1, 2, 3, 5, 1.0);
+        let samples = Samples {
+            features: &features,
+            labels: &labels,
+        };
+        let recipe = recipe(&[0, 1], Loss::CrossEntropy, Batch::Full);
+        let initial = recipe.initial(Initializer::Pytorch);
+        let line = |extras: Extras| {
+            let made = Trainer::with(recipe.clone(), samples, &initial, &Reference, extras);
+            made.map(|_| ()).unwrap_err().to_string()
+        };
+        let weights = |weights: &[f64]| {
+            line(Extras {
+                weights: Some(weights),
+                ..Extras::default()
+            })
+        };
+        assert!(weights(&[1.0; 6]).contains("6 weights for 2 replicas of 6 samples"));
+        assert!(weights(&[[1.0; 11].as_slice(), &[-1.0]].concat()).contains("weight -1, expected at least 0"));
+        assert!(weights(&[f64::NAN; 12]).contains("weight NaN"));
+        let labels = |labels| {
+            line(Extras {
+                labels: Some(labels),
+                ..Extras::default()
+            })
+        };
+        assert!(labels(&[0; 5]).contains("5 labels for 2 replicas of 6 samples"));
+        assert!(labels(&[2; 12]).contains("label 2, expected below 2"));
+    }
+}

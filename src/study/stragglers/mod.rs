@@ -84,3 +84,175 @@ fn common(a: &[usize], b: &[usize]) -> usize {
 fn dice(a: usize, b: usize, common: usize) -> f64 {
     2.0 * common as f64 / (a + b) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::generalisation::{Arm, Question};
+    use super::*;
+    use crate::backend::Cpu;
+    use crate::data::synthetic::gaussian_classes;
+    use crate::nn::{Activation, Initializer, Loss};
+    use crate::study::findings::Table;
+    use crate::study::parts::Parts;
+    use crate::study::{StudyError, stragglers};
+
+    /// Overlapping classes, of which a network never gets all right.
+    fn data() -> Prepared {
+        let (train_features, train_labels) = gaussian_classes(2, 2, 150, 6, 1.2);
+        let (test_features, test_labels) = gaussian_classes(3, 2, 50, 6, 1.2);
+        Prepared {
+            inputs: 6,
+            classes: vec!["a".into(), "b".into()],
+            train_rows: (100..400).collect(),
+            train_features,
+            train_labels,
+            test_features,
+            test_labels,
+            dead_pixels: 0,
+            lit_test_rows: 0,
+        }
+    }
+
+    fn recipe(replicas: &[u64]) -> Recipe {
+        Recipe {
+            replicas: replicas.to_vec(),
+            epochs: 60,
+            learning_rate: 0.5,
+            seed: 5,
+            ..Recipe::new(6, &[5], 2, Activation::Tanh, Loss::CrossEntropy)
+        }
+    }
+
+    /// Interrupts in the n-th epoch that it is told of.
+    struct Interrupt(usize);
+
+    impl Watcher for Interrupt {
+        fn epoch(&mut self, _: Progress) -> bool {
+            self.0 = self.0.saturating_sub(1);
+            self.0 > 0
+        }
+    }
+
+    type Work<'w> = &'w dyn Fn(&mut Bench) -> Result<Vec<Table>, StudyError>;
+
+    fn done(replicas: &[u64], parts: &Parts, watcher: &mut dyn Watcher, work: Work) -> Result<Vec<Table>, StudyError> {
+        let (data, recipe, backend) = (data(), recipe(replicas), Cpu::new(1).unwrap());
+        let initial = recipe.initial(Initializer::Pytorch);
+        let mut bench = Bench {
+            recipe: &recipe,
+            data: &data,
+            initial: &initial,
+            backend: &backend,
+            parts,
+            watcher,
+        };
+        work(&mut bench)
+    }
+
+    fn studies() -> [(&'static str, Box<dyn Fn(&mut Bench) -> Result<Vec<Table>, StudyError>>); 4] {
+        [
+            (
+                "find",
+                Box::new(|bench| Ok(find::findings(&find::run(bench)?, bench.data).tables)),
+            ),
+            (
+                "stability",
+                Box::new(|bench| {
+                    let found = stability::run(bench, &[1, 20, 60])?;
+                    Ok(stability::findings(&found, &stability::scores(&found, 10, 1)).tables)
+                }),
+            ),
+            (
+                "removal",
+                Box::new(|bench| Ok(removal::findings(&removal::run(bench, 2)?).tables)),
+            ),
+            (
+                "generalisation",
+                Box::new(|bench| {
+                    let question = Question {
+                        identify_epochs: 30,
+                        noise: 1.0,
+                        arms: Arm::ALL.to_vec(),
+                    };
+                    Ok(generalisation::findings(&generalisation::run(bench, &question)?).tables)
+                }),
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_study_that_is_cut_and_begun_again_leaves_the_same_tables() {
+        for (name, work) in studies() {
+            let whole = done(&[0, 7, 8, 9], &Parts::none(), &mut Unwatched, &work).unwrap();
+            assert!(whole.iter().all(|table| !table.rows.is_empty()), "{name}");
+            let folder = tempfile::tempdir().unwrap();
+            let parts = Parts::in_folder(folder.path());
+            let mut cuts = 0;
+            let resumed = loop {
+                match done(&[0, 7, 8, 9], &parts, &mut Interrupt(80), &work) {
+                    Err(StudyError::Interrupted) => cuts += 1,
+                    other => break other.unwrap(),
+                }
+                // A part has at most 61 epochs: every attempt finishes at least one.
+                assert!(cuts < 100, "{name}");
+            };
+            assert!(cuts > 0 || ["find", "stability"].contains(&name), "{name}");
+            assert_eq!(whole, resumed, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_replica_has_the_same_lines_beside_others_and_alone() {
+        for (name, work) in studies() {
+            if name == "stability" {
+                continue;
+            }
+            let together = done(&[0, 7], &Parts::none(), &mut Unwatched, &work).unwrap();
+            let alone = done(&[7], &Parts::none(), &mut Unwatched, &work).unwrap();
+            let of_seven = |tables: &[Table]| -> Vec<Vec<Vec<String>>> {
+                let own = tables.iter().filter(|table| table.columns[0] == "replica");
+                let rows = own.map(|t| t.rows.iter().filter(|row| row[0] == "7").cloned().collect());
+                rows.collect()
+            };
+            assert!(of_seven(&alone).iter().all(|rows| !rows.is_empty()), "{name}");
+            assert_eq!(of_seven(&together), of_seven(&alone), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_removed_and_kept_is_what_the_tables_say() {
+        let question = Question {
+            identify_epochs: 30,
+            noise: 0.0,
+            arms: Arm::ALL.to_vec(),
+        };
+        let work = |bench: &mut Bench| {
+            let found = generalisation::run(bench, &question)?;
+            for (arm, tested) in &found.arms {
+                for (own, identified) in tested.iter().zip(&found.identified) {
+                    for (tested, &(error, size)) in own.iter().zip(identified) {
+                        // An error is a count of 300 over 300: two roundings.
+                        assert!((error * 300.0 - size as f64).abs() < 1e-9);
+                        let expected = match arm {
+                            Arm::Removed | Arm::Random => 300 - size,
+                            Arm::Kept | Arm::KeptRandom => 2 * size,
+                            Arm::Relabelled => 300,
+                        };
+                        assert_eq!(tested.samples, expected, "{arm}");
+                        assert_eq!(tested.test_error, tested.noisy_error, "noise 0");
+                    }
+                }
+            }
+            assert!(found.arms.iter().all(|(_, tested)| tested.len() == 2));
+            Ok(Vec::new())
+        };
+        done(&[0, 1], &Parts::none(), &mut Unwatched, &work).unwrap();
+    }
+
+    #[test]
+    fn sets_are_compared() {
+        assert_eq!(stragglers::common(&[1, 4, 9], &[0, 4, 8, 9]), 2);
+        assert_eq!(dice(3, 4, 2), 4.0 / 7.0);
+        assert!(dice(0, 0, 0).is_nan());
+    }
+}
