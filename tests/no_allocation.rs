@@ -59,17 +59,22 @@ fn allocations(f: impl FnOnce()) -> u64 {
     ALLOCATIONS.load(SeqCst)
 }
 
-fn setup(loss: Loss, rule: UpdateRule, rows: Rows, total: usize, inputs: usize) -> Setup {
+fn setup(loss: Loss, rule: UpdateRule, rows: Rows, total: usize, inputs: usize, hidden: [usize; 2]) -> Setup {
     Setup {
         loss,
         activation: Activation::Tanh,
         rule,
         classes: 3,
         inputs,
+        hidden,
         total,
         rows,
     }
 }
+
+const NARROW: [usize; 2] = [19, 11];
+/// Runs on blocks of rows.
+const WIDE: [usize; 2] = [100, 40];
 
 const SGD: UpdateRule = UpdateRule::Sgd {
     momentum: 0.9,
@@ -86,7 +91,11 @@ const ADAM: UpdateRule = UpdateRule::Adam {
 
 /// Trains until every thread has worked: a thread allocates when it begins, which may be late on a busy machine.
 fn start(cpu: &Cpu) {
-    let mut net = Net::new(&setup(Loss::CrossEntropy, SGD, Rows::Shared, 4200, 30), &[0], cpu);
+    let mut net = Net::new(
+        &setup(Loss::CrossEntropy, SGD, Rows::Shared, 4200, 30, NARROW),
+        &[0],
+        cpu,
+    );
     for _ in 0..10_000 {
         net.step();
         if cpu.tasks_done().iter().all(|done| *done > 0) {
@@ -110,20 +119,22 @@ fn a_training_step_allocates_nothing() {
         start(&cpu);
         for replicas in [1, 4] {
             // A last batch is short; products are narrower and deeper than the kernels' blocks.
-            for (rows, total, inputs) in [
-                (Rows::Shared, 2100, 37),
-                (Rows::Shared, 300, 1000),
-                (Rows::Lasting, 900, 100),
-                (Rows::Own, 600, 300),
-                (Rows::Gathered(400), 1100, 784),
-                (Rows::Written(90), 200, 30),
+            for (rows, total, inputs, hidden) in [
+                (Rows::Shared, 2100, 37, NARROW),
+                (Rows::Shared, 300, 1000, NARROW),
+                (Rows::Lasting, 900, 100, NARROW),
+                (Rows::Own, 600, 300, NARROW),
+                (Rows::Gathered(400), 1100, 784, NARROW),
+                (Rows::Written(90), 200, 30, NARROW),
+                (Rows::Gathered(64), 300, 784, WIDE),
+                (Rows::Lasting, 900, 784, WIDE),
             ] {
                 for (loss, rule) in [
                     (Loss::CrossEntropy, SGD),
                     (Loss::Hinge { threshold: 1.0 }, ADAM),
                     (Loss::SquaredError, SGD),
                 ] {
-                    let setup = setup(loss, rule, rows, total, inputs);
+                    let setup = setup(loss, rule, rows, total, inputs, hidden);
                     let ids: Vec<u64> = (0..replicas).collect();
                     let mut net = Net::new(&setup, &ids, &cpu);
                     if rows == Rows::Lasting {

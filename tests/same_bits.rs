@@ -49,8 +49,19 @@ fn setups(rows: Rows) -> Vec<Setup> {
         rule,
         classes,
         inputs: 37,
+        hidden: [19, 11],
         total: TOTAL,
         rows,
+    })
+    .to_vec()
+}
+
+/// Networks with a layer that runs on blocks of rows: 4200 rows are a block and a short one, 900 one.
+fn wide_setups() -> Vec<Setup> {
+    let rows = [Rows::Lasting, Rows::Own, Rows::Gathered(BATCH)];
+    rows.map(|rows| Setup {
+        hidden: [270, 260],
+        ..setups(rows)[0]
     })
     .to_vec()
 }
@@ -95,8 +106,11 @@ fn assert_same(what: &str, setup: &Setup, a: &[u64], b: &[u64]) {
 /// Short, for the sanitizers too.
 #[test]
 fn two_threads_and_one() {
-    for rows in [Rows::Gathered(BATCH), Rows::Lasting] {
-        let setup = setups(rows)[0];
+    let wide = Setup {
+        total: 600,
+        ..wide_setups()[0]
+    };
+    for setup in [setups(Rows::Gathered(BATCH))[0], setups(Rows::Lasting)[0], wide] {
         let [one, two] = [1, 2].map(|threads| train(&setup, &[0, 1], &Cpu::new(threads).unwrap()));
         for (a, b) in one.iter().zip(&two) {
             assert_same("two threads", &setup, a, b);
@@ -107,7 +121,7 @@ fn two_threads_and_one() {
 #[test]
 fn any_number_of_threads_and_a_second_run() {
     let backends = [1, 2, 3, 7].map(|threads| (threads, Cpu::new(threads).unwrap()));
-    for setup in ROWS.into_iter().flat_map(setups) {
+    for setup in ROWS.into_iter().flat_map(setups).chain(wide_setups()) {
         let first = train(&setup, &[0, 1, 2], &backends[0].1);
         for (threads, cpu) in &backends {
             let again = train(&setup, &[0, 1, 2], cpu);
@@ -135,7 +149,7 @@ fn any_number_of_threads_and_a_second_run() {
 #[test]
 fn a_replica_alone_beside_others_in_any_order_and_shard() {
     let cpu = Cpu::new(2).unwrap();
-    for setup in ROWS.into_iter().flat_map(setups) {
+    for setup in ROWS.into_iter().flat_map(setups).chain(wide_setups()) {
         let five = train(&setup, &[0, 1, 2, 3, 4], &cpu);
         assert!(
             difference(&five[1], &five[3]).is_some(),

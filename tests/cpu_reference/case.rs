@@ -26,6 +26,9 @@ pub const ETA: f64 = 1.401_298_464_324_817e-45;
 
 const SPACE: RowSpace = RowSpace(0);
 
+/// Rows of a block of a program with wide layers.
+const BLOCK_ROWS: usize = TILE_ROWS * MAX_LANES;
+
 /// See the [module](self).
 pub struct Case {
     pub seed: u64,
@@ -34,6 +37,8 @@ pub struct Case {
     pub replicas: usize,
     pub data: Data,
     pub step: Step,
+    /// Whether the program has a wide layer, which runs everything on blocks of rows.
+    wide: bool,
     rng: ChaCha8Rng,
     program: Program,
     before: Vec<Kernel>,
@@ -79,6 +84,7 @@ impl Case {
                 learning_rate: 0.125,
                 number: 1 + seed % 5,
             },
+            wide: seed % 3 == 1,
             rng,
             program: Program {
                 replicas,
@@ -389,6 +395,9 @@ impl Case {
         let domain = kernels.iter().map(|k| k.domain(&program)).find(|d| *d != Domain::Whole);
         let domain = domain.unwrap_or(Domain::Whole);
         program.entries = vec![vec![Segment { domain, kernels }]];
+        if self.wide {
+            program.entries.push(vec![wide_layer(&mut program.buffers)]);
+        }
         let mut executable = backend.load(program).unwrap();
         for (id, _) in &self.reals {
             let poison = vec![f64::NAN; self.program.len(*id, &self.program.spaces)];
@@ -423,13 +432,49 @@ impl Case {
     /// Roundings of a sum over the rows after those inside a tile: the tiles of a lane, and the tree over the lanes.
     pub fn lane_chain(&self) -> usize {
         let tiles = self.rows.div_ceil(TILE_ROWS);
-        let lanes = tiles.min(MAX_LANES);
-        tiles.div_ceil(lanes) + lanes.next_power_of_two().ilog2() as usize
+        let (each, lanes) = if self.wide {
+            (self.rows.div_ceil(BLOCK_ROWS), MAX_LANES)
+        } else {
+            let lanes = tiles.min(MAX_LANES);
+            (tiles.div_ceil(lanes), lanes)
+        };
+        each + lanes.next_power_of_two().ilog2() as usize
     }
 
     /// Rows of the largest tile.
     pub fn tile_rows(&self) -> usize {
         self.rows.min(TILE_ROWS)
+    }
+
+    /// Rows that one product sums over.
+    pub fn product_rows(&self) -> usize {
+        self.rows.min(if self.wide { BLOCK_ROWS } else { TILE_ROWS })
+    }
+}
+
+/// An entry that is never run: a layer of 256 units on 256 inputs.
+fn wide_layer(buffers: &mut Vec<Buffer>) -> Segment {
+    let mut buffer = |extent, storage| {
+        buffers.push(Buffer {
+            name: "wide layer".to_string(),
+            element: Element::Real,
+            replicated: false,
+            extent,
+            cols: 256,
+            storage,
+            lasting: false,
+        });
+        BufferId(buffers.len() - 1)
+    };
+    let kernel = Kernel::Dense {
+        x: buffer(Extent::Rows(SPACE), Storage::Tile),
+        weight: buffer(Extent::Whole { rows: 256 }, Storage::Persistent),
+        bias: None,
+        y: buffer(Extent::Rows(SPACE), Storage::Tile),
+    };
+    Segment {
+        domain: Domain::Rows(SPACE),
+        kernels: vec![kernel],
     }
 }
 

@@ -29,7 +29,7 @@ pub fn dense_input_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     report.sum("dense_input_grad", &results, case, dx.buffer, chain_length(out), out);
 }
 
-/// dy^T x: the product's chain over the rows of a tile (with meeting the sum of the tiles before), the tiles of a lane,
+/// dy^T x: the product's chain over the rows of a tile or block (with meeting the sum of the tiles before), the tiles of a lane,
 /// the tree over the lanes, and the target. The bias: the same tree, with sums along the tile. Once in three the same
 /// parameters get a second gradient (tied weights), which doubles what a lane adds.
 pub fn dense_weight_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
@@ -53,7 +53,7 @@ pub fn dense_weight_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let results = case.results(cpu);
     let rows = case.rows;
     if let Some(t) = dweight {
-        let c = chain_length(case.tile_rows()) + lanes;
+        let c = chain_length(case.product_rows()) + lanes;
         report.sum("dense_weight_grad: weight", &results, case, t.buffer, c, times * rows);
     }
     if let Some(t) = dbias {

@@ -36,6 +36,7 @@ pub struct Setup {
     pub rule: UpdateRule,
     pub classes: usize,
     pub inputs: usize,
+    pub hidden: [usize; 2],
     pub total: usize,
     pub rows: Rows,
 }
@@ -89,7 +90,7 @@ impl Net {
         let outputs = setup.loss.outputs(setup.classes);
         let architecture = Architecture {
             inputs: setup.inputs,
-            hidden: vec![19, 11],
+            hidden: setup.hidden.to_vec(),
             outputs,
             activation: setup.activation,
             bias: true,

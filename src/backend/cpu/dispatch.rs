@@ -2,39 +2,41 @@
 
 use std::ops::Range;
 
-use super::machine::{Machine, TILE_ROWS};
-use super::tile::{Partials, Scratch, Tile};
-use super::{dense, elementwise, loss, optimizer, probe, rows};
-use crate::backend::Step;
+use super::machine::Machine;
+use super::tile::{Partials, Scratch, Tile, TileStorage};
+use super::wide::BLOCK_ROWS;
+use super::{dense, elementwise, loss, probe, rows};
 use crate::backend::kernel::{Kernel, Write};
 use crate::backend::program::{Element, Extent};
 
 impl Machine {
-    /// Runs one kernel on a tile (or, for a whole kernel, on everything).
-    pub(super) fn execute(
-        &self,
-        kernel: &Kernel,
-        rows: Range<usize>,
-        scratch: &mut Scratch,
-        sums: &mut Partials,
-        step: Step,
-    ) {
-        let Scratch {
-            reals,
-            indices,
-            numbers,
-            workspace,
-            gradients,
-        } = scratch;
-        let tile = rows.start / TILE_ROWS;
-        let t = Tile {
+    /// A kernel's surroundings on these rows. In a program with wide layers tile storage is that of a block, for all workers.
+    pub(super) fn tile<'a>(&'a self, rows: Range<usize>, own: &'a TileStorage) -> Tile<'a> {
+        let (first, storage) = match &self.block {
+            Some(block) => (rows.start / BLOCK_ROWS * BLOCK_ROWS, block),
+            None => (rows.start, own),
+        };
+        Tile {
             program: &self.program,
             places: &self.places,
             active: &self.active,
             rows,
-            reals,
-            indices,
-        };
+            first,
+            reals: &storage.reals,
+            indices: &storage.indices,
+        }
+    }
+
+    /// Runs one kernel on a tile (or, for a whole kernel, on everything).
+    pub(super) fn execute(&self, kernel: &Kernel, rows: Range<usize>, scratch: &mut Scratch, sums: &mut Partials) {
+        let first = rows.start;
+        let Scratch {
+            tile: storage,
+            numbers,
+            workspace,
+            gradients,
+        } = scratch;
+        let t = self.tile(rows, storage);
         let isa = self.isa;
         match kernel {
             Kernel::Fill { y, value } => t.write(*y).fill(*value as f32),
@@ -51,7 +53,7 @@ impl Machine {
                 if let Some(skipping) = &self.skipping[x.0]
                     && let Some(layer) = skipping.layer(*weight, *bias) =>
             {
-                skipping.dense(isa, layer, tile, t.write(*y));
+                skipping.dense(isa, layer, first, t.write(*y));
             }
             Kernel::Dense { x, weight, bias, y } => {
                 let bias = bias.map(|b| t.real(b).data);
@@ -74,7 +76,7 @@ impl Machine {
                         && sums.may_skip(dweight.buffer)
                     {
                         let (sum, fresh) = sums.skipped(dweight.buffer, dy.copies * dy.cols);
-                        skipping.weight_grad(isa, tile, dy, sum, write(fresh), gradients.all_mut());
+                        skipping.weight_grad(isa, first, dy, sum, write(fresh), gradients.all_mut());
                     } else {
                         let (sum, fresh) = sums.real(dweight.buffer);
                         dense::dense_weight_grad(isa, workspace, dy, x, sum, write(fresh));
@@ -159,15 +161,8 @@ impl Machine {
                 probe::error_count(t.real(*x), t.index(*labels), weights, sums.wide(*counts));
             }
             Kernel::ZeroRows { norms, count } => probe::zero_rows(t.real(*norms), sums.wide(*count)),
-            Kernel::Update {
-                rule,
-                parameter,
-                gradient,
-                states,
-            } => {
-                let state = |k: usize| states.get(k).map_or(&mut [][..], |&id| t.write(id));
-                let states = [state(0), state(1)];
-                optimizer::update(isa, *rule, step, t.write(*parameter), t.real(*gradient).data, states);
+            Kernel::Update { .. } => {
+                unreachable!("an update has no rows, and `Machine::run_whole` cuts it into pieces")
             }
         }
     }

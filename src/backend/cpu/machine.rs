@@ -14,13 +14,15 @@ use super::dense::ROWS_APART;
 use super::gemm::Workspace;
 use super::isa::Isa;
 use super::loss::EXPONENTIALS;
+use super::optimizer;
 use super::order::Order;
 use super::pool::Pool;
 use super::slab::Slab;
 use super::sparse::{self, Skipping};
 use super::sums::prepare;
-use super::tile::{Partials, Place, Reduction, Scratch};
-use crate::backend::kernel::Kernel;
+use super::tile::{Partials, Place, Reduction, Scratch, TileStorage};
+use super::wide::{BLOCK_ROWS, is_wide, lane_rows};
+use crate::backend::kernel::{Kernel, UpdateRule};
 use crate::backend::program::{BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Storage};
 use crate::backend::{BackendError, Executable, Step, check_access, check_indices, check_rows};
 
@@ -29,6 +31,9 @@ pub const TILE_ROWS: usize = 256;
 
 /// Lanes at most: enough for the threads of a desktop, few enough that their partial sums stay small.
 pub const MAX_LANES: usize = 16;
+
+/// Elements of a parameter that one task updates: less is not worth a hand-over.
+const UPDATE_PIECE: usize = 1 << 15;
 
 fn tiles(rows: usize) -> usize {
     rows.div_ceil(TILE_ROWS)
@@ -57,6 +62,9 @@ pub(super) struct Machine {
     pub(super) places: Vec<Place>,
     entries: Vec<Vec<Prepared>>,
     scratch: Vec<WorkerCell>,
+    /// Whether it has wide layers, and then the tile storage of a block.
+    pub(super) wide: bool,
+    pub(super) block: Option<TileStorage>,
     /// `[lanes, sums of the largest segment]`
     pub(super) real_sums: Slab<f32>,
     pub(super) wide_sums: Slab<f64>,
@@ -78,12 +86,14 @@ impl Machine {
     /// With `skip_zeros` false every dense layer reads every number.
     pub(super) fn new(program: Program, isa: Isa, pool: Arc<Pool>, skip_zeros: bool) -> Result<Machine, BackendError> {
         let active = program.spaces.clone();
+        let wide = is_wide(&program);
+        let at_a_time = if wide { BLOCK_ROWS } else { TILE_ROWS };
         let (mut tile_reals, mut tile_indices) = (0, 0);
         let mut places = Vec::new();
         for id in (0..program.buffers.len()).map(BufferId) {
             let buffer = program.buffer(id);
             let length = program.len(id, &active);
-            let tile = program.copies(id) * buffer.cols * TILE_ROWS.min(program.rows(id, &active));
+            let tile = program.copies(id) * buffer.cols * at_a_time.min(program.rows(id, &active));
             let offset = |total: &mut usize| {
                 // Tiles of different buffers start on different cache lines.
                 let start = total.next_multiple_of(16);
@@ -104,11 +114,12 @@ impl Machine {
         let entries: Vec<Vec<Prepared>> = program
             .entries
             .iter()
-            .map(|segments| segments.iter().map(|s| prepare(&program, &may_skip, s)).collect())
+            .map(|segments| segments.iter().map(|s| prepare(&program, &may_skip, wide, s)).collect())
             .collect();
         let all = || entries.iter().flatten();
         let widest = |f: fn(&Prepared) -> usize| all().map(f).max().unwrap_or(0);
-        let lanes = program.spaces.iter().map(|&rows| lanes(rows)).max().unwrap_or(1);
+        let most_lanes = |rows: &usize| if wide { MAX_LANES } else { lanes(*rows) };
+        let lanes = program.spaces.iter().map(most_lanes).max().unwrap_or(1);
         let real_sums = Slab::new("sums of gradients", lanes * widest(|s| s.real_sums))?;
         let wide_sums = Slab::new("sums of probes", lanes * widest(|s| s.wide_sums))?;
         let fresh = Slab::new("flags of sums", lanes * widest(|s| s.reductions.len()))?;
@@ -128,20 +139,27 @@ impl Machine {
         } else {
             0
         };
+        let storage = |present: bool| -> Result<TileStorage, BackendError> {
+            let length = |n: usize| if present { n } else { 0 };
+            Ok(TileStorage {
+                reals: Slab::new("tiles", length(tile_reals))?,
+                indices: Slab::new("tiles", length(tile_indices))?,
+            })
+        };
         let worker = |_| -> Result<WorkerCell, BackendError> {
             let mut workspace = Workspace::new();
             for kernel in all().flat_map(|s| &s.kernels) {
-                reserve(&program, &mut workspace, kernel);
+                reserve(&program, &mut workspace, kernel, at_a_time);
             }
             Ok(WorkerCell(std::cell::UnsafeCell::new(Scratch {
-                reals: Slab::new("tiles of a thread", tile_reals)?,
-                indices: Slab::new("tiles of a thread", tile_indices)?,
+                tile: storage(!wide)?,
                 numbers: vec![0.0; numbers.unwrap_or(0)],
                 workspace,
                 gradients: Slab::new("gradients of a thread", gradient_room)?,
             })))
         };
         let scratch = (0..pool.threads()).map(worker).collect::<Result<_, _>>()?;
+        let block = if wide { Some(storage(true)?) } else { None };
         Ok(Machine {
             skipping: may_skip.iter().map(|_| None).collect(),
             may_skip,
@@ -152,6 +170,8 @@ impl Machine {
             places,
             entries,
             scratch,
+            wide,
+            block,
             real_sums,
             wide_sums,
             fresh,
@@ -175,36 +195,56 @@ impl Machine {
             return Ok(None);
         }
         let cols = program.buffer(samples).cols;
-        Skipping::new(self.isa, values, cols, TILE_ROWS, layers)
+        let rows = values.len() / cols;
+        let tile_rows = if self.wide { lane_rows(rows) } else { TILE_ROWS };
+        Skipping::new(self.isa, values, cols, tile_rows, layers)
     }
 
-    fn run_rows(&self, segment: &Prepared, space: RowSpace, step: Step) {
+    /// A worker's own memory.
+    ///
+    /// # Safety
+    /// Nobody else is that worker meanwhile: within a region a worker's number is one thread's, outside of one the caller's
+    /// (see [`WorkerCell`]).
+    #[expect(clippy::mut_from_ref, reason = "that is what the cell is for")]
+    pub(super) unsafe fn scratch(&self, worker: usize) -> &mut Scratch {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.scratch[worker].0.get() }
+    }
+
+    /// A lane's partial sums.
+    ///
+    /// # Safety
+    /// Nobody else uses this lane's meanwhile.
+    pub(super) unsafe fn partials<'a>(&'a self, segment: &'a Prepared, lane: usize) -> Partials<'a> {
+        let count = segment.reductions.len();
+        // SAFETY: the parts of different lanes do not overlap, and this one is the caller's.
+        let (reals, wides, fresh) = unsafe {
+            (
+                self.real_sums.part_mut(lane * segment.real_sums, segment.real_sums),
+                self.wide_sums.part_mut(lane * segment.wide_sums, segment.wide_sums),
+                self.fresh.part_mut(lane * count, count),
+            )
+        };
+        Partials {
+            reductions: &segment.reductions,
+            reals,
+            wides,
+            fresh,
+        }
+    }
+
+    /// A row segment, tile by tile.
+    fn run_tiles(&self, segment: &Prepared, space: RowSpace) {
         let rows = self.active[space.0];
         let (lanes, tiles) = (lanes(rows), tiles(rows));
-        self.fold(segment);
         self.pool.run(lanes, &|worker, lane| {
-            // SAFETY: worker numbers are exclusive within a region (see WorkerCell).
-            let scratch = unsafe { &mut *self.scratch[worker].0.get() };
-            let count = segment.reductions.len();
-            // SAFETY: the parts of different lanes do not overlap, and one task has a lane.
-            let (reals, wides, fresh) = unsafe {
-                (
-                    self.real_sums.part_mut(lane * segment.real_sums, segment.real_sums),
-                    self.wide_sums.part_mut(lane * segment.wide_sums, segment.wide_sums),
-                    self.fresh.part_mut(lane * count, count),
-                )
-            };
-            fresh.fill(1);
-            let mut partials = Partials {
-                reductions: &segment.reductions,
-                reals,
-                wides,
-                fresh,
-            };
+            // SAFETY: worker numbers are exclusive within a region, and one task has a lane.
+            let (scratch, mut partials) = unsafe { (self.scratch(worker), self.partials(segment, lane)) };
+            partials.fresh.fill(1);
             for tile in lane * tiles / lanes..(lane + 1) * tiles / lanes {
                 let range = tile * TILE_ROWS..((tile + 1) * TILE_ROWS).min(rows);
                 for kernel in &segment.kernels {
-                    self.execute(kernel, range.clone(), scratch, &mut partials, step);
+                    self.execute(kernel, range.clone(), scratch, &mut partials);
                 }
             }
         });
@@ -233,7 +273,7 @@ impl Machine {
 
     fn run_whole(&self, segment: &Prepared, step: Step) {
         // SAFETY: no region is running, so worker 0's scratch is free.
-        let scratch = unsafe { &mut *self.scratch[0].0.get() };
+        let scratch = unsafe { self.scratch(0) };
         let mut none = Partials {
             reductions: &[],
             reals: &mut [],
@@ -241,8 +281,32 @@ impl Machine {
             fresh: &mut [],
         };
         for kernel in &segment.kernels {
-            self.execute(kernel, 0..0, scratch, &mut none, step);
+            match kernel {
+                Kernel::Update {
+                    rule,
+                    parameter,
+                    gradient,
+                    states,
+                } => self.update(*rule, *parameter, *gradient, states, step),
+                _ => self.execute(kernel, 0..0, scratch, &mut none),
+            }
         }
+    }
+
+    /// An optimiser step of one parameter, in pieces.
+    fn update(&self, rule: UpdateRule, parameter: BufferId, gradient: BufferId, states: &[BufferId], step: Step) {
+        let length = self.program.len(parameter, &self.active);
+        self.pool.run(length.div_ceil(UPDATE_PIECE), &|_, task| {
+            let (start, end) = (task * UPDATE_PIECE, length.min((task + 1) * UPDATE_PIECE));
+            let piece = |id: BufferId| match &self.places[id.0] {
+                // SAFETY: this task alone uses this piece of the parameter and of its states, and nobody writes the gradient.
+                Place::Real(slab) => unsafe { slab.part_mut(start, end - start) },
+                _ => unreachable!("parameters, their gradients and states are real and persistent"),
+            };
+            let state = |k: usize| states.get(k).map_or(&mut [][..], |&id| piece(id));
+            let states = [state(0), state(1)];
+            optimizer::update(self.isa, rule, step, piece(parameter), piece(gradient), states);
+        });
     }
 }
 
@@ -254,14 +318,14 @@ fn are_samples(program: &Program, id: BufferId) -> bool {
 }
 
 /// Makes room for packing the products of a kernel, so that a run allocates nothing.
-fn reserve(program: &Program, workspace: &mut Workspace, kernel: &Kernel) {
+fn reserve(program: &Program, workspace: &mut Workspace, kernel: &Kernel, rows: usize) {
     let units = |id: BufferId| program.copies(id) * program.buffer(id).cols;
     match kernel {
-        Kernel::Dense { x, y, .. } => workspace.reserve(TILE_ROWS, program.buffer(*x).cols, units(*y)),
+        Kernel::Dense { x, y, .. } => workspace.reserve(rows, program.buffer(*x).cols, units(*y)),
         Kernel::DenseInputGrad { dy, dx, .. } => {
-            workspace.reserve(TILE_ROWS, program.buffer(*dy).cols, program.buffer(dx.buffer).cols);
+            workspace.reserve(rows, program.buffer(*dy).cols, program.buffer(dx.buffer).cols);
         }
-        Kernel::DenseWeightGrad { dy, x, .. } => workspace.reserve(units(*dy), TILE_ROWS, program.buffer(*x).cols),
+        Kernel::DenseWeightGrad { dy, x, .. } => workspace.reserve(units(*dy), rows, program.buffer(*x).cols),
         _ => {}
     }
 }
@@ -336,7 +400,14 @@ impl Executable for Machine {
         };
         for segment in segments {
             match segment.domain {
-                Domain::Rows(space) => self.run_rows(segment, space, step),
+                Domain::Rows(space) => {
+                    self.fold(segment);
+                    if self.wide {
+                        self.run_blocks(segment, space);
+                    } else {
+                        self.run_tiles(segment, space);
+                    }
+                }
                 Domain::Whole => self.run_whole(segment, step),
             }
         }

@@ -5,6 +5,8 @@
 //! rows alone; a lane sums what it reduces over its rows, lanes are summed pairwise in a fixed tree, threads take whole
 //! lanes. So no bit depends on the number of threads, nor on how many replicas run side by side.
 //!
+//! A program with wide layers runs kernel by kernel on blocks of rows instead (`wide.rs`).
+//!
 //! One file per group of kernels, on slices; `machine.rs` is the loop around them, `dispatch.rs` calls them, `tile.rs` finds
 //! their operands, `sums.rs` adds up the lanes.
 
@@ -21,6 +23,7 @@ mod order;
 pub mod peak;
 pub mod pool;
 mod probe;
+mod products;
 mod rows;
 mod simd;
 mod skinny;
@@ -28,6 +31,7 @@ mod slab;
 mod sparse;
 mod sums;
 mod tile;
+mod wide;
 
 use std::sync::Arc;
 

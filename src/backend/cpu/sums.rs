@@ -24,6 +24,9 @@ impl Machine {
     /// Sums the lanes in a fixed tree and writes the result; long sums (gradients) in pieces, a task each.
     pub(super) fn combine(&self, segment: &Prepared, lanes: usize, rows: usize) {
         for (number, reduction) in segment.reductions.iter().enumerate() {
+            if self.is_direct(segment, reduction.target.buffer) {
+                continue;
+            }
             debug_assert!((0..lanes).all(|l| self.fresh.all()[l * segment.reductions.len() + number] == 0));
             let length = reduction.length;
             let piece = |start: usize| start..(start + PIECE).min(length);
@@ -59,7 +62,7 @@ impl Machine {
     }
 
     /// The samples that a gradient's layer skips zeros of.
-    fn skipping(&self, reduction: &Reduction) -> Option<&Skipping> {
+    pub(super) fn skipping(&self, reduction: &Reduction) -> Option<&Skipping> {
         self.skipping[reduction.samples?.0].as_ref()
     }
 
@@ -190,7 +193,7 @@ fn tree<T: Plain + std::ops::Add<Output = T>>(parts: &mut [[T; BLOCK]; MAX_LANES
 }
 
 /// Lists what a segment reduces over rows.
-pub(super) fn prepare(program: &Program, may_skip: &[bool], segment: &Segment) -> Prepared {
+pub(super) fn prepare(program: &Program, may_skip: &[bool], wide_layers: bool, segment: &Segment) -> Prepared {
     let mut prepared = Prepared {
         domain: segment.domain,
         kernels: segment.kernels.clone(),
@@ -226,14 +229,20 @@ pub(super) fn prepare(program: &Program, may_skip: &[bool], segment: &Segment) -
                 Kernel::RowSum { divisor, .. } => *divisor,
                 _ => Divisor::One,
             };
+            let is_weight = matches!(kernel, Kernel::DenseWeightGrad { dweight, .. } if *dweight == Some(target));
             prepared.reductions.push(Reduction {
                 target,
                 offset: *total,
                 length,
                 wide,
+                is_weight,
                 divisor,
                 samples,
             });
+            if wide_layers && is_weight && samples.is_none() {
+                // A product writes it without lanes.
+                continue;
+            }
             // Without its zeros a layer's gradient has a total per unit beside it.
             *total += length + samples.map_or(0, |x| length / program.buffer(x).cols);
         }

@@ -16,16 +16,21 @@ pub(super) enum Place {
     Real(Slab<f32>),
     Wide(Slab<f64>),
     Index(Slab<u32>),
-    /// Offset in the worker's f32 scratch.
+    /// Offset in the f32 tile storage.
     RealTile(usize),
-    /// Offset in the worker's u32 scratch.
+    /// Offset in the u32 tile storage.
     IndexTile(usize),
+}
+
+/// What has tile storage.
+pub(super) struct TileStorage {
+    pub(super) reals: Slab<f32>,
+    pub(super) indices: Slab<u32>,
 }
 
 /// One worker's own memory.
 pub(super) struct Scratch {
-    pub(super) reals: Slab<f32>,
-    pub(super) indices: Slab<u32>,
+    pub(super) tile: TileStorage,
     /// For column sums, eight times the widest gradient of a bias; for exponentials, the widest row of outputs and more.
     pub(super) numbers: Vec<f32>,
     pub(super) workspace: Workspace,
@@ -41,6 +46,8 @@ pub(super) struct Reduction {
     pub(super) offset: usize,
     pub(super) length: usize,
     pub(super) wide: bool,
+    /// The gradient of a layer's weight, which is a product.
+    pub(super) is_weight: bool,
     /// A weighted mean divides when the lanes have been summed.
     pub(super) divisor: crate::backend::kernel::Divisor,
     /// The samples of a layer's gradient that alone makes this sum, if their zeros may be skipped. Then after the sum lie the
@@ -58,7 +65,8 @@ pub(super) struct Partials<'a> {
 }
 
 impl Partials<'_> {
-    fn find(&mut self, id: BufferId) -> (Reduction, bool) {
+    /// A reduction, and whether nothing has been added to it yet; from now on something has.
+    pub(super) fn find(&mut self, id: BufferId) -> (Reduction, bool) {
         let slot = self.reductions.iter().position(|r| r.target.buffer == id);
         let slot = slot.unwrap_or_else(|| unreachable!("a kernel's reductions are listed with its segment"));
         (self.reductions[slot], std::mem::replace(&mut self.fresh[slot], 0) != 0)
@@ -122,6 +130,8 @@ pub(super) struct Tile<'a> {
     pub(super) places: &'a [Place],
     pub(super) active: &'a [usize],
     pub(super) rows: Range<usize>,
+    /// What has tile storage: its buffers begin with this row.
+    pub(super) first: usize,
     pub(super) reals: &'a Slab<f32>,
     pub(super) indices: &'a Slab<u32>,
 }
@@ -140,6 +150,11 @@ impl<'a> Tile<'a> {
         }
     }
 
+    /// Where that part begins in the tile storage of a buffer at `offset`.
+    fn in_tile(&self, id: BufferId, offset: usize) -> usize {
+        offset + (self.rows.start - self.first) * self.program.copies(id) * self.program.buffer(id).cols
+    }
+
     fn rows_of<T>(&self, id: BufferId, data: &'a [T]) -> Rows<'a, T> {
         Rows {
             data,
@@ -156,7 +171,7 @@ impl<'a> Tile<'a> {
             // this worker; and no kernel reads a buffer that it writes.
             Place::Real(slab) => unsafe { slab.part(start, length) },
             // SAFETY: as above.
-            Place::RealTile(offset) => unsafe { self.reals.part(*offset, length) },
+            Place::RealTile(offset) => unsafe { self.reals.part(self.in_tile(id, *offset), length) },
             _ => unreachable!("element types are checked when the graph is recorded"),
         };
         self.rows_of(id, data)
@@ -169,7 +184,7 @@ impl<'a> Tile<'a> {
             // SAFETY: as in `real`.
             Place::Index(slab) => unsafe { slab.part(start, length) },
             // SAFETY: as above.
-            Place::IndexTile(offset) => unsafe { self.indices.part(*offset, length) },
+            Place::IndexTile(offset) => unsafe { self.indices.part(self.in_tile(id, *offset), length) },
             _ => unreachable!("element types are checked when the graph is recorded"),
         };
         self.rows_of(id, data)
@@ -183,7 +198,7 @@ impl<'a> Tile<'a> {
             // whole segment, which runs alone. A kernel asks for each of its results once.
             Place::Real(slab) => unsafe { slab.part_mut(start, length) },
             // SAFETY: as above.
-            Place::RealTile(offset) => unsafe { self.reals.part_mut(*offset, length) },
+            Place::RealTile(offset) => unsafe { self.reals.part_mut(self.in_tile(id, *offset), length) },
             _ => unreachable!("element types are checked when the graph is recorded"),
         }
     }
@@ -195,7 +210,7 @@ impl<'a> Tile<'a> {
             // SAFETY: as in `write`.
             Place::Index(slab) => unsafe { slab.part_mut(start, length) },
             // SAFETY: as above.
-            Place::IndexTile(offset) => unsafe { self.indices.part_mut(*offset, length) },
+            Place::IndexTile(offset) => unsafe { self.indices.part_mut(self.in_tile(id, *offset), length) },
             _ => unreachable!("element types are checked when the graph is recorded"),
         }
     }

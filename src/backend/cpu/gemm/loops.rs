@@ -27,11 +27,10 @@
 //!
 //! A copy costs one pass over the operand; it pays when the operand is read often enough. See [`Product::plan`].
 
-use super::super::isa::Isa;
 use super::packing::{self, Panel};
 use super::tile::{Microkernel, Tile};
 use super::workspace::Workspace;
-use super::{MAX_BLOCK_DEPTH, MatMut, MatRef, block_depth};
+use super::{MAX_BLOCK_DEPTH, MatMut, MatRef, Product, block_depth, turned};
 
 /// Columns of B in loop 1.
 const COLUMN_BLOCK: usize = 1024;
@@ -56,6 +55,18 @@ pub(super) struct Need {
 
 /// What a product of these sizes needs at most, for any strides and instruction set.
 pub(super) fn need(m: usize, k: usize, n: usize) -> Need {
+    let need = need_of_loops(m, k, n);
+    // Fewer rows may come, and be turned.
+    let (rows, columns) = (m.min(turned::MOST_ROWS), n.min(turned::COLUMNS));
+    let turned = need_of_loops(columns, k, rows);
+    Need {
+        a: need.a.max(turned.a),
+        b: need.b.max(turned.b),
+        partial: need.partial.max(rows * columns),
+    }
+}
+
+fn need_of_loops(m: usize, k: usize, n: usize) -> Need {
     let depth = block_depth(k).min(k);
     let columns = n.min(COLUMN_BLOCK).next_multiple_of(MOST_LANES);
     let partial = if depth < k {
@@ -68,18 +79,6 @@ pub(super) fn need(m: usize, k: usize, n: usize) -> Need {
         b: packing::room(k.saturating_mul(columns).min(SPAN), 1),
         partial,
     }
-}
-
-/// The operands of a product, and how it is computed.
-pub(super) struct Product {
-    pub isa: Isa,
-    pub m: usize,
-    pub k: usize,
-    pub n: usize,
-    pub a: MatRef,
-    pub b: MatRef,
-    pub c: MatMut,
-    pub accumulate: bool,
 }
 
 /// What is copied, and the size of the pieces.
@@ -106,10 +105,12 @@ struct Span {
 }
 
 impl Product {
-    /// See [`super::gemm`].
+    /// Computes C. It allocates only when `workspace` is too small (see [`Workspace::reserve`]). For the order of roundings
+    /// see the [module](super).
     ///
     /// # Safety
-    /// That of [`super::gemm`].
+    /// - `isa.is_available()`.
+    /// - Every element of A and B can be read and every element of C written; C overlaps neither.
     pub unsafe fn run(&self, workspace: &mut Workspace) {
         if self.m == 0 || self.n == 0 {
             return;
@@ -119,6 +120,9 @@ impl Product {
                 // SAFETY: row i of C.
                 unsafe { self.c.at(i, 0).write_bytes(0, self.n) };
             }
+        } else if turned::pays(self) {
+            // SAFETY: the caller's promise.
+            unsafe { turned::run(self, workspace) }
         } else if self.k > block_depth(self.k) && self.accumulate {
             // SAFETY: the caller's promise.
             unsafe { self.sum_apart(workspace) }
@@ -184,8 +188,11 @@ impl Product {
         }
     }
 
-    /// Loops 1 and 2.
-    unsafe fn loops(&self, workspace: &mut Workspace) {
+    /// Loops 1 and 2: C = A B, and C += A B if k is one block.
+    ///
+    /// # Safety
+    /// That of [`Product::run`].
+    pub(super) unsafe fn loops(&self, workspace: &mut Workspace) {
         let plan = self.plan();
         for column in (0..self.n).step_by(COLUMN_BLOCK) {
             let columns = (self.n - column).min(COLUMN_BLOCK);

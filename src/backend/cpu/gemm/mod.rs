@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `loops` | the five loops of BLIS: which piece of A and B is in which cache, and when a piece is copied |
 //! | `packing`, `packing_avx2` | how a piece is copied so that the microkernel reads it in order |
+//! | `turned` | few rows times the transpose of a big matrix: the transposed product
 //! | `tile` | what a microkernel is asked for |
 //! | `avx512`, `avx2`, `portable` | the microkernels: one tile of C in registers |
 //! | `workspace` | the memory for the copies |
@@ -38,6 +39,7 @@ pub(super) mod packing;
 mod packing_avx2;
 mod portable;
 mod tile;
+mod turned;
 mod workspace;
 
 #[cfg(test)]
@@ -45,6 +47,7 @@ mod tests;
 
 use super::isa::Isa;
 use std::fmt;
+use std::ops::Range;
 pub use workspace::Workspace;
 
 /// Longest serial chain of products: the depth of a block of k.
@@ -71,7 +74,7 @@ pub struct MatMut {
     pub row_stride: usize,
 }
 
-// SAFETY: an address and strides; reading through them is what is unsafe, and `gemm` says so.
+// SAFETY: an address and strides; reading through them is what is unsafe, and [`Product::run`] says so.
 unsafe impl Send for MatRef {}
 // SAFETY: as above.
 unsafe impl Sync for MatRef {}
@@ -118,6 +121,7 @@ impl std::error::Error for GemmError {}
 
 impl MatRef {
     /// Element (i, j)'s address.
+    #[inline(always)]
     fn at(self, i: usize, j: usize) -> *const f32 {
         self.ptr.wrapping_add(i * self.row_stride + j * self.col_stride)
     }
@@ -142,6 +146,7 @@ impl MatRef {
 
 impl MatMut {
     /// Element (i, j)'s address.
+    #[inline(always)]
     fn at(self, i: usize, j: usize) -> *mut f32 {
         self.ptr.wrapping_add(i * self.row_stride + j)
     }
@@ -170,37 +175,47 @@ pub fn chain_length(k: usize) -> usize {
 }
 
 /// `C = A B` or, with `accumulate`, `C += A B`, for A m x k, B k x n and C m x n. `C = 0` when k = 0.
-///
-/// It allocates only when `workspace` is too small (see [`Workspace::reserve`]). For the order of roundings see the
-/// [module](self).
-///
-/// # Safety
-/// - `isa.is_available()`.
-/// - Every element of A and B can be read and every element of C written; C overlaps neither.
-#[expect(clippy::too_many_arguments, reason = "the usual ones of a matrix product")]
-pub unsafe fn gemm(
-    isa: Isa,
-    m: usize,
-    k: usize,
-    n: usize,
-    a: MatRef,
-    b: MatRef,
-    c: MatMut,
-    accumulate: bool,
-    workspace: &mut Workspace,
-) {
-    let product = loops::Product {
-        isa,
-        m,
-        k,
-        n,
-        a,
-        b,
-        c,
-        accumulate,
-    };
-    // SAFETY: the caller's promise.
-    unsafe { product.run(workspace) }
+#[derive(Clone, Copy, Debug)]
+pub struct Product {
+    /// The instructions to use.
+    pub isa: Isa,
+    /// Rows of A and C.
+    pub m: usize,
+    /// Columns of A, rows of B.
+    pub k: usize,
+    /// Columns of B and C.
+    pub n: usize,
+    /// Left factor.
+    pub a: MatRef,
+    /// Right factor.
+    pub b: MatRef,
+    /// The result.
+    pub c: MatMut,
+    /// Add to C instead of overwriting it.
+    pub accumulate: bool,
+}
+
+impl Product {
+    /// The product that gives these rows and columns of C.
+    pub(super) fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Product {
+        Product {
+            m: rows.len(),
+            n: columns.len(),
+            a: self.a.from(rows.start, 0),
+            b: self.b.from(0, columns.start),
+            c: self.c.from(rows.start, columns.start),
+            ..*self
+        }
+    }
+
+    /// Row i of C.
+    ///
+    /// # Safety
+    /// It can be written, and nobody else uses it.
+    pub(super) unsafe fn row<'a>(&self, i: usize) -> &'a mut [f32] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.c.at(i, 0), self.n) }
+    }
 }
 
 /// `C = A B` or `C += A B` for contiguous row-major slices: A m x k, B k x n and C m x n, with `shape = (m, k, n)`.
@@ -240,7 +255,17 @@ pub fn gemm_slices(
         ptr: c.as_mut_ptr(),
         row_stride: n,
     };
+    let product = Product {
+        isa,
+        m,
+        k,
+        n,
+        a,
+        b,
+        c,
+        accumulate,
+    };
     // SAFETY: the instruction set is present, the slices have the elements, and a mutable slice overlaps no other.
-    unsafe { gemm(isa, m, k, n, a, b, c, accumulate, workspace) };
+    unsafe { product.run(workspace) };
     Ok(())
 }

@@ -1,8 +1,18 @@
 //! The copy of a panel in registers of eight numbers. AVX-512 uses it too: a transpose is all shuffles, and registers
 //! of 16 have one port for them where those of eight have two.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "an iterator over registers by value is not compiled with their instructions, and was three times slower"
+)]
+
 use super::packing::{EIGHT, Panel};
 use std::arch::x86_64::*;
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
+/// How far ahead of a transpose its lanes are asked for: they come from distant caches, on too many pages to be foreseen.
+const AHEAD: usize = 4 * LINE;
 
 /// See [`super::packing::pack`].
 ///
@@ -70,6 +80,11 @@ unsafe fn transpose_strip(panel: &Panel, first: usize) {
     let to = panel.to.wrapping_add(first);
     let fours = panel.depth / 4 * 4;
     for start in (0..fours).step_by(4) {
+        if start.is_multiple_of(LINE) {
+            for l in 0..EIGHT {
+                _mm_prefetch::<_MM_HINT_T0>(lanes[l].wrapping_add(start + AHEAD).cast());
+            }
+        }
         let mut halves = [_mm256_setzero_ps(); 4];
         for l in 0..4 {
             // SAFETY: rows start..start + 4 of two lanes.
@@ -88,9 +103,9 @@ unsafe fn transpose_strip(panel: &Panel, first: usize) {
             _mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high),
             _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high),
         ];
-        for (p, row) in rows.into_iter().enumerate() {
+        for p in 0..4 {
             // SAFETY: eight numbers from lane `first` of row start + p on; they stand out by seven at most.
-            unsafe { _mm256_storeu_ps(to.add((start + p) * panel.width), row) };
+            unsafe { _mm256_storeu_ps(to.add((start + p) * panel.width), rows[p]) };
         }
     }
     for p in fours..panel.depth {

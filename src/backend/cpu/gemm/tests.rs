@@ -90,8 +90,18 @@ fn product(isa: Isa, a: &Matrix, b: &Matrix, old: Option<&Matrix>) -> Matrix {
         ptr: c.data.as_mut_ptr().wrapping_add(c.start),
         row_stride: c.row_stride,
     };
+    let product = Product {
+        isa,
+        m,
+        k,
+        n,
+        a: a.view(),
+        b: b.view(),
+        c: view,
+        accumulate: old.is_some(),
+    };
     // SAFETY: `isa` comes from `Isa::available`; the views are within their memory.
-    unsafe { gemm(isa, m, k, n, a.view(), b.view(), view, old.is_some(), &mut workspace) };
+    unsafe { product.run(&mut workspace) };
     assert_eq!(workspace.bytes(), bytes, "the product allocated");
     for at in 0..c.data.len() {
         let inside = at >= c.start && (at - c.start) / (n + gap) < m && (at - c.start) % (n + gap) < n;

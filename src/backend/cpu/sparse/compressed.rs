@@ -27,6 +27,8 @@ pub(super) struct Compressed {
     /// c: per column. 0 where it is the commonest number.
     pub offsets: Vec<f64>,
     pub tiles: Vec<CompressedTile>,
+    /// Rows of every tile but the last.
+    tile_rows: usize,
 }
 
 impl Compressed {
@@ -48,7 +50,16 @@ impl Compressed {
             .chunks(tile_rows * cols)
             .map(|tile| CompressedTile::new(tile, &offsets))
             .collect();
-        Some(Compressed { offsets, tiles })
+        Some(Compressed {
+            offsets,
+            tiles,
+            tile_rows,
+        })
+    }
+
+    /// The tile that begins with row `first`.
+    pub fn tile(&self, first: usize) -> &CompressedTile {
+        &self.tiles[first / self.tile_rows]
     }
 }
 

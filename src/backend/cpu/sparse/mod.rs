@@ -132,9 +132,9 @@ impl Skipping {
         }
     }
 
-    /// z of tile `tile`: `[rows, units]`.
-    pub(super) fn dense(&self, isa: Isa, layer: &Layer, tile: usize, z: &mut [f32]) {
-        let lists = &self.samples.tiles[tile].rows;
+    /// z of the tile that begins with row `first`: `[rows, units]`.
+    pub(super) fn dense(&self, isa: Isa, layer: &Layer, first: usize, z: &mut [f32]) {
+        let lists = &self.samples.tile(first).rows;
         let (cols, units) = (self.offsets().len(), layer.units);
         assert_eq!(z.len(), (lists.starts.len() - 1) * units);
         for number in 0..chunks(isa, units) {
@@ -157,21 +157,22 @@ impl Skipping {
         }
     }
 
-    /// sums (=, +=) tile `tile`'s part: sum_i dz_iu r_ij as `[in + 1, units]`, where the last r_ij is 1. `room` is for a
+    /// sums (=, +=) the part of the tile that begins with row `first`: sum_i dz_iu r_ij as `[in + 1, units]`, where the last r_ij is 1. `room` is for a
     /// chunk of dz ([`gradient_room`]).
     pub(super) fn weight_grad(
         &self,
         isa: Isa,
-        tile: usize,
+        first: usize,
         dz: Rows<f32>,
         sums: &mut [f32],
         write: Write,
         room: &mut [f32],
     ) {
-        let lists = &self.samples.tiles[tile].columns;
+        let tile = self.samples.tile(first);
+        let lists = &tile.columns;
         let (rows, units) = (dz.rows(), dz.copies * dz.cols);
         let cols = self.offsets().len();
-        assert_eq!(rows, self.samples.tiles[tile].rows.starts.len() - 1);
+        assert_eq!(rows, tile.rows.starts.len() - 1);
         assert_eq!(sums.len(), (cols + 1) * units);
         for number in 0..chunks(isa, units) {
             let chunk = chunk(isa, units, number);

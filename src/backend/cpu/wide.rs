@@ -1,0 +1,219 @@
+//! Wide layers: kernel after kernel on a block of rows, each on all threads.
+//!
+//! A tile of rows goes through a narrow network while it and the weights are in a second-level cache. Wide weights do not
+//! fit beside a tile: they would be read, and copied for the product, again for every tile; and a mini-batch of 64 rows is
+//! one tile, so one thread's. So a program with a wide layer is run the other way round:
+//!
+//! ```text
+//!   rows     0 ................................................. n
+//!   blocks   |        4096         |        4096         |  ...  |     one after the other
+//!   kernel   | 0 | 1 | 2 | ... |15 |                                   a row kernel: 16 lanes of 256 rows
+//!   kernel   |   C, piece by piece |                                   a product: pieces of its result, all rows
+//! ```
+//!
+//! A lane is what it is for tiles: it sums what it reduces over its rows, block after block, and the lanes are summed in a
+//! fixed tree. A product sums over rows by itself and writes the gradient where it belongs. How a product is cut depends on
+//! the threads, which no bit does (see `gemm`).
+
+use std::ops::Range;
+
+use super::dense::{add_bias, is_skinny};
+use super::machine::{MAX_LANES, Machine, Prepared, TILE_ROWS};
+use super::products::Products;
+use super::tile::Place;
+use crate::backend::kernel::{Kernel, Write};
+use crate::backend::program::{BufferId, Program, RowSpace};
+
+/// Weights of a layer, per replica, from which it is wide: 256 KB.
+const WIDE: usize = 1 << 16;
+
+/// Rows of a block: a full lane is a tile.
+pub(super) const BLOCK_ROWS: usize = TILE_ROWS * MAX_LANES;
+
+/// Rows of a lane when there are not enough for full ones.
+const FEW_ROWS: usize = 32;
+
+/// Operations below which a product stays on the caller's thread: about 5 us.
+const SMALL: f64 = 5e5;
+
+/// Operations from which a product is cut into more pieces than threads, so that a slow thread holds nobody up.
+const LARGE: f64 = 5e8;
+
+/// Columns of a piece come in whole registers.
+const LANES: usize = 16;
+
+/// Whether a program has a wide layer. By a replica's own weights: a network is treated alone as beside others.
+pub(super) fn is_wide(program: &Program) -> bool {
+    let mut kernels = program.entries.iter().flatten().flat_map(|s| &s.kernels);
+    kernels.any(|kernel| {
+        let (x, y) = match kernel {
+            Kernel::Dense { x, y, .. } => (x, y),
+            Kernel::DenseInputGrad { dy, dx, .. } => (&dx.buffer, dy),
+            Kernel::DenseWeightGrad { dy, x, .. } => (x, dy),
+            _ => return false,
+        };
+        let (inputs, units) = (program.buffer(*x).cols, program.buffer(*y).cols);
+        !is_skinny(units) && inputs * units >= WIDE
+    })
+}
+
+/// Rows of a lane in a block, fixed by the number of rows.
+pub(super) fn lane_rows(rows: usize) -> usize {
+    if rows <= FEW_ROWS * MAX_LANES {
+        FEW_ROWS
+    } else {
+        TILE_ROWS
+    }
+}
+
+impl Machine {
+    /// A row segment of a program with wide layers.
+    pub(super) fn run_blocks(&self, segment: &Prepared, space: RowSpace) {
+        let rows = self.active[space.0];
+        let lane_rows = lane_rows(rows);
+        let lanes = rows.div_ceil(lane_rows).min(MAX_LANES);
+        for lane in 0..lanes {
+            // SAFETY: no region is running.
+            unsafe { self.partials(segment, lane) }.fresh.fill(1);
+        }
+        for first in (0..rows).step_by(lane_rows * MAX_LANES) {
+            let block = first..rows.min(first + lane_rows * MAX_LANES);
+            for kernel in &segment.kernels {
+                match self.products(segment, kernel, &block) {
+                    Some((products, bias)) => self.run_products(&products, bias),
+                    None => self.run_lanes(segment, kernel, &block, lane_rows),
+                }
+                if let Kernel::DenseWeightGrad { dy, x, dweight, dbias } = kernel
+                    && dweight.is_some_and(|target| self.is_direct(segment, target.buffer))
+                    && dbias.is_some()
+                {
+                    let bias_alone = Kernel::DenseWeightGrad {
+                        dy: *dy,
+                        x: *x,
+                        dweight: None,
+                        dbias: *dbias,
+                    };
+                    self.run_lanes(segment, &bias_alone, &block, lane_rows);
+                }
+            }
+        }
+        self.combine(segment, lanes, rows);
+    }
+
+    /// A row kernel: a lane of the block to a task.
+    fn run_lanes(&self, segment: &Prepared, kernel: &Kernel, block: &Range<usize>, lane_rows: usize) {
+        self.pool.run(block.len().div_ceil(lane_rows), &|worker, lane| {
+            let first = block.start + lane * lane_rows;
+            let rows = first..block.end.min(first + lane_rows);
+            // SAFETY: worker numbers are exclusive within a region, and one task has a lane.
+            let (scratch, mut partials) = unsafe { (self.scratch(worker), self.partials(segment, lane)) };
+            self.execute(kernel, rows, scratch, &mut partials);
+        });
+    }
+
+    /// The products that a kernel is on a block, if it is, and the bias that is added to them.
+    fn products(
+        &self,
+        segment: &Prepared,
+        kernel: &Kernel,
+        block: &Range<usize>,
+    ) -> Option<(Products, Option<&[f32]>)> {
+        let isa = self.isa;
+        // SAFETY: no region is running, and worker 0's tiles are not used: a wide program has blocks.
+        let scratch = unsafe { self.scratch(0) };
+        let t = self.tile(block.clone(), &scratch.tile);
+        match kernel {
+            Kernel::Dense { x, weight, bias, y } => {
+                let skips = self.skipping[x.0]
+                    .as_ref()
+                    .is_some_and(|s| s.layer(*weight, *bias).is_some());
+                if skips || is_skinny(self.program.buffer(*y).cols) {
+                    return None;
+                }
+                let products = Products::forward(isa, t.real(*x), t.real(*weight).data, t.write(*y));
+                Some((products, bias.map(|b| t.real(b).data)))
+            }
+            Kernel::DenseInputGrad { dy, weight, dx } => {
+                let (dy, weight) = (t.real(*dy), t.real(*weight).data);
+                Some((
+                    Products::input_grad(isa, dy, weight, t.write(dx.buffer), dx.write),
+                    None,
+                ))
+            }
+            Kernel::DenseWeightGrad {
+                dy,
+                x,
+                dweight: Some(target),
+                ..
+            } if self.is_direct(segment, target.buffer) => {
+                // SAFETY: no region is running.
+                let mut partials = unsafe { self.partials(segment, 0) };
+                let (reduction, fresh) = partials.find(target.buffer);
+                let Place::Real(slab) = &self.places[target.buffer.0] else {
+                    unreachable!("gradients are real")
+                };
+                // SAFETY: nothing in the segment reads a sum over rows, and this kernel alone runs.
+                let dweight = unsafe { slab.part_mut(0, reduction.length) };
+                let write = if fresh { reduction.target.write } else { Write::Add };
+                Some((
+                    Products::weight_grad(isa, t.real(*dy), t.real(*x), dweight, write),
+                    None,
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a product writes a weight's gradient where it belongs, without lanes.
+    pub(super) fn is_direct(&self, segment: &Prepared, gradient: BufferId) -> bool {
+        let reduction = segment.reductions.iter().find(|r| r.target.buffer == gradient);
+        self.wide && reduction.is_some_and(|r| r.is_weight && self.skipping(r).is_none())
+    }
+
+    /// Products in pieces, a task each.
+    fn run_products(&self, products: &Products, bias: Option<&[f32]>) {
+        let &(m, n, isa) = &(products.first.m, products.first.n, products.first.isa);
+        let (rows, columns) = piece(products, self.pool.threads());
+        let (down, across) = (m.div_ceil(rows), n.div_ceil(columns));
+        let task = |worker: usize, task: usize| {
+            let (number, piece) = (task / (down * across), task % (down * across));
+            let (i, j) = (piece / across * rows, piece % across * columns);
+            let columns = j..n.min(j + columns);
+            let part = products.part(number, i..m.min(i + rows), columns.clone());
+            // SAFETY: worker numbers are exclusive within a region.
+            let scratch = unsafe { self.scratch(worker) };
+            // SAFETY: the operands belong to this machine, and this piece of the result to this task.
+            unsafe { part.run(&mut scratch.workspace) };
+            if let Some(bias) = bias {
+                let bias = &bias[number * n..][columns];
+                for i in 0..part.m {
+                    // SAFETY: as above.
+                    add_bias(isa, unsafe { part.row(i) }, bias);
+                }
+            }
+        };
+        let tasks = products.count * down * across;
+        if operations(products) < SMALL {
+            (0..tasks).for_each(|t| task(0, t));
+        } else {
+            self.pool.run(tasks, &task);
+        }
+    }
+}
+
+fn operations(products: &Products) -> f64 {
+    let first = &products.first;
+    2.0 * products.count as f64 * first.m as f64 * first.k as f64 * first.n as f64
+}
+
+/// Rows and columns of a piece of the results: the longer side is cut.
+fn piece(products: &Products, threads: usize) -> (usize, usize) {
+    let (m, n) = (products.first.m, products.first.n);
+    let per_thread = if operations(products) < LARGE { 1 } else { 4 };
+    let pieces = (threads * per_thread).div_ceil(products.count);
+    if n >= m {
+        (m, n.div_ceil(pieces).next_multiple_of(LANES))
+    } else {
+        (m.div_ceil(pieces), n)
+    }
+}
