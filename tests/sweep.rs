@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Eight short runs of small networks on 300 digits, one of which fails: there are no 9999 units of memory for it.
+/// Eight short runs of small networks on 300 digits.
 const SWEEP: &str = r#"
 tolerance = 0.2
 guard = 5
@@ -34,14 +34,10 @@ set = { subset = "random" }
 pool = { seed = [1, 2] }
 option = "train-samples"
 values = [200, 300]
-
-[[axis]]
-name = "too wide"
-points = [{ hidden = 2000000000 }]
 "#;
 
 /// Runs of the sweep: the base is the learning rate 0.5 too.
-const RUNS: usize = 1 + 2 + 1 + 4 + 1;
+const RUNS: usize = 1 + 2 + 1 + 4;
 
 fn disentangle() -> Command {
     Command::new(env!("CARGO_BIN_EXE_disentangle"))
@@ -89,18 +85,7 @@ fn place() -> (tempfile::TempDir, BTreeMap<String, Vec<u8>>, Duration) {
         .args(["--sweep", "sweep.toml", "--out", "whole"])
         .output()
         .unwrap();
-    // A run that fails is told at the end; the others are there.
-    assert_eq!(
-        output.status.code(),
-        Some(1),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let line = one_line(&output);
-    assert!(
-        line.contains(&format!("1 of {RUNS} runs failed, the others are complete")),
-        "{line}"
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let expected = results(&place.path().join("whole"));
     (place, expected, started.elapsed())
 }
@@ -110,12 +95,7 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
     let (place, expected, length) = place();
     let runs = String::from_utf8(expected["runs.csv"].clone()).unwrap();
     assert_eq!(runs.lines().count(), 1 + RUNS);
-    assert_eq!(
-        runs.lines().filter(|line| line.contains(",failed,")).count(),
-        1,
-        "{runs}"
-    );
-    assert!(runs.contains("GB of memory at least"), "{runs}");
+    assert!(runs.lines().skip(1).all(|line| line.contains(",done,,")), "{runs}");
     let table = String::from_utf8(expected["robustness.csv"].clone()).unwrap();
     // The base, and the point of the same configuration, have the same numbers.
     let row = |start: &str| {
@@ -150,7 +130,7 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null());
             if kills >= 10 {
-                assert_eq!(command.status().unwrap().code(), Some(1));
+                assert!(command.status().unwrap().success());
                 break;
             }
             let signal = if kills % 2 == 0 { "-TERM" } else { "-KILL" };
@@ -161,7 +141,7 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
                 .stderr(Stdio::null())
                 .status();
             match child.wait().unwrap().code() {
-                Some(1) => break,
+                Some(0) => break,
                 // By SIGTERM while it ran, or killed outright.
                 Some(130) | None => kills += 1,
                 other => panic!("{signal}: exit code {other:?}"),
@@ -194,13 +174,7 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
             ])
             .output()
             .unwrap();
-        // The run that fails is the last of nine.
-        assert_eq!(
-            output.status.code(),
-            Some(i32::from(number == 3)),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let merge = |folders: &[&str]| {
         let mut command = disentangle();
@@ -208,13 +182,7 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
         command
     };
     let output = merge(&["s3", "s1", "s2", "--out", "merged"]).output().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(1),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert!(one_line(&output).contains("1 of 9 runs failed"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_same(&place.path().join("merged"), &expected, "merged");
     assert!(place.path().join("merged/report.html").exists());
 
@@ -223,7 +191,7 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
     for file in ["plan.json", "run.json", "sweep.toml"] {
         std::fs::copy(place.path().join("s2").join(file), place.path().join("half").join(file)).unwrap();
     }
-    let other = SWEEP.replace("epochs = 60", "epochs = 20").replace("2000000000", "7");
+    let other = SWEEP.replace("epochs = 60", "epochs = 20");
     std::fs::write(place.path().join("other.toml"), other).unwrap();
     let foreign = robustness(place.path())
         .args(["--sweep", "other.toml", "--shard", "2/3", "--out", "foreign"])
@@ -246,14 +214,8 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
     }
 
     // A point more does one run more.
-    let more = SWEEP
-        .replace("values = [0.25, 0.5, 1.0]", "values = [0.25, 0.5, 1.0, 0.75]")
-        .replace("2000000000", "7");
+    let more = SWEEP.replace("values = [0.25, 0.5, 1.0]", "values = [0.25, 0.5, 1.0, 0.75]");
     std::fs::write(place.path().join("more.toml"), more).unwrap();
-    let before = std::fs::metadata(place.path().join("merged/runs"))
-        .unwrap()
-        .modified()
-        .unwrap();
     let files = || std::fs::read_dir(place.path().join("merged/runs")).unwrap().count();
     let count = files();
     let output = robustness(place.path())
@@ -261,14 +223,40 @@ fn ten_kills_and_three_shards_leave_the_same_bytes() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(files(), count + 2);
-    assert!(
-        std::fs::metadata(place.path().join("merged/runs"))
+    assert_eq!(files(), count + 1);
+}
+
+#[test]
+fn a_run_that_fails_is_told_with_its_reason_and_may_be_tried_again() {
+    let place = tempfile::tempdir().unwrap();
+    let sweep = "[base]\ntrain-samples = 100\nepochs = 3\nreplicas = 2\n[[axis]]\nname = \"width\"\n\
+                 option = \"hidden\"\nvalues = [2000000000, 3]\n";
+    std::fs::write(place.path().join("sweep.toml"), sweep).unwrap();
+    let failed = |args: &[&str]| {
+        let output = robustness(place.path())
+            .args(args)
+            .args(["--out", "out"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(one_line(&output).contains("1 of 3 runs failed, the others are complete: out/runs.csv"));
+        let text = std::fs::read_to_string(place.path().join("out/runs.csv")).unwrap();
+        assert_eq!(text.matches(",done,").count(), 2, "{text}");
+        assert!(text.contains("GB of memory at least"), "{text}");
+        assert!(place.path().join("out/report.html").exists());
+        let failure = std::fs::read_dir(place.path().join("out/runs"))
             .unwrap()
-            .modified()
-            .unwrap()
-            >= before
-    );
+            .find_map(|entry| {
+                let path = entry.unwrap().path();
+                let is_it = std::fs::read_to_string(&path).unwrap().contains("\"failed\"");
+                is_it.then(|| path.metadata().unwrap().modified().unwrap())
+            });
+        failure.unwrap()
+    };
+    let first = failed(&["--sweep", "sweep.toml"]);
+    // Only if it is asked for.
+    assert_eq!(failed(&["--resume"]), first);
+    assert!(failed(&["--resume", "--retry"]) > first);
 }
 
 #[test]

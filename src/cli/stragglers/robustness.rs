@@ -7,7 +7,9 @@ use clap::Args;
 use disentangle::data::{Dataset, whole_file};
 use disentangle::report::files::create_folder;
 use disentangle::report::record::DataRecord;
-use disentangle::report::sweep_folder::{Plan, RUNS, SWEEP_TOML, SweepFolder, read_plan, read_runs, write_plan};
+use disentangle::report::sweep_folder::{
+    PLAN_JSON, Plan, RUNS, SWEEP_TOML, SweepFolder, read_plan, read_runs, write_plan,
+};
 use disentangle::report::{FIGURES, RunRecord, study, write_atomic};
 use disentangle::study::checkpoint::Checkpoint;
 use disentangle::study::inversion::{self, Setup, Wish, columns};
@@ -25,7 +27,7 @@ use super::super::options::{InversionOptions, quoted};
 use super::super::output::{new_folder, print};
 use super::super::{config, facts, resolve};
 use super::progress::Guard;
-use super::sweep_file::{FileRun, Place, SweepFile};
+use super::sweep_file::{FOREIGN, FileRun, Place, SweepFile};
 
 /// The sweep that is done if none is given.
 const SMALL: &str = include_str!("robustness.toml");
@@ -71,10 +73,8 @@ pub fn run(given: Options) -> Result<(), CliError> {
     } = given;
     let (out, resume, threads) = (common.out.clone(), common.resume, common.threads);
     let (quiet, json) = (common.quiet, common.json);
-    if let Some((name, _)) = common.given().iter().find(|(name, _)| {
-        let foreign = ["init", "save-activations", "save-weights", "test-every"];
-        foreign.contains(&name.as_str()) || (resume && name != "threads")
-    }) {
+    let foreign = |name: &str| name != "threads" && (resume || FOREIGN.contains(&name));
+    if let Some((name, _)) = common.given().iter().find(|(name, _)| foreign(name)) {
         let why = if resume {
             "--resume takes it from the folder"
         } else {
@@ -91,20 +91,18 @@ pub fn run(given: Options) -> Result<(), CliError> {
     let file = SweepFile::read(&path, &text, &over)?;
     let mut shelf = Shelf::default();
     let (sweep, planned) = plan(&file, &mut shelf)?;
-    let (backend, device) = resolve::backend(&resolve::defaults(InversionOptions {
-        threads,
-        device: planned.first().and_then(|run| run.options.device.clone()),
-        ..InversionOptions::default()
-    }))?;
-    if let Some(other) = planned
-        .iter()
-        .find(|run| run.options.device != planned[0].options.device)
-    {
+    let device = planned.first().and_then(|run| run.options.device.clone());
+    if let Some(other) = planned.iter().find(|run| run.options.device != device) {
         let device = other.options.device.clone().unwrap_or_default();
         return Err(CliError::Input(format!(
             "device '{device}' at some points: expected one device for all"
         )));
     }
+    let (backend, device) = resolve::backend(&resolve::defaults(InversionOptions {
+        threads,
+        device,
+        ..InversionOptions::default()
+    }))?;
     let shard = match &shard {
         None => None,
         Some(text) => Some(
@@ -116,15 +114,7 @@ pub fn run(given: Options) -> Result<(), CliError> {
         (Some(folder), true) => folder,
         (out, _) => new_folder(out, &STUDY.replace(' ', "-"))?,
     };
-    let before = if resume {
-        Some(read_plan(&folder).map_err(CliError::input)?)
-    } else {
-        None
-    };
-    let before = before
-        .map(|plan| plan.shard.parse::<Shard>())
-        .transpose()
-        .map_err(CliError::input)?;
+    let before = if resume { begun(&folder)? } else { None };
     let shard = match (shard, before) {
         (Some(now), Some(before)) if now != before => {
             return Err(CliError::Input(format!(
@@ -159,7 +149,6 @@ pub fn run(given: Options) -> Result<(), CliError> {
         forget_failures(&folder, &plan)?;
     }
 
-    let started = Instant::now();
     let mut guard = Guard::new(quiet || json)?;
     let mut keeper = SweepFolder::new(&folder, &device, &record.processor);
     let mut at = Work {
@@ -178,8 +167,24 @@ pub fn run(given: Options) -> Result<(), CliError> {
     if shard != Shard::WHOLE {
         return of_shard(&folder, &plan, shard, json);
     }
-    record.training_seconds = Some(started.elapsed().as_secs_f64());
+    let runs = read_runs(&folder, &plan.sweep)?;
+    record.training_seconds = Some(runs.iter().flatten().map(|run| run.seconds).sum());
     conclude(&folder, &plan, &record, json)
+}
+
+/// The shard of a sweep that has begun in a folder; `None` if it was killed before it wrote its plan.
+fn begun(folder: &Path) -> Result<Option<Shard>, CliError> {
+    if folder.join(PLAN_JSON).exists() {
+        let plan = read_plan(folder).map_err(CliError::input)?;
+        return plan.shard.parse().map(Some).map_err(CliError::input);
+    }
+    if folder.join(SWEEP_TOML).exists() {
+        return Ok(None);
+    }
+    Err(CliError::Input(format!(
+        "{}: no sweep in this folder, there is nothing to resume",
+        folder.display()
+    )))
 }
 
 /// The file of the sweep, and its name in errors: the one given, that of the folder, or the small one.
@@ -214,10 +219,9 @@ fn command(sweep: Option<&Path>, shard: Option<&str>, common: &InversionOptions)
 
 /// Completes the options of a run and checks what can be checked without its data.
 fn complete(run: &FileRun) -> Result<InversionOptions, CliError> {
-    let tested = run.options.test_every;
     let mut options = resolve::defaults(run.options.clone());
     // Only the error at the end is kept.
-    options.test_every = tested.or(options.epochs);
+    options.test_every = options.epochs;
     options.save_activations = None;
     options.save_weights = None;
     options.threads = None;

@@ -35,9 +35,9 @@ use super::super::config::malformed;
 use super::super::error::CliError;
 use super::super::options::InversionOptions;
 
-/// Options of `inversion` that mean nothing in a sweep: what a run keeps or begins with is not told by its options alone,
-/// or results do not depend on it.
-const FOREIGN: [&str; 4] = ["init", "save-activations", "save-weights", "threads"];
+/// Options of `inversion` that mean nothing in a sweep: weights to begin with are not told by their file's name, of what a
+/// run measures only the end is kept, and results do not depend on threads.
+pub const FOREIGN: [&str; 5] = ["init", "save-activations", "save-weights", "test-every", "threads"];
 /// Epochs without an inversion, if none are given: the released recipe's.
 pub const GUARD: i64 = 20;
 /// The usual tolerance.

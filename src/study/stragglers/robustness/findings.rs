@@ -68,7 +68,11 @@ impl Place<'_> {
         let error = first.error.plus_minus();
         let symbol = symbol(&first.quantity);
         match self.metrics().any(|row| row.difference.is_some()) {
-            true => format!("{} ({symbol} at {error}; at most {:+.0} %)", self.name, 100.0 * largest),
+            true => format!(
+                "{} ({symbol} at {error}; largest difference {:+.0} %)",
+                self.name,
+                100.0 * largest
+            ),
             false => format!("{} ({symbol} at {error})", self.name),
         }
     }
@@ -141,7 +145,14 @@ fn paragraphs(points: &[Place], rows: &[Row], ended: &[Ended], tolerance: f64) -
         .filter(|place| !matches!(place.verdict, Verdict::NotCompared | Verdict::Base))
         .collect();
     let of = |verdict: Verdict| compared.iter().filter(move |place| place.verdict == verdict);
-    let list = |verdict: Verdict| of(verdict).map(|place| place.told()).collect::<Vec<_>>().join("; ");
+    let list = |verdict: Verdict| {
+        let told = |place: &&Place| match verdict {
+            Verdict::NoInversion => counted(place),
+            _ => place.told(),
+        };
+        let all: Vec<String> = of(verdict).map(|place| told(place)).collect();
+        all.join("; ")
+    };
     if !compared.is_empty() {
         first.push_str(&format!(
             " Were this error a property of the data alone, it would be the same everywhere. Of {} other places, at a \
@@ -165,7 +176,12 @@ fn paragraphs(points: &[Place], rows: &[Row], ended: &[Ended], tolerance: f64) -
             all.push(format!("{words}: {}.", list(verdict)));
         }
     }
-    let partly: Vec<String> = points.iter().filter(|place| place.partly()).map(counted).collect();
+    // Those of which a quantity turns nowhere have been told.
+    let partly: Vec<String> = points
+        .iter()
+        .filter(|place| place.partly() && place.verdict != Verdict::NoInversion)
+        .map(counted)
+        .collect();
     if !partly.is_empty() {
         all.push(format!("Only some networks turn: {}.", partly.join("; ")));
     }
@@ -200,10 +216,12 @@ fn of_base(base: &Place) -> String {
     let turns: Vec<String> = base
         .metrics()
         .map(|row| {
+            let (symbol, turned) = (symbol(&row.quantity), row.turned.len());
+            if turned == 0 {
+                return format!("{symbol} turns in none of {} networks", row.networks);
+            }
             format!(
-                "{} turns in {} of {} networks at training error {} (epoch {})",
-                symbol(&row.quantity),
-                row.turned.len(),
+                "{symbol} turns in {turned} of {} networks at training error {} (epoch {})",
                 row.networks,
                 row.error.plus_minus(),
                 row.epoch.plus_minus()

@@ -53,9 +53,14 @@ pub struct NetworkLeft {
 impl RunLeft {
     /// What is kept of an outcome measured in these hidden layers (from 0), with `guard` epochs exempt.
     pub fn of(outcome: &InversionOutcome, layers: &[usize], samples: usize, guard: usize) -> RunLeft {
-        let per_layer = outcome.columns.len() / layers.len().max(1);
-        let followed = outcome.columns.iter().enumerate().map(|(n, column)| {
-            let layer = layers.get(n / per_layer.max(1)).map_or(0, |layer| layer + 1);
+        // Columns of several layers say theirs.
+        let of_layer = |name: &str| {
+            let own = |layer: &&usize| name.starts_with(&format!("layer_{}_", *layer + 1));
+            let layer = layers.iter().find(own).or(layers.first());
+            layer.map_or(0, |layer| layer + 1)
+        };
+        let followed = outcome.columns.iter().map(|column| {
+            let layer = of_layer(&column.name);
             let prefix = format!("layer_{layer}_");
             let name = column.name.strip_prefix(&prefix).unwrap_or(&column.name);
             (layer, name.to_owned())
