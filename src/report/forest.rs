@@ -199,7 +199,7 @@ fn axis(root: &Area, forest: &Forest, layout: &Layout) -> Result<(), String> {
 }
 
 fn draw_line(root: &Area, line: &Line, layout: &Layout, y: f64) -> Result<(), String> {
-    let letters = ((layout.left - 10.0) / (WORDS * LETTER)).max(1.0) as usize;
+    let letters = ((layout.left - 10.0) / (WORDS * LETTER)).round().max(1.0) as usize;
     let style = font(WORDS, Paint::Ink).pos(Pos::new(HPos::Right, VPos::Center));
     let label = shortened(&line.label, letters);
     put(root, Text::new(label, (units(layout.left - 6.0), units(y)), style))?;
