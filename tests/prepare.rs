@@ -2,7 +2,7 @@
 #![cfg(feature = "study")]
 
 use disentangle::data::streams::{Stream, generator};
-use disentangle::data::{Channels, Dataset, DeadPixels, Images, LabelRule, Standardize};
+use disentangle::data::{Channels, Dataset, DeadPixels, Images, LabelRule, Standardize, Subset};
 use disentangle::study::prepare::{Preparation, Prepared};
 use proptest::prelude::*;
 use rand_chacha::rand_core::Rng;
@@ -79,7 +79,7 @@ proptest! {
     ) {
         let dataset = Dataset { name: "drawn".into(), train, test, pixel_max: 16 };
         let (train, test) = (&dataset.train, &dataset.test);
-        let how = Preparation { labels: rule.clone(), train_samples: samples, data_offset: offset, standardize, dead_pixels, channels: Channels::GreySum, seed };
+        let how = Preparation { labels: rule.clone(), train_samples: samples, data_offset: offset, subset: Subset::Consecutive, standardize, dead_pixels, channels: Channels::GreySum, seed };
         let got = Prepared::new(&dataset, &how);
 
         // Which rows, which classes.

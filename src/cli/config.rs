@@ -32,7 +32,7 @@ pub fn merge(mut given: InversionOptions) -> Result<InversionOptions, CliError> 
     if given.initializer.is_some() {
         file.init = None;
     }
-    fill!(given from file: data, train_samples, data_offset, labels, standardize, dead_pixels, channels, hidden, activation,
+    fill!(given from file: data, train_samples, data_offset, subset, labels, standardize, dead_pixels, channels, hidden, activation,
         initializer, init, loss, optimizer, lr, schedule, momentum, weight_decay, l2, batch, epochs, replicas,
         first_replica, seed, layer, test_every, metrics, measure_every, save_activations, save_weights, device, threads);
     Ok(given)

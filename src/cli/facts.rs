@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 pub fn data_hashes(dataset: &Dataset) -> Value {
     let of = |part: &Images| {
         json!({
-            "images": hash(&[&header(idx::images_header(part.count, part.height, part.width)), &part.pixels]),
-            "labels": hash(&[&header(idx::labels_header(part.count)), &part.labels]),
+            "images": sha256(&[&header(idx::images_header(part.count, part.height, part.width)), &part.pixels]),
+            "labels": sha256(&[&header(idx::labels_header(part.count)), &part.labels]),
         })
     };
     json!({ "train": of(&dataset.train), "test": of(&dataset.test) })
@@ -21,7 +21,8 @@ fn header<const N: usize>(bytes: Option<[u8; N]>) -> Vec<u8> {
     bytes.map_or(Vec::new(), |bytes| bytes.to_vec())
 }
 
-fn hash(parts: &[&[u8]]) -> String {
+/// SHA-256 of parts one after the other, in hexadecimal.
+pub fn sha256(parts: &[&[u8]]) -> String {
     let mut hasher = Sha256::new();
     parts.iter().for_each(|part| hasher.update(part));
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -11,6 +11,7 @@ mod hinge_theory;
 mod inversion;
 mod measure;
 mod memory;
+mod merge;
 mod modes;
 mod options;
 mod output;
@@ -68,6 +69,8 @@ enum Command {
     Modes(Box<modes::ModesOptions>),
     /// Experiments on stragglers: find, stability, removal, ...
     Stragglers(stragglers::StragglersOptions),
+    /// Put the shards of a sweep together
+    Merge(merge::MergeOptions),
     /// Make a run's page again, or compare several runs on one page
     Report(report::ReportOptions),
     /// Time every kernel, as percent of what this machine can do
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
             Command::Measure(options) => measure::run(options),
             Command::Modes(options) => modes::run(*options),
             Command::Stragglers(options) => stragglers::run(options),
+            Command::Merge(options) => merge::run(options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),

@@ -42,12 +42,16 @@ pub struct InversionOptions {
     /// Folder with the four IDX files, raw or .gz [the embedded digits]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub data: Option<PathBuf>,
-    /// So many consecutive training samples [all]
+    /// So many training samples [all]
     #[arg(long, value_name = "N", help_heading = "Data", value_parser = count)]
     pub train_samples: Option<usize>,
     /// The first of them, among those the label rule keeps [0]
     #[arg(long, value_name = "K", help_heading = "Data", value_parser = count)]
     pub data_offset: Option<usize>,
+    /// Which of them: consecutive | random, drawn by --seed [consecutive]
+    #[arg(long, value_name = "HOW", help_heading = "Data")]
+    #[serde(deserialize_with = "text")]
+    pub subset: Option<String>,
     /// parity | all | a,b,... | below:k | one-vs-rest:k | random [parity]
     #[arg(long, value_name = "RULE", help_heading = "Data")]
     #[serde(deserialize_with = "text")]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use disentangle::backend::{Backend, BackendError, Cpu, Reference};
-use disentangle::data::{Channels, DataError, DeadPixels, LabelRule, Standardize, TensorFile};
+use disentangle::data::{Channels, DataError, DeadPixels, LabelRule, Standardize, Subset, TensorFile};
 use disentangle::geometry::Settings;
 use disentangle::nn::network::Parameters;
 use disentangle::nn::{Activation, Architecture, Initializer, Loss, NnError, Optimizer, Schedule};
@@ -30,6 +30,7 @@ pub fn defaults(given: InversionOptions) -> InversionOptions {
     let word = |given: Option<String>, default: &str| Some(given.unwrap_or_else(|| default.into()));
     InversionOptions {
         data_offset: Some(given.data_offset.unwrap_or(0)),
+        subset: word(given.subset, "consecutive"),
         labels: word(given.labels, "parity"),
         standardize: word(given.standardize, "pixel"),
         dead_pixels: word(given.dead_pixels, "formula"),
@@ -115,6 +116,7 @@ pub fn preparation(options: &InversionOptions) -> Result<Preparation, CliError> 
         labels: parse::<LabelRule>("labels", &options.labels)?,
         train_samples: options.train_samples,
         data_offset: options.data_offset.unwrap_or_default(),
+        subset: parse::<Subset>("subset", &options.subset)?,
         standardize: parse::<Standardize>("standardize", &options.standardize)?,
         dead_pixels: parse::<DeadPixels>("dead-pixels", &options.dead_pixels)?,
         channels: parse::<Channels>("channels", &options.channels)?,

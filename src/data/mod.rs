@@ -1,7 +1,7 @@
 //! What is computed on: image files, the embedded digits, label rules, standardisation, arrays, weights, synthetic clouds.
 //!
 //! The way from files to numbers: [`Dataset::open`] or [`Dataset::digits`] reads bytes, a [`LabelRule`] turns the
-//! file's labels into class indices and keeps the rows that have one, [`select`] takes consecutive rows of those, and a
+//! file's labels into class indices and keeps the rows that have one, [`select`] takes consecutive or random rows of those, and a
 //! [`Standardizer`] fitted on exactly those rows turns bytes into `f64`.
 
 #[cfg(feature = "data")]
@@ -41,5 +41,5 @@ pub use npy::{Array, Npy, write_npy, write_npy_from};
 pub use npz::Npz;
 #[cfg(feature = "data")]
 pub use safetensors_file::{NamedTensor, TensorFile, TensorRef, write_named, write_tensors};
-pub use selection::select;
+pub use selection::{Subset, select};
 pub use standardize::{Channels, DeadPixels, Standardize, Standardizer};

@@ -65,6 +65,8 @@ pub enum Stream {
         /// The replica's number.
         replica: u64,
     },
+    /// The rows of [`Subset::Random`](super::Subset::Random).
+    Subset,
     /// Samples drawn as a control for a set of a replica.
     Control {
         /// The replica's number.
@@ -101,6 +103,7 @@ pub fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::TeacherExamples { replica, step } => (30, replica, step),
         Stream::TeacherNoise { replica, step } => (31, replica, step),
         Stream::TeacherTest { replica } => (32, replica, 0),
+        Stream::Subset => (8, 0, 0),
         // Numbers from 20 on: straggler studies.
         Stream::Control { replica, draw } => (20, replica, draw),
         Stream::Noise { replica } => (21, replica, 0),
@@ -136,6 +139,7 @@ mod tests {
             Stream::TeacherExamples { replica: 1, step: 1 },
             Stream::TeacherNoise { replica: 1, step: 0 },
             Stream::TeacherTest { replica: 1 },
+            Stream::Subset,
             Stream::Control { replica: 1, draw: 2 },
             Stream::Control { replica: 2, draw: 1 },
             Stream::Noise { replica: 1 },

@@ -22,8 +22,8 @@ use super::page::run_section;
 use super::record::RunRecord;
 use super::sprite::Sprite;
 use super::svg::escape;
-use super::{REPORT_HTML, SUMMARY_JSON, chart, gallery, number, ticks, write_atomic};
-use crate::study::findings::{Across, Card, Curve, Findings, Plot, Table};
+use super::{REPORT_HTML, SUMMARY_JSON, chart, forest, gallery, number, ticks, write_atomic};
+use crate::study::findings::{Across, Card, Curve, Findings, Forest, Plot, Table};
 
 /// Name of the file that the page is made from.
 pub const FINDINGS_JSON: &str = "findings.json";
@@ -36,6 +36,8 @@ const SHOWN: usize = 60;
 struct Shown {
     paragraphs: Vec<String>,
     plots: Vec<Plot>,
+    #[serde(default)]
+    forests: Vec<Forest>,
     tables: Vec<Table>,
     cards: Vec<Card>,
     /// Columns, rows, width and height of the pictures, and whether they are grey.
@@ -75,6 +77,7 @@ pub fn write(folder: &Path, study: &str, findings: &Findings, pictures: Option<&
     let shown = Shown {
         paragraphs: findings.paragraphs.clone(),
         plots: findings.plots.iter().map(finite).collect(),
+        forests: findings.forests.clone(),
         tables: findings.shown.clone(),
         cards: findings.cards.clone(),
         pictures: pictures.map(|s| (s.columns, s.rows, s.width, s.height, s.grey)),
@@ -135,7 +138,10 @@ pub fn write_page(folder: &Path) -> Result<PathBuf, ReportError> {
             })
         }
     };
-    let drawn = draw(&shown.plots)?;
+    let mut drawn = draw(&shown.plots)?;
+    for shown in &shown.forests {
+        drawn.push(forest::draw(shown)?);
+    }
     figures::write(folder, &drawn)?;
     let page = page(&record, &shown, &drawn, sprite.as_ref());
     let path = folder.join(REPORT_HTML);

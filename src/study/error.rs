@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use crate::autograd::AutogradError;
+use crate::backend::BackendError;
 use crate::data::DataError;
+use crate::nn::NnError;
 use crate::train::TrainError;
 
 /// An error of this room, one line each.
@@ -49,5 +52,23 @@ impl From<DataError> for StudyError {
 impl From<TrainError> for StudyError {
     fn from(error: TrainError) -> Self {
         StudyError::Train(error)
+    }
+}
+
+impl From<AutogradError> for StudyError {
+    fn from(error: AutogradError) -> Self {
+        StudyError::Train(error.into())
+    }
+}
+
+impl From<BackendError> for StudyError {
+    fn from(error: BackendError) -> Self {
+        StudyError::Train(error.into())
+    }
+}
+
+impl From<NnError> for StudyError {
+    fn from(error: NnError) -> Self {
+        StudyError::Train(error.into())
     }
 }

@@ -18,6 +18,11 @@ pub const RETURN: f64 = 0.002;
 
 /// The index of the extremum of a series whose element t belongs to epoch t. NaN is never extreme and ends a return.
 pub fn extremum(series: &[f64], turn: Turn) -> Option<usize> {
+    extremum_from(series, turn, GUARD)
+}
+
+/// [`extremum`] with another number of exempt epochs: where learning is fast, the turn may come before the 20th.
+pub fn extremum_from(series: &[f64], turn: Turn, guard: usize) -> Option<usize> {
     if turn == Turn::Unsought {
         return None;
     }
@@ -26,7 +31,7 @@ pub fn extremum(series: &[f64], turn: Turn) -> Option<usize> {
         Turn::Maximum => -series[t],
         Turn::Minimum | Turn::Unsought => series[t],
     };
-    (GUARD..series.len()).find(|&t| {
+    (guard..series.len()).find(|&t| {
         let window = t.saturating_sub(WINDOW)..(t + WINDOW + 1).min(series.len());
         let extreme = window.clone().all(|s| v(t) <= v(s));
         let returns = (t + 1..series.len())
@@ -40,7 +45,12 @@ pub fn extremum(series: &[f64], turn: Turn) -> Option<usize> {
 
 /// Whether the released recipe stops at epoch t of the radius of class 0.
 pub fn stops(radius: &[f64], t: usize) -> bool {
-    t >= GUARD && t < radius.len() && radius[t] >= radius[t - 1]
+    stops_from(radius, t, GUARD)
+}
+
+/// [`stops`] with another number of exempt epochs, at least one.
+pub fn stops_from(radius: &[f64], t: usize, guard: usize) -> bool {
+    t >= guard.max(1) && t < radius.len() && radius[t] >= radius[t - 1]
 }
 
 #[cfg(test)]
@@ -79,6 +89,9 @@ mod tests {
             }
         });
         assert_eq!(extremum(&dip, Turn::Minimum), Some(100));
+        // The lowest of the dip is at 14; who exempts fewer epochs finds it.
+        assert_eq!(extremum_from(&dip, Turn::Minimum, 10), Some(14));
+        assert_eq!((0..300).find(|&t| stops_from(&dip, t, 10)), Some(15));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Findings {
     pub numbers: Vec<(String, f64)>,
     /// The figures.
     pub plots: Vec<Plot>,
+    /// The figures of many groups.
+    pub forests: Vec<Forest>,
     /// Small tables for people to read.
     pub shown: Vec<Table>,
     /// Whole tables, a CSV file each.
@@ -133,6 +135,60 @@ pub struct Point {
     pub y: f64,
     /// Half the width of its 95 % interval, if it has one.
     pub half: Option<f64>,
+}
+
+/// A figure of many groups, a line each: networks, their mean and its interval along one axis.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize, serde::Deserialize))]
+pub struct Forest {
+    /// Name of its file without the ending.
+    pub name: String,
+    /// What stands above it: what the axis is.
+    pub title: String,
+    /// Whether the axis is logarithmic.
+    pub logarithmic: bool,
+    /// Names of the series; every line has marks for each.
+    pub series: Vec<String>,
+    /// The lines, under headings.
+    pub groups: Vec<Group>,
+    /// A range on the axis and its name.
+    pub band: Option<(f64, f64, String)>,
+    /// What must be said of it.
+    pub note: String,
+}
+
+/// Lines under a heading.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize, serde::Deserialize))]
+pub struct Group {
+    /// The heading; empty for none.
+    pub heading: String,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+/// A line of a [`Forest`].
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize, serde::Deserialize))]
+pub struct Line {
+    /// What stands at its left.
+    pub label: String,
+    /// What stands at its right; a word at most.
+    pub note: String,
+    /// An entry per series.
+    pub marks: Vec<Marks>,
+}
+
+/// One series on a line. What is not finite is left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize, serde::Deserialize))]
+pub struct Marks {
+    /// A value per network.
+    pub replicas: Vec<f64>,
+    /// Their mean.
+    pub mean: Option<f64>,
+    /// Its 95 % interval.
+    pub interval: Option<(f64, f64)>,
 }
 
 impl Curve {

@@ -37,6 +37,7 @@ pub struct EpochRecord {
 
 /// Where a metric has its first lasting extremum.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize, serde::Deserialize))]
 pub struct Extremum {
     /// Epoch at which it is reached.
     pub epoch: usize,

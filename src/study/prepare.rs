@@ -3,7 +3,9 @@
 use super::error::StudyError;
 use super::outcome::Straggler;
 use crate::data::streams::Stream;
-use crate::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select};
+use crate::data::{
+    Channels, Classes, Dataset, DeadPixels, LabelRule, Labelled, Standardize, Standardizer, Subset, select,
+};
 use crate::train::Samples;
 
 /// How a dataset becomes samples.
@@ -11,17 +13,19 @@ use crate::train::Samples;
 pub struct Preparation {
     /// Which class a label belongs to.
     pub labels: LabelRule,
-    /// So many consecutive training rows; all if `None`.
+    /// So many training rows; all if `None`.
     pub train_samples: Option<usize>,
-    /// The first of them.
+    /// The first of them, or of those that they are drawn from.
     pub data_offset: usize,
+    /// Which ones.
+    pub subset: Subset,
     /// How pixels become numbers.
     pub standardize: Standardize,
     /// How the channels of colour images become inputs; grey images do not care.
     pub channels: Channels,
     /// What becomes of pixels that never change.
     pub dead_pixels: DeadPixels,
-    /// Seed of random labels.
+    /// Seed of random labels and random subsets.
     pub seed: u64,
 }
 
@@ -48,6 +52,36 @@ pub struct Prepared {
     pub lit_test_rows: usize,
 }
 
+/// Which rows of a dataset a preparation takes.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// The classes of the label rule.
+    pub classes: Classes,
+    /// The training rows.
+    pub train: Labelled,
+    /// The test rows.
+    pub test: Labelled,
+}
+
+/// The rows that a preparation takes, without their features: soon told.
+///
+/// # Errors
+/// As [`Prepared::new`].
+pub fn select_rows(dataset: &Dataset, how: &Preparation) -> Result<Rows, StudyError> {
+    let classes = how.labels.classes(&dataset.train.labels);
+    let kept = classes.apply(&dataset.train.labels, how.seed, Stream::TrainLabels)?;
+    let train = select(
+        &kept,
+        &classes,
+        how.data_offset,
+        how.train_samples,
+        how.subset,
+        how.seed,
+    )?;
+    let test = classes.apply(&dataset.test.labels, how.seed, Stream::TestLabels)?;
+    Ok(Rows { classes, train, test })
+}
+
 impl Prepared {
     /// Applies a preparation to a dataset.
     ///
@@ -56,7 +90,14 @@ impl Prepared {
     pub fn new(dataset: &Dataset, how: &Preparation) -> Result<Prepared, StudyError> {
         let classes = how.labels.classes(&dataset.train.labels);
         let kept = classes.apply(&dataset.train.labels, how.seed, Stream::TrainLabels)?;
-        let train = select(&kept, &classes, how.data_offset, how.train_samples)?;
+        let train = select(
+            &kept,
+            &classes,
+            how.data_offset,
+            how.train_samples,
+            how.subset,
+            how.seed,
+        )?;
         let test = classes.apply(&dataset.test.labels, how.seed, Stream::TestLabels)?;
         let pixel_max = dataset.pixel_max;
         let standardizer = Standardizer::fit(how.standardize, how.channels, &dataset.train, &train.rows, pixel_max)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use disentangle::backend::cpu::Cpu;
-use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, TensorFile};
+use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Subset, TensorFile};
 use disentangle::study::prepare::{Preparation, Prepared};
 use disentangle_benches::peer::{self, Fault, number};
 use disentangle_benches::{ROWS, Work, WorkError, recipe};
@@ -41,6 +41,7 @@ fn prepare(data: &Path, replicas: usize, backend: &Cpu, weights: &Path) -> Resul
         labels: LabelRule::Parity,
         train_samples: Some(ROWS),
         data_offset: 0,
+        subset: Subset::Consecutive,
         standardize: Standardize::Pixel,
         dead_pixels: DeadPixels::Formula,
         channels: Channels::GreySum,

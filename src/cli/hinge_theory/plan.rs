@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize};
+use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Subset};
 use disentangle::study::hinge_theory::comparison::From;
 use disentangle::study::hinge_theory::model::{Distribution, Model, Unit};
 use disentangle::study::hinge_theory::nodes::Initial;
@@ -352,6 +352,7 @@ fn open(options: &HingeOptions) -> Result<Images, CliError> {
             .map_err(|error| CliError::Input(format!("--labels '{labels}': {error}")))?,
         train_samples,
         data_offset: 0,
+        subset: Subset::Consecutive,
         standardize: Standardize::Pixel,
         channels: Channels::GreySum,
         dead_pixels: DeadPixels::Zero,

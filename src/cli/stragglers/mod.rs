@@ -4,9 +4,14 @@ mod desk;
 mod find;
 mod generalisation;
 mod given;
+mod hardness;
+mod linear;
+mod multiclass;
 mod progress;
 mod removal;
+pub mod robustness;
 mod stability;
+mod sweep_file;
 
 use clap::{Args, Subcommand};
 
@@ -36,6 +41,18 @@ enum Study {
     /// of the test error, clean and with noise?
     #[command(allow_negative_numbers = true)]
     Generalisation(Box<Given<generalisation::Options>>),
+    /// A sweep: is the training error at the inversion the same everywhere?
+    #[command(allow_negative_numbers = true)]
+    Robustness(Box<robustness::Options>),
+    /// A radius and an inversion per class; stragglers against class errors
+    #[command(allow_negative_numbers = true)]
+    Multiclass(Box<Given<multiclass::Options>>),
+    /// Is the inversion where the network is the best linear predictor?
+    #[command(allow_negative_numbers = true)]
+    Linear(Box<Given<linear::Options>>),
+    /// Stragglers against forgetting, EL2N, margin, loss and 1-NN error
+    #[command(allow_negative_numbers = true)]
+    Hardness(Box<Given<hardness::Options>>),
 }
 
 /// Runs the subcommand.
@@ -48,5 +65,9 @@ pub fn run(options: StragglersOptions) -> Result<(), CliError> {
         Study::Stability(given) => stability::run(*given),
         Study::Removal(given) => removal::run(*given),
         Study::Generalisation(given) => generalisation::run(*given),
+        Study::Robustness(options) => robustness::run(*options),
+        Study::Multiclass(given) => multiclass::run(*given),
+        Study::Linear(given) => linear::run(*given),
+        Study::Hardness(given) => hardness::run(*given),
     }
 }

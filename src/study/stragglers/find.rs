@@ -106,6 +106,7 @@ pub fn findings(outcome: &InversionOutcome, data: &Prepared) -> Findings {
             overlaps(&stopped, samples),
         ],
         cards: cards(outcome, &all, stopped.len()),
+        ..Findings::default()
     }
 }
 

@@ -7,8 +7,13 @@
 pub mod find;
 mod follow;
 pub mod generalisation;
+pub mod hardness;
 mod identify;
+pub mod linear;
+pub mod multiclass;
+mod outputs;
 pub mod removal;
+pub mod robustness;
 pub mod stability;
 mod tested;
 mod tested_findings;

@@ -274,7 +274,7 @@ pub fn findings(found: &Removal) -> Findings {
         },
         shown: vec![quantities(found, &arms), ends(&arms)],
         tables: vec![table(found), trainings(found), epochs(found)],
-        cards: Vec::new(),
+        ..Findings::default()
     }
 }
 

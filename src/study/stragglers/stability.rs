@@ -201,7 +201,7 @@ pub fn findings(found: &Stability, scores: &Scores) -> Findings {
         ],
         shown: vec![shown(found, scores, &at)],
         tables: vec![table(found, scores, &at), pairs_table(found)],
-        cards: Vec::new(),
+        ..Findings::default()
     }
 }
 

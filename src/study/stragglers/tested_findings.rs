@@ -99,6 +99,7 @@ pub fn findings(found: &Generalisation) -> Findings {
         shown: [Kind::Clean, Kind::Noisy].map(|kind| shown(found, kind)).into(),
         tables: vec![table(found), sets(found)],
         cards: Vec::new(),
+        ..Findings::default()
     }
 }
 
