@@ -5,6 +5,8 @@
 //! softmax cross-entropy, and of every network the training loss, the training error and the gyration radius of each
 //! class on the unit-normalised hidden layer.
 
+pub mod peer;
+
 use std::fmt;
 
 use disentangle::backend::Backend;

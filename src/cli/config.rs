@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Deserializer;
-use serde::de::{Error, Visitor};
+use serde::de::{DeserializeOwned, Error, Visitor};
 
 use super::error::CliError;
 use super::options::InversionOptions;
@@ -43,6 +43,14 @@ pub fn merge(mut given: InversionOptions) -> Result<InversionOptions, CliError> 
 /// # Errors
 /// As [`merge`].
 pub fn read(path: &Path) -> Result<InversionOptions, CliError> {
+    read_as(path)
+}
+
+/// The options in a configuration file of any subcommand.
+///
+/// # Errors
+/// As [`merge`].
+pub fn read_as<T: DeserializeOwned>(path: &Path) -> Result<T, CliError> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| CliError::Input(format!("{}: cannot read the configuration: {cause}", path.display())))?;
     toml::from_str(&text).map_err(|error| {

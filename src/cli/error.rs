@@ -14,8 +14,8 @@ pub enum CliError {
     Input(String),
     /// It ran but failed: exit code 1.
     Failed(String),
-    /// A signal ended it and a checkpoint was written into this folder: exit code 130.
-    Interrupted(PathBuf),
+    /// A signal ended this subcommand and a checkpoint was written into this folder: exit code 130.
+    Interrupted(&'static str, PathBuf),
 }
 
 impl CliError {
@@ -24,7 +24,7 @@ impl CliError {
         match self {
             CliError::Input(_) => ExitCode::from(2),
             CliError::Failed(_) => ExitCode::from(1),
-            CliError::Interrupted(_) => ExitCode::from(130),
+            CliError::Interrupted(..) => ExitCode::from(130),
         }
     }
 
@@ -38,9 +38,9 @@ impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = match self {
             CliError::Input(line) | CliError::Failed(line) => line.clone(),
-            CliError::Interrupted(folder) => {
+            CliError::Interrupted(subcommand, folder) => {
                 let folder = folder.display();
-                format!("interrupted; go on with: disentangle inversion --resume --out {folder}")
+                format!("interrupted; go on with: disentangle {subcommand} --resume --out {folder}")
             }
         };
         // Whatever a file name or a cause holds, the message stays one line.
@@ -61,6 +61,7 @@ impl From<StudyError> for CliError {
     fn from(error: StudyError) -> Self {
         match error {
             StudyError::Data(error) => error.into(),
+            StudyError::Theory { .. } => CliError::Failed(error.to_string()),
             _ => CliError::input(error),
         }
     }

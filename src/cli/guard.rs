@@ -32,6 +32,18 @@ pub fn interval(seconds: Option<f64>) -> Result<Duration, CliError> {
     }
 }
 
+/// A flag that SIGINT and SIGTERM set from now on.
+///
+/// # Errors
+/// [`CliError::Failed`] if the signals cannot be caught.
+pub fn signals() -> Result<Arc<AtomicBool>, CliError> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .map_err(|cause| CliError::Failed(format!("cannot catch signals: {cause}")))?;
+    Ok(interrupted)
+}
+
 /// Watches a run: progress, signals, checkpoints, what is kept.
 pub struct Guard<'a> {
     harvest: &'a Harvest,
@@ -57,17 +69,13 @@ impl<'a> Guard<'a> {
         harvest: &'a Harvest,
         follow: Follow,
     ) -> Result<Guard<'a>, CliError> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = interrupted.clone();
-        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-            .map_err(|cause| CliError::Failed(format!("cannot catch signals: {cause}")))?;
         Ok(Guard {
             harvest,
             follow,
             reporter,
             replicas,
             path,
-            interrupted,
+            interrupted: signals()?,
             interval,
             last: Instant::now(),
         })

@@ -103,7 +103,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
         test_every: options.test_every.unwrap_or_default(),
     };
     let Some(finished) = run_study(setup, backend.as_ref(), from, &mut guard)? else {
-        return Err(CliError::Interrupted(folder));
+        return Err(CliError::Interrupted("inversion", folder));
     };
     let seconds = started.elapsed().as_secs_f64();
     if !(quiet || json) {

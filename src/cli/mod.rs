@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod facts;
 mod guard;
+mod hinge_theory;
 mod inversion;
 mod measure;
 mod memory;
@@ -43,6 +44,7 @@ Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle inversion --data data/mnist --train-samples 8192
   disentangle inversion --config runs/inversion-1/config.toml --seed 2
+  disentangle hinge-theory         a network beside its theory
   disentangle measure --activations h.npy --labels y.npy
   disentangle report runs/inversion-1 runs/inversion-2    side by side
   disentangle watch runs/inversion-1          in the browser, as it goes
@@ -55,6 +57,9 @@ enum Command {
     /// Train networks side by side, find their inversion and stragglers
     #[command(allow_negative_numbers = true)]
     Inversion(Box<options::InversionOptions>),
+    /// Mean-field theory of hinge-loss training beside the network
+    #[command(allow_negative_numbers = true)]
+    HingeTheory(Box<hinge_theory::HingeOptions>),
     /// Take manifold metrics of arrays of your own
     #[command(allow_negative_numbers = true)]
     Measure(measure::MeasureOptions),
@@ -78,6 +83,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
+            Command::HingeTheory(options) => hinge_theory::run(*options),
             Command::Measure(options) => measure::run(options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
@@ -114,7 +120,7 @@ fn line(error: &clap::Error) -> String {
         error.kind(),
         ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
     ) {
-        line.push_str("; expected inversion, measure, report, watch or bench");
+        line.push_str("; expected inversion, hinge-theory, measure, report, watch or bench");
     }
     line
 }

@@ -20,12 +20,12 @@ Weights as safetensors: none | final (first and last) [final];
 inversion, all or epochs, as above, beside those two";
 
 /// A whole number as TOML can hold it.
-fn whole(text: &str) -> Result<u64, String> {
+pub fn whole(text: &str) -> Result<u64, String> {
     let number = text.parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
     number.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
 }
 
-fn count(text: &str) -> Result<usize, String> {
+pub fn count(text: &str) -> Result<usize, String> {
     usize::try_from(whole(text)?).map_err(|_| "expected a number that this machine can count to".into())
 }
 
@@ -182,26 +182,36 @@ pub struct InversionOptions {
 impl InversionOptions {
     /// The command that gives these options.
     pub fn command(&self) -> String {
-        let mut words = vec!["disentangle inversion".to_string()];
-        words.extend(self.given().into_iter().map(|(name, value)| {
-            // A word that looks like an option must not be taken for one.
-            let between = if value.starts_with('-') { '=' } else { ' ' };
-            format!("--{name}{between}{}", quoted(&value))
-        }));
-        words.join(" ")
+        command_line("inversion", &self.given())
     }
 
     /// Name and value of each option that is given, as a command line takes them.
     pub fn given(&self) -> Vec<(String, String)> {
-        let Ok(toml::Value::Table(table)) = toml::Value::try_from(self) else {
-            return Vec::new();
-        };
-        let word = |value| match value {
-            toml::Value::String(text) => text,
-            other => other.to_string(),
-        };
-        table.into_iter().map(|(name, value)| (name, word(value))).collect()
+        words(self)
     }
+}
+
+/// Name and value of each option that is given, as a command line takes them.
+pub fn words(options: &impl Serialize) -> Vec<(String, String)> {
+    let Ok(toml::Value::Table(table)) = toml::Value::try_from(options) else {
+        return Vec::new();
+    };
+    let word = |value| match value {
+        toml::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    table.into_iter().map(|(name, value)| (name, word(value))).collect()
+}
+
+/// The command line of a subcommand with these options.
+pub fn command_line(subcommand: &str, given: &[(String, String)]) -> String {
+    let mut words = vec![format!("disentangle {subcommand}")];
+    words.extend(given.iter().map(|(name, value)| {
+        // A word that looks like an option must not be taken for one.
+        let between = if value.starts_with('-') { '=' } else { ' ' };
+        format!("--{name}{between}{}", quoted(value))
+    }));
+    words.join(" ")
 }
 
 /// A word as a shell takes it.

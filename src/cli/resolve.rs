@@ -376,11 +376,20 @@ pub fn threads_error(threads: usize, error: &BackendError) -> CliError {
 /// # Errors
 /// [`CliError::Input`] for one that is not there.
 pub fn backend(options: &InversionOptions) -> Result<(Box<dyn Backend>, String), CliError> {
-    let device = options.device.as_deref().unwrap_or_default();
+    backend_named(
+        options.device.as_deref().unwrap_or_default(),
+        options.threads.unwrap_or(1),
+    )
+}
+
+/// The backend of that name and what to call it.
+///
+/// # Errors
+/// As [`backend`].
+pub fn backend_named(device: &str, threads: usize) -> Result<(Box<dyn Backend>, String), CliError> {
     match device {
         "reference" => Ok((Box::new(Reference), "reference (f64)".into())),
         "cpu" => {
-            let threads = options.threads.unwrap_or(1);
             let cpu = Cpu::new(threads).map_err(|error| threads_error(threads, &error))?;
             let name = format!("cpu (f32), {}, {threads} threads", cpu.isa());
             Ok((Box::new(cpu), name))

@@ -14,6 +14,7 @@ pub mod families;
 pub mod figures;
 pub mod files;
 pub mod gallery;
+pub mod hinge_theory;
 pub mod legend;
 pub mod meaning;
 pub mod measured;
@@ -29,6 +30,7 @@ pub mod sprite;
 pub mod summary;
 pub mod svg;
 pub mod tables;
+pub mod theory_chart;
 pub mod thin;
 pub mod ticks;
 

@@ -401,7 +401,7 @@ fn replicas(outcome: &InversionOutcome, families: &[Family]) -> String {
     )
 }
 
-fn run(facts: &RunFacts) -> String {
+pub(super) fn run(facts: &RunFacts) -> String {
     let mut rows = vec![
         vec!["data".to_owned(), facts.data.clone()],
         vec!["device".to_owned(), facts.device.clone()],

@@ -4,6 +4,7 @@ mod bad_files;
 mod bad_options;
 mod configuration;
 mod help;
+mod hinge_theory;
 mod keeping;
 mod measuring;
 mod reports;

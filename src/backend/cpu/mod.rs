@@ -5,11 +5,12 @@
 //! rows alone; a lane sums what it reduces over its rows, lanes are summed pairwise in a fixed tree, threads take whole
 //! lanes. So no bit depends on the number of threads, nor on how many replicas run side by side.
 //!
-//! A program with wide layers runs kernel by kernel on blocks of rows instead (`wide.rs`).
+//! Wide layers and small batches run kernel by kernel on blocks of rows instead (`blocks.rs`).
 //!
 //! One file per group of kernels, on slices; `machine.rs` is the loop around them, `dispatch.rs` calls them, `tile.rs` finds
 //! their operands, `sums.rs` adds up the lanes.
 
+mod blocks;
 mod dense;
 mod dispatch;
 mod elementwise;
@@ -32,7 +33,6 @@ mod slab;
 mod sparse;
 mod sums;
 mod tile;
-mod wide;
 
 use std::sync::Arc;
 

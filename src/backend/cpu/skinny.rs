@@ -20,7 +20,7 @@
 
 #![expect(
     clippy::needless_range_loop,
-    reason = "an index that names the register is clearer, and unrolls"
+    reason = "an index that names the register is clearer, and unrolls; closures over registers may be left as calls"
 )]
 
 use super::isa::Isa;
@@ -134,17 +134,21 @@ unsafe fn rows<S: Simd, const ROWS: usize, const UNITS: usize>(operands: Operand
         let mut sums = [[S::splat(0.0); UNITS]; ROWS];
         // The address of a unit's weights is one of four pointers plus 0, 1 or 2 strides: ten pointers would not fit in the
         // general registers.
-        let mut weights: [*const f32; 4] = std::array::from_fn(|g| operands.weight.wrapping_add(3 * g * inputs));
+        let mut weights = [operands.weight; 4];
+        for g in 0..4 {
+            weights[g] = operands.weight.wrapping_add(3 * g * inputs);
+        }
         let whole = inputs / S::LANES * S::LANES;
         for k in (0..whole).step_by(S::LANES) {
-            let x: [S::V; ROWS] = std::array::from_fn(|i| {
+            let mut row = [S::splat(0.0); ROWS];
+            for i in 0..ROWS {
                 S::prefetch(x.wrapping_add((i + ROWS) * x_step + k));
-                S::load(x.wrapping_add(i * x_step + k))
-            });
+                row[i] = S::load(x.wrapping_add(i * x_step + k));
+            }
             for u in 0..UNITS {
                 let w = S::load(weights[u / 3].wrapping_add(u % 3 * inputs));
                 for i in 0..ROWS {
-                    sums[i][u] = S::multiply_add(w, x[i], sums[i][u]);
+                    sums[i][u] = S::multiply_add(w, row[i], sums[i][u]);
                 }
             }
             for pointer in &mut weights {
@@ -153,18 +157,24 @@ unsafe fn rows<S: Simd, const ROWS: usize, const UNITS: usize>(operands: Operand
         }
         let rest = inputs - whole;
         if rest > 0 {
-            let x: [S::V; ROWS] = std::array::from_fn(|i| S::load_first(x.wrapping_add(i * x_step + whole), rest));
+            let mut row = [S::splat(0.0); ROWS];
+            for i in 0..ROWS {
+                row[i] = S::load_first(x.wrapping_add(i * x_step + whole), rest);
+            }
             for u in 0..UNITS {
                 let w = S::load_first(weights[u / 3].wrapping_add(u % 3 * inputs), rest);
                 for i in 0..ROWS {
-                    sums[i][u] = S::multiply_add(w, x[i], sums[i][u]);
+                    sums[i][u] = S::multiply_add(w, row[i], sums[i][u]);
                 }
             }
         }
         for (i, sums) in sums.iter().enumerate() {
             let y = operands.y.wrapping_add((first + i) * operands.y_step);
             for start in (0..UNITS).step_by(4) {
-                let four = std::array::from_fn(|q| sums[(start + q).min(UNITS - 1)]);
+                let mut four = [S::splat(0.0); 4];
+                for q in 0..4 {
+                    four[q] = sums[(start + q).min(UNITS - 1)];
+                }
                 let totals = S::totals_of_four(four);
                 for q in 0..4.min(UNITS - start) {
                     let bias = operands.bias.map_or(0.0, |bias| *bias.add(start + q));

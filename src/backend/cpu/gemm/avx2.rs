@@ -19,7 +19,7 @@
     reason = "an index that names the register is clearer, and unrolls"
 )]
 
-use super::tile::{Microkernel, Tile};
+use super::tile::{AHEAD, Microkernel, Tile};
 use std::arch::x86_64::*;
 
 /// Numbers in a register.
@@ -74,6 +74,7 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const MASK: bool>(tile
         let mut row = [_mm256_setzero_ps(); REGISTERS];
         for v in 0..REGISTERS {
             let (from, masked) = (b.wrapping_add(v * LANES), MASK && v + 1 == REGISTERS);
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * tile.b_stride).cast());
             // SAFETY: row p < depth of B, in whole registers or with the mask within its columns.
             row[v] = unsafe {
                 if masked {

@@ -20,7 +20,7 @@
     reason = "an index that names the register is clearer, and unrolls"
 )]
 
-use super::tile::{Microkernel, Tile};
+use super::tile::{AHEAD, Microkernel, Tile};
 use std::arch::x86_64::*;
 
 /// Numbers in a register.
@@ -91,6 +91,7 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool, cons
         let mut row = [_mm512_setzero_ps(); REGISTERS];
         for v in 0..REGISTERS {
             let from = b.wrapping_add(v * LANES);
+            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(AHEAD * tile.b_stride).cast());
             // SAFETY: row p < depth of B, in whole registers or with the mask within its columns.
             row[v] = unsafe {
                 if MASK {

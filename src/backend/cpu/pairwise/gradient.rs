@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use super::super::gemm::{MatMut, MatRef, Workspace, gemm};
+use super::super::gemm::{MatMut, MatRef, Product, Workspace};
 use super::super::simd::{Simd, Vectorized, dispatch};
 use super::super::slab::Slab;
 use super::memory;
@@ -184,22 +184,30 @@ impl Weighing<'_> {
             col_stride: 1,
         };
         let narrow = n < NARROW;
-        let product = MatMut {
+        let sums = MatMut {
             ptr: products.as_mut_ptr(),
             row_stride: if narrow { m } else { n },
         };
         let Ok(mut workspace) = self.rooms.workspaces[worker].lock() else {
             return;
         };
+        let (down, wide, a, b) = if narrow {
+            (n, m, rows.transposed(), weights.transposed())
+        } else {
+            (m, n, weights, rows)
+        };
+        let product = Product {
+            isa: pairs.isa,
+            m: down,
+            k,
+            n: wide,
+            a,
+            b,
+            c: sums,
+            accumulate: false,
+        };
         // SAFETY: the instruction set is the backend's; the weights are m x k, the rows k x n, the product has m n numbers.
-        unsafe {
-            if narrow {
-                let (a, b) = (rows.transposed(), weights.transposed());
-                gemm(pairs.isa, n, k, m, a, b, product, false, &mut workspace);
-            } else {
-                gemm(pairs.isa, m, k, n, weights, rows, product, false, &mut workspace);
-            }
-        }
+        unsafe { product.run(&mut workspace) };
         let (along, across) = if narrow { (1, m) } else { (n, 1) };
         for (r, x) in own.rows(mine.start).chunks_exact(n).take(m).enumerate() {
             // SAFETY: the caller's promise.

@@ -236,7 +236,10 @@ impl<const FULL: usize, const TAIL: usize> Vectorized for Sums<'_, FULL, TAIL> {
                     to: output.numbers.wrapping_add(i * output.stride),
                 };
                 for v in 0..FULL {
-                    let chains = std::array::from_fn(|q| sums[q][v]);
+                    let mut chains = [S::splat(0.0); CHAINS];
+                    for q in 0..CHAINS {
+                        chains[q] = sums[q][v];
+                    }
                     place.finish::<S>(v * S::LANES, S::LANES, chains);
                 }
                 if TAIL > 0 {
