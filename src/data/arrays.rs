@@ -77,6 +77,11 @@ pub fn arrays(path: &Path) -> Result<Vec<ArrayPlace>, DataError> {
         return in_folder(path);
     }
     let (file, member) = split(path);
+    // Before labels are looked for beside it.
+    std::fs::metadata(&file).map_err(|source| DataError::Read {
+        path: file.clone(),
+        source,
+    })?;
     let mut found = in_file(&file, &stem(&file))?;
     if let Some(member) = member {
         let present: Vec<String> = found.iter().filter_map(|place| place.member.clone()).collect();
@@ -322,10 +327,11 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         let line = |result: Result<Vec<ArrayPlace>, DataError>| result.unwrap_err().to_string();
         assert!(line(arrays(folder.path())).ends_with("no arrays; expected .npy, .npz or .safetensors files"));
+        std::fs::write(at("a.txt"), "1").unwrap();
         assert!(
             line(arrays(&at("a.txt"))).ends_with("a.txt: expected a folder, or an .npy, .npz or .safetensors file")
         );
-        assert!(arrays(&at("a.npz")).is_err() && arrays(&at("a.npy")).unwrap()[0].read().is_err());
+        assert!(arrays(&at("a.npz")).is_err() && arrays(&at("a.npy")).is_err());
         write_npy(&at("y.npy"), &[2, 2], &[1i64; 4]).unwrap();
         let line = |name: &str| labels(Some(&at(name)), folder.path()).unwrap_err().to_string();
         assert!(

@@ -2,7 +2,8 @@
 //!
 //! They are taken of the same rows as the radii, the hidden layer on the training samples with every row divided by its norm, so that
 //! `measure --normalize unit` on saved activations gives the same numbers. Each replica is measured by itself. A metric that cannot be
-//! computed is NaN.
+//! computed is NaN. The classifier of nc3 and nc4 is the output layer, and it too is given the divided rows: its bias weighs more or less on them
+//! than in the network.
 
 use super::error::StudyError;
 use super::outcome::{MetricColumn, Turn};
