@@ -125,8 +125,9 @@ pub enum Form {
     #[default]
     Direct,
     /// |x|^2 + |y|^2 - 2 x.y of points from which their mean has been subtracted: about twice as fast in many
-    /// dimensions, with an absolute error of about d u (|x|^2 + |y|^2). Neighbours that the error could exchange are
-    /// computed anew.
+    /// dimensions, with an absolute error of at most (min(d, 256) + d / 256 + 16) u (|x|^2 + |y|^2), u = 2^-24. So it is
+    /// no form for clusters much tighter than the cloud, nor for gradients of the Euclidean distance of points that
+    /// (nearly) coincide. Neighbours that the error could exchange are computed anew.
     Centered,
     /// Direct, in f64 throughout.
     F64,
@@ -280,7 +281,8 @@ pub trait Pairwise {
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError>;
 
-    /// C: the k nearest of each row, 1 <= k <= 64 and no more than there are others. Ties go to the lowest index.
+    /// C: the k nearest of each row, 1 <= k <= 64 and no more than there are others. Ties go to the lowest index. In every form
+    /// neighbours and distances are those of exact differences in f64.
     fn nearest(
         &self,
         points: &Points,

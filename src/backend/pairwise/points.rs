@@ -119,7 +119,7 @@ impl<'a> Points<'a> {
         }
         let all = self.rows * self.replicas;
         let source = matches!(self.values, Values::Source(_));
-        if all % replicas != 0 || (source && replicas != self.replicas) {
+        if !all.is_multiple_of(replicas) || (source && replicas != self.replicas) {
             return Err(PairwiseError::Length {
                 what: "rows of all replicas",
                 found: all,
@@ -320,7 +320,7 @@ fn badness(value: f64) -> f64 {
 }
 
 fn count(elements: usize, dim: usize) -> Result<usize, PairwiseError> {
-    if elements % dim != 0 {
+    if !elements.is_multiple_of(dim) {
         return Err(PairwiseError::Length {
             what: "points",
             found: elements,

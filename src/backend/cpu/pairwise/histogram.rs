@@ -101,8 +101,8 @@ impl<P: Pairing> Task<'_, P> {
                         let values: Sums<S, R> = distances::<S, P, R>(rows, (p, s), columns, q);
                         for (r, values) in values.iter().enumerate() {
                             let mut numbers = [0.0f32; 32];
-                            for v in 0..2 {
-                                let bins = S::multiply(S::square_root(values[v]), S::splat(self.rate));
+                            for (v, values) in values.iter().enumerate() {
+                                let bins = S::multiply(S::square_root(*values), S::splat(self.rate));
                                 S::store(numbers.as_mut_ptr().add(v * S::LANES), bins);
                             }
                             for (c, bin) in numbers[..2 * S::LANES].iter().enumerate() {

@@ -167,22 +167,22 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
             let at: [usize; TOGETHER] = std::array::from_fn(|t| (start + t).min(dim - 1) * width);
             // SAFETY: the caller's promise; the strip's weights have been made from panel `first` on.
             unsafe {
-                let mut sums = [[S::splat(0.0); R]; TOGETHER];
+                let mut sums = [[S::splat(0.0); TOGETHER]; R];
                 for q in first..self.j.end {
                     let panel = self.pairs.columns.centered_columns(q).as_ptr();
                     let weights = self.strip_weights.as_ptr().add((q - self.j.start) * width);
                     for lane in [0, S::LANES] {
                         let x = at.map(|at| S::load(panel.add(at + lane)));
-                        for r in 0..R {
+                        for (r, sums) in sums.iter_mut().enumerate() {
                             let w = S::load(weights.add(r * used + lane));
-                            for t in 0..TOGETHER {
-                                sums[t][r] = S::multiply_add(w, x[t], sums[t][r]);
+                            for (sum, x) in sums.iter_mut().zip(&x) {
+                                *sum = S::multiply_add(w, *x, *sum);
                             }
                         }
                     }
                 }
                 for t in 0..TOGETHER {
-                    products[start + t] = lanes::<S, R>(&sums[t]);
+                    products[start + t] = lanes::<S, R>(&sums.map(|sums| sums[t]));
                 }
             }
         }

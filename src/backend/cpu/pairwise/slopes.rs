@@ -174,6 +174,10 @@ impl Cpu {
     }
 
     /// Adds the gradient of sum_ic g_ic L_ic of one replica, g = `weights`, `[N, C']`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "two sets, a temperature, what was computed of them, and a target"
+    )]
     pub(super) fn log_slopes(
         &self,
         points: &Points,
