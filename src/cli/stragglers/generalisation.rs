@@ -25,7 +25,7 @@ pub struct Options {
     /// Deviation of the noise on the standardised test samples [1]
     #[arg(long, value_name = "S", help_heading = "Study", value_parser = real, allow_hyphen_values = true)]
     pub noise: Option<f64>,
-    /// Epochs of the training that gives the sets [100 on the digits, 300 with --data]
+    /// Epochs of the training that gives the sets [50 on the digits, 300 with --data]
     #[arg(long, value_name = "N", help_heading = "Study", value_parser = count)]
     pub identify_epochs: Option<usize>,
 }
@@ -68,11 +68,11 @@ impl Own for Options {
         let own = Options {
             arms: Some(self.arms.unwrap_or_else(all)),
             noise: Some(self.noise.unwrap_or(1.0)),
-            identify_epochs: Some(self.identify_epochs.unwrap_or(if embedded { 100 } else { 300 })),
+            identify_epochs: Some(self.identify_epochs.unwrap_or(if embedded { 50 } else { 300 })),
         };
         own.question()?;
         let common = InversionOptions {
-            replicas: Some(common.replicas.unwrap_or(if embedded { 3 } else { 10 })),
+            replicas: Some(common.replicas.unwrap_or(if embedded { 2 } else { 10 })),
             lr: common.lr.or((!embedded).then_some(0.2)),
             ..common
         };

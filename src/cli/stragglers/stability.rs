@@ -17,7 +17,7 @@ const EPOCHS: &str = "5,10,15,20,25,30,35,40,45,50,55,60,65";
 #[derive(Args, Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Options {
-    /// Pairs of independent networks [100 on the digits, 500 with --data]
+    /// Pairs of independent networks [50 on the digits, 500 with --data]
     #[arg(long, value_name = "N", help_heading = "Study", value_parser = count)]
     pub pairs: Option<usize>,
     /// Epochs at which they are compared [5,10,...,65]
@@ -45,7 +45,7 @@ impl Own for Options {
 
     fn complete(self, common: InversionOptions) -> Result<(Options, InversionOptions), CliError> {
         let embedded = common.data.is_none();
-        let pairs = self.pairs.unwrap_or(if embedded { 100 } else { 500 });
+        let pairs = self.pairs.unwrap_or(if embedded { 50 } else { 500 });
         let own = Options {
             pairs: Some(pairs),
             at: Some(self.at.unwrap_or_else(|| EPOCHS.into())),

@@ -126,8 +126,8 @@ fn sharing(stopped: &[&ReplicaOutcome], all: &[Agreed]) -> Plot {
     };
     Plot {
         name: "sharing".into(),
-        title: "Fraction of a replica's stragglers that at least k replicas share".into(),
-        across: Across::Linear("k".into()),
+        title: "Part of the stragglers that k or more share".into(),
+        across: Across::Linear("k replicas".into()),
         logarithmic: false,
         curves: vec![Curve::of("stragglers", stopped.iter().filter_map(curve).collect())],
         range: None,

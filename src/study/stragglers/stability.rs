@@ -343,7 +343,7 @@ fn overlap_plot(found: &Stability, at: &[AtEpoch], stop: Spread) -> Plot {
     let chance = |pair: &Pair| 2.0 * pair.by_chance(found.samples) / (pair.first + pair.second) as f64;
     Plot {
         name: "overlap".into(),
-        title: "Overlap 2C/(K₁+K₂) of what two networks misclassify".into(),
+        title: "Overlap 2C/(K₁+K₂) of two networks".into(),
         across: Across::Error,
         logarithmic: false,
         curves: vec![
