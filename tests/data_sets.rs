@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Standardizer, select, streams::Stream};
+use disentangle::data::{
+    Channels, Dataset, DeadPixels, LabelRule, Standardize, Standardizer, Subset, select, streams::Stream,
+};
 
 fn open(name: &str) -> Dataset {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name);
@@ -13,7 +15,7 @@ fn open(name: &str) -> Dataset {
 fn first_block(data: &Dataset) -> (usize, usize, Standardizer) {
     let classes = LabelRule::Parity.classes(&data.train.labels);
     let kept = classes.apply(&data.train.labels, 0, Stream::TrainLabels).unwrap();
-    let block = select(&kept, &classes, 0, Some(8192)).unwrap();
+    let block = select(&kept, &classes, 0, Some(8192), Subset::Consecutive, 0).unwrap();
     assert_eq!(block.rows, (0..8192).collect::<Vec<_>>());
     let odd = block.labels.iter().filter(|&&label| label == 1).count();
     let fitted = Standardizer::fit(

@@ -1,5 +1,5 @@
-//! The engine against NumPy: golden gradients, losses and a whole run, made in f64 by `tests/golden/*.py`, which know
-//! nothing of this crate. `tests/run.sh` makes them; without them these tests fail.
+//! The engine against NumPy, and metrics against scikit-learn and scikit-dimension too: golden gradients, losses, a whole run and the metrics of
+//! three data sets, made in f64 by `tests/golden/*.py`, which know nothing of this crate. `tests/run.sh` makes them; without them these tests fail.
 
 #![cfg(feature = "cli")]
 
@@ -249,4 +249,150 @@ fn the_cpu_follows_the_golden_run() {
 #[test]
 fn the_reference_follows_the_golden_run() {
     follows_the_golden_run("reference", "100", 1e-10);
+}
+
+/// What `measure` prints for a golden data set.
+fn measured(name: &str, temperature: f64, how: &[&str], out: Option<&Path>) -> Json {
+    let folder = golden("metrics");
+    let file = |suffix: &str| folder.join(format!("{name}{suffix}"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_disentangle"));
+    command
+        .args(["measure", "--json", "--k", "30", "--threads", "2", "--temperature"])
+        .arg(temperature.to_string())
+        .args(how)
+        .arg("--activations")
+        .arg(file(".npz"))
+        .arg("--second")
+        .arg(file("-second.npy"))
+        .arg("--weights")
+        .arg(file("-weights.npz"));
+    if let Some(out) = out {
+        command.arg("--out").arg(out);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Name and value of each number in nested objects, in one order.
+fn leaves(prefix: &str, json: &Json) -> Vec<(String, f64)> {
+    match json {
+        Json::Object(map) => map
+            .iter()
+            .flat_map(|(key, value)| leaves(&format!("{prefix} {key}"), value))
+            .collect(),
+        other => vec![(prefix.to_owned(), other.as_f64().unwrap_or(f64::NAN))],
+    }
+}
+
+/// Metrics that are counts: they must be equal.
+const COUNTED: [&str; 5] = [
+    "nc4",
+    "explained-variance-dimension",
+    "neighborhood-overlap",
+    "nearest-neighbor-error",
+    "data-overlap",
+];
+
+/// Compares every metric of the golden file, and three numbers per sample. Numbers are compared relative to their size; differences of two
+/// means (energy distance, discrepancy, margin and the discrimination value) to the size of those means, since nothing but the difference
+/// cancels. The distance of hulls comes from a solver with a tolerance of its own: 1e-4, and whether there is a gap at all must be equal.
+fn agrees(name: &str, how: &[&str], bound: f64) {
+    let file: Json =
+        serde_json::from_slice(&std::fs::read(golden("metrics").join(format!("{name}.json"))).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let temperature = file["temperature"].as_f64().unwrap();
+    let found = measured(name, temperature, how, Some(&folder.path().join("out")));
+    assert_eq!(found["skipped"], serde_json::json!({}), "{name}");
+    let largest = |key: &str| {
+        leaves("", &file["metrics"][key])
+            .iter()
+            .fold(0.0f64, |most, leaf| most.max(leaf.1.abs()))
+    };
+    let mut worst = (0.0, String::new());
+    for (metric, expected) in file["metrics"].as_object().unwrap() {
+        for (key, expected) in leaves("", expected) {
+            let place = key.split_whitespace().next();
+            let value = match place {
+                None => found[metric].as_f64(),
+                Some(key) => found[metric][key].as_f64(),
+            };
+            let value = value.unwrap_or_else(|| panic!("{name}: {metric}{key} is missing"));
+            let label = format!("{name}: {metric}{key} is {value}, expected {expected}");
+            if COUNTED.contains(&metric.as_str()) {
+                // Counts over the same number: a division may round differently.
+                assert!(
+                    (value - expected).abs() <= 4.0 * f64::EPSILON * expected.abs(),
+                    "{label}"
+                );
+                continue;
+            }
+            let size = match metric.as_str() {
+                "energy-distance" | "nearest-neighbor-margin" => largest("class-distance"),
+                "mmd" | "generalized-discrimination-value" | "silhouette" => 1.0,
+                _ => expected.abs(),
+            };
+            let error = (value - expected).abs() / size.max(f64::MIN_POSITIVE);
+            if metric == "linear-separability" {
+                assert_eq!(value > 0.0, expected > 0.0, "{label}");
+                assert!(expected == 0.0 || error < 1e-4, "{label}");
+                continue;
+            }
+            assert!(error <= bound, "{label}: off by {error:e}");
+            if error > worst.0 {
+                worst = (error, format!("{metric}{key}"));
+            }
+        }
+    }
+    let table = std::fs::read_to_string(folder.path().join("out/samples.csv")).unwrap();
+    let mut lines = table.lines();
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    for (column, expected) in file["samples"].as_object().unwrap() {
+        let at = header.iter().position(|name| name == column).unwrap();
+        let expected = numbers(expected);
+        assert_eq!(rows.len(), expected.len());
+        let size = if column == "margin" {
+            largest("class-distance")
+        } else {
+            1.0
+        };
+        for (row, expected) in rows.iter().zip(expected) {
+            let value: f64 = row[at].parse().unwrap();
+            let allowed = if column == "nearest" { 0.0 } else { bound * size };
+            assert!(
+                (value - expected).abs() <= allowed,
+                "{name}: {column} of row {}: {value} {expected}",
+                row[2]
+            );
+        }
+    }
+    println!("{name} {how:?}: worst {worst:?}");
+}
+
+#[test]
+fn metrics_agree_with_scikit_learn_in_f32() {
+    // The project's own demand. A distance in D dimensions has D + 2 roundings of 6e-8 at most, and sums are in f64.
+    for name in ["mnist", "digits", "clouds"] {
+        agrees(name, &["--precision", "f32"], 1e-5);
+    }
+}
+
+#[test]
+fn metrics_agree_with_scikit_learn_in_f64() {
+    for name in ["mnist", "digits", "clouds"] {
+        agrees(name, &["--precision", "f64"], 1e-10);
+    }
+}
+
+#[test]
+fn metrics_agree_with_scikit_learn_on_the_reference() {
+    // Its optimum of the loss, 40 passes over all pairs, is left to the others.
+    let list = "gyration-radius,centroid-distance,class-distance,energy-distance,mmd,soft-nearest-neighbor-loss,\
+        generalized-discrimination-value,silhouette,class-separation,fisher-ratio,calinski-harabasz,davies-bouldin,nc1,nc2,nc3,nc4,\
+        participation-ratio,explained-variance-dimension,two-nn-dimension,maximum-likelihood-dimension,neighborhood-overlap,\
+        data-overlap,nearest-neighbor-error,nearest-neighbor-margin,linear-cka,linear-cka-unbiased,linear-separability";
+    for name in ["mnist", "digits", "clouds"] {
+        agrees(name, &["--device", "reference", "--metrics", list], 1e-10);
+    }
 }

@@ -332,6 +332,27 @@ fn shapes_of_losses_probes_and_gathers() {
             ),
         ),
         (
+            |w| w.graph.logit_penalty(w.hidden, w.labels, &[]),
+            shape(
+                "logit_penalty",
+                "0 centres for outputs [R, rows of space 0, 2]: expected 2 per class",
+            ),
+        ),
+        (
+            |w| w.graph.logit_penalty(w.hidden, w.labels, &[0.0; 5]),
+            shape(
+                "logit_penalty",
+                "5 centres for outputs [R, rows of space 0, 2]: expected 2 per class",
+            ),
+        ),
+        (
+            |w| w.graph.logit_penalty(w.hidden, w.labels, &[0.0; 2]),
+            shape(
+                "logit_penalty",
+                "labels [1, rows of space 0, 1] below 3 for [R, rows of space 0, 2]: expected one per row, below 1",
+            ),
+        ),
+        (
             |w| w.graph.gather(w.own, w.other_labels),
             shape(
                 "gather",
@@ -417,6 +438,16 @@ fn constants_are_finite() {
         (
             |w| w.graph.squared_hinge(w.own, f64::NAN),
             constant("squared_hinge", "NaN"),
+        ),
+        (
+            |w| {
+                w.graph
+                    .logit_penalty(w.hidden, w.labels, &[0.0, 0.0, 0.0, 0.0, f64::NAN, 0.0])
+            },
+            AutogradError::Constant {
+                op: "logit_penalty",
+                detail: "centre NaN, expected a finite number".into(),
+            },
         ),
         (
             |w| w.graph.l2_decay(&[w.weight], f64::INFINITY),

@@ -15,7 +15,7 @@ die() { echo "python_env.sh: $*" >&2; exit 1; }
 
 command -v python3 >/dev/null || die "no python3 on the path; expected CPython 3.10 or later"
 
-if cmp -s "$wanted" "$made" && "$venv/bin/python" -c 'import numpy, safetensors' 2>/dev/null; then
+if cmp -s "$wanted" "$made" && "$venv/bin/python" -c 'import numpy, safetensors, sklearn' 2>/dev/null; then
     exit 0
 fi
 
@@ -23,7 +23,8 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 python3 -m venv --clear "$venv" >"$log" 2>&1 ||
     die "python3 -m venv failed ($(tail -n 1 "$log")); expected a Python with venv and pip"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+# The file names all that is needed; scikit-dimension's plots and compiled estimators are not.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes --no-deps \
     --requirement "$wanted" >"$log" 2>&1 ||
     die "pip failed on tests/requirements.txt ($(tail -n 1 "$log")); expected CPython 3.10 to 3.14 and a network"
 cp "$wanted" "$made"

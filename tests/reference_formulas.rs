@@ -227,6 +227,10 @@ fn margins_and_squared_errors_are_exact_on_integers() {
     };
     let (y, dx) = row(&[1.0, -2.0, 3.0, -4.0], 0, &zero_target);
     assert_eq!((y, dx), (vec![7.5], vec![0.5, -1.0, 1.5, -2.0]));
+    // From the centre (2, -3) of class 1: 1 + 9, and 2 (x - c).
+    let centres = [7.0, 7.0, 2.0, -3.0];
+    let (y, dx) = row(&[3.0, 0.0], 1, &|g, x, labels| g.logit_penalty(x, labels, &centres));
+    assert_eq!((y, dx), (vec![10.0], vec![2.0, 6.0]));
 }
 
 #[test]

@@ -23,13 +23,14 @@ done
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
 
-say "golden numbers by NumPy"
+say "golden numbers by NumPy, scikit-learn and scikit-dimension"
 golden=target/golden
 made=$(cat tests/golden/*.py tests/requirements.txt | sha256sum)
 if [ "$(cat "$golden/made-by" 2>/dev/null)" != "$made" ]; then
     mkdir -p "$golden"
     .venv/bin/python tests/golden/three_layer.py "$golden"
     .venv/bin/python tests/golden/inversion.py --data data/mnist --out "$golden/inversion" --epochs 200 --replicas 2
+    .venv/bin/python tests/golden/metrics.py data/mnist "$golden/metrics"
     echo "$made" >"$golden/made-by"
 fi
 

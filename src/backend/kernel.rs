@@ -260,6 +260,30 @@ pub enum Kernel {
         /// `[rows, cols]`
         dx: Target,
     },
+    /// y_i = sum_j (x_ij - centre_label,j)^2.
+    LogitPenalty {
+        /// `[rows, cols]`
+        x: BufferId,
+        /// `[rows, 1]`, below the number of classes
+        labels: BufferId,
+        /// `[classes, cols]`, row-major
+        centres: Vec<f64>,
+        /// `[rows, 1]`
+        y: BufferId,
+    },
+    /// dx_ij (=, +=) 2 dy_i (x_ij - centre_label,j).
+    LogitPenaltyGrad {
+        /// `[rows, cols]`
+        x: BufferId,
+        /// `[rows, 1]`
+        labels: BufferId,
+        /// `[classes, cols]`, row-major
+        centres: Vec<f64>,
+        /// `[rows, 1]`
+        dy: BufferId,
+        /// `[rows, cols]`
+        dx: Target,
+    },
     /// y = sum_i weight_i x_i / total; without weights they are 1, without `total` the divisor is 1. 0 when total is 0.
     RowSum {
         /// `[rows, 1]`
@@ -403,6 +427,8 @@ impl Kernel {
             }
             Kernel::SquaredError { x, target, y } => (vec![*x, *target], vec![set(*y)]),
             Kernel::SquaredErrorGrad { x, target, dy, dx } => (vec![*x, *target, *dy], vec![*dx]),
+            Kernel::LogitPenalty { x, labels, y, .. } => (vec![*x, *labels], vec![set(*y)]),
+            Kernel::LogitPenaltyGrad { x, labels, dy, dx, .. } => (vec![*x, *labels, *dy], vec![*dx]),
             Kernel::RowSum { x, weights, divisor, y } => (
                 [*x].into_iter().chain(*weights).chain(divisor.total()).collect(),
                 vec![set(*y)],

@@ -4,16 +4,18 @@
 pub mod cpu;
 mod error;
 pub mod kernel;
+pub mod pairwise;
 pub mod program;
 pub mod reference;
 
 pub use cpu::Cpu;
 pub use error::BackendError;
+pub use pairwise::Pairwise;
 pub use program::{BufferId, EntryId, Program, RowSpace};
 pub use reference::Reference;
 
-/// Something that can execute programs.
-pub trait Backend {
+/// Something that can execute programs and reduce pairs.
+pub trait Backend: Pairwise {
     /// Short name: `reference`, `cpu`.
     fn name(&self) -> &'static str;
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::pairs;
 use super::single::{Operands, set};
 use super::step::step;
 use super::{BenchError, Case, Ready};
@@ -65,6 +66,7 @@ pub fn all(threads: usize) -> Vec<Case> {
         step(&[784, 512, 512, 10], 64, 1, false),
         step(&[784, 2048, 2048, 10], 512, 1, false),
     ]);
+    cases.extend(pairs::all(threads));
     cases.extend([
         region("parallel region, hot", threads, Duration::ZERO),
         region("parallel region, parked", threads, PAUSE),

@@ -8,6 +8,7 @@
 //! shorter, and a median forgives them half of the time.
 
 pub mod cases;
+mod pairs;
 pub mod peak;
 mod single;
 mod step;
@@ -16,6 +17,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::autograd::AutogradError;
+use crate::backend::pairwise::PairwiseError;
 use crate::backend::{Backend, BackendError};
 use crate::nn::NnError;
 
@@ -28,6 +30,8 @@ pub enum BenchError {
     Graph(AutogradError),
     /// The network refuses.
     Network(NnError),
+    /// A reduction over pairs refuses.
+    Pairs(PairwiseError),
 }
 
 impl fmt::Display for BenchError {
@@ -36,6 +40,7 @@ impl fmt::Display for BenchError {
             BenchError::Backend(error) => error.fmt(f),
             BenchError::Graph(error) => error.fmt(f),
             BenchError::Network(error) => error.fmt(f),
+            BenchError::Pairs(error) => error.fmt(f),
         }
     }
 }
@@ -51,6 +56,12 @@ impl From<BackendError> for BenchError {
 impl From<AutogradError> for BenchError {
     fn from(error: AutogradError) -> Self {
         BenchError::Graph(error)
+    }
+}
+
+impl From<PairwiseError> for BenchError {
+    fn from(error: PairwiseError) -> Self {
+        BenchError::Pairs(error)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Deserializer;
-use serde::de::{Error, Visitor};
+use serde::de::{DeserializeOwned, Error, Visitor};
 
 use super::error::CliError;
 use super::options::InversionOptions;
@@ -34,7 +34,7 @@ pub fn merge(mut given: InversionOptions) -> Result<InversionOptions, CliError> 
     }
     fill!(given from file: data, train_samples, data_offset, subset, labels, standardize, dead_pixels, channels, hidden, activation,
         initializer, init, loss, optimizer, lr, schedule, momentum, weight_decay, l2, batch, epochs, replicas,
-        first_replica, seed, layer, test_every, save_activations, save_weights, device, threads);
+        first_replica, seed, layer, test_every, metrics, measure_every, save_activations, save_weights, device, threads);
     Ok(given)
 }
 
@@ -43,6 +43,14 @@ pub fn merge(mut given: InversionOptions) -> Result<InversionOptions, CliError> 
 /// # Errors
 /// As [`merge`].
 pub fn read(path: &Path) -> Result<InversionOptions, CliError> {
+    read_as(path)
+}
+
+/// The options in a configuration file of any subcommand.
+///
+/// # Errors
+/// As [`merge`].
+pub fn read_as<T: DeserializeOwned>(path: &Path) -> Result<T, CliError> {
     let text = std::fs::read_to_string(path)
         .map_err(|cause| CliError::Input(format!("{}: cannot read the configuration: {cause}", path.display())))?;
     toml::from_str(&text).map_err(|error| malformed(path, &text, &error))
@@ -68,6 +76,27 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
             Ok(word.into())
         }
         fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+    }
+    deserializer.deserialize_any(Word).map(Some)
+}
+
+/// A string, or a number where one is more natural (`alpha = 0.1`).
+pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct Word;
+    impl Visitor<'_> for Word {
+        type Value = String;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string or a number")
+        }
+        fn visit_str<E: Error>(self, word: &str) -> Result<String, E> {
+            Ok(word.into())
+        }
+        fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+        fn visit_f64<E: Error>(self, number: f64) -> Result<String, E> {
             Ok(number.to_string())
         }
     }

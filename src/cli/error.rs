@@ -61,6 +61,7 @@ impl From<StudyError> for CliError {
     fn from(error: StudyError) -> Self {
         match error {
             StudyError::Data(error) => error.into(),
+            StudyError::Theory { .. } => CliError::Failed(error.to_string()),
             _ => CliError::input(error),
         }
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use disentangle::study::StudyError;
 use disentangle::study::checkpoint::Checkpoint;
+use disentangle::study::follow::Follow;
 use disentangle::study::harvest::Harvest;
 use disentangle::study::inversion::{Progress, Watcher, Wish};
 use disentangle::study::keep::{Keeps, Kept};
@@ -31,9 +32,22 @@ pub fn interval(seconds: Option<f64>) -> Result<Duration, CliError> {
     }
 }
 
+/// A flag that SIGINT and SIGTERM set from now on.
+///
+/// # Errors
+/// [`CliError::Failed`] if the signals cannot be caught.
+pub fn signals() -> Result<Arc<AtomicBool>, CliError> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .map_err(|cause| CliError::Failed(format!("cannot catch signals: {cause}")))?;
+    Ok(interrupted)
+}
+
 /// Watches a run: progress, signals, checkpoints, what is kept.
 pub struct Guard<'a> {
     harvest: &'a Harvest,
+    follow: Follow,
     reporter: Reporter,
     replicas: usize,
     path: PathBuf,
@@ -43,7 +57,7 @@ pub struct Guard<'a> {
 }
 
 impl<'a> Guard<'a> {
-    /// A guard that writes checkpoints to `path`, and what is kept by `harvest`.
+    /// A guard that writes checkpoints to `path`, what is kept by `harvest`, and follows metrics.
     ///
     /// # Errors
     /// [`CliError::Failed`] if the signals cannot be caught.
@@ -53,17 +67,15 @@ impl<'a> Guard<'a> {
         path: PathBuf,
         interval: Duration,
         harvest: &'a Harvest,
+        follow: Follow,
     ) -> Result<Guard<'a>, CliError> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = interrupted.clone();
-        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
-            .map_err(|cause| CliError::Failed(format!("cannot catch signals: {cause}")))?;
         Ok(Guard {
             harvest,
+            follow,
             reporter,
             replicas,
             path,
-            interrupted,
+            interrupted: signals()?,
             interval,
             last: Instant::now(),
         })
@@ -88,6 +100,10 @@ impl Watcher for Guard<'_> {
 
     fn keeps(&self) -> Keeps {
         self.harvest.keeps().clone()
+    }
+
+    fn follows(&self) -> Follow {
+        self.follow.clone()
     }
 
     fn keep(&mut self, kept: Kept) -> Result<(), StudyError> {

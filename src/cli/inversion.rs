@@ -42,6 +42,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
     let preparation = resolve::preparation(&options)?;
     let training = resolve::training(&options)?;
     let (keeps, keeps_ends) = resolve::keeps(&options)?;
+    let follow = resolve::follow(&options)?;
     let (backend, device) = resolve::backend(&options)?;
     let dataset = match &options.data {
         Some(folder) => Dataset::open(folder)?,
@@ -53,7 +54,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
     let hashes = facts::data_hashes(&dataset);
     let (folder, from) = match out {
         Some(folder) if resume => {
-            let from = resume::checkpoint(&folder, &recipe, &hashes)?;
+            let from = resume::checkpoint(&folder, &recipe, &follow, &hashes)?;
             (folder, from)
         }
         out => {
@@ -95,7 +96,7 @@ pub fn run(given: InversionOptions) -> Result<(), CliError> {
     let started = Instant::now();
     let reporter = Reporter::new(recipe.epochs, quiet || json);
     let checkpoint = folder.join(CHECKPOINT);
-    let mut guard = Guard::new(reporter, recipe.replicas.len(), checkpoint, interval, &harvest)?;
+    let mut guard = Guard::new(reporter, recipe.replicas.len(), checkpoint, interval, &harvest, follow)?;
     let setup = Setup {
         recipe: &recipe,
         data: &data,

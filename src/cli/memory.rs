@@ -37,6 +37,22 @@ pub fn check(
     )))
 }
 
+/// Checks that `needed` bytes are free; `options` are those that decide about them.
+///
+/// # Errors
+/// [`CliError::Input`] that tells both numbers.
+pub fn check_bytes(options: &str, needed: f64) -> Result<(), CliError> {
+    let free = free_bytes().unwrap_or(UNKNOWN);
+    if needed <= free {
+        return Ok(());
+    }
+    Err(CliError::Input(format!(
+        "--{options}: {:.1} GB of memory at least, expected at most the {:.1} GB that are free",
+        needed / 1e9,
+        free / 1e9
+    )))
+}
+
 /// In floating point, where no product overflows.
 fn least_bytes(architecture: &Architecture, rule: UpdateRule, replicas: usize, rows: usize, held: &[usize]) -> f64 {
     let parameters: f64 = architecture

@@ -7,9 +7,12 @@ mod config;
 mod error;
 mod facts;
 mod guard;
+mod hinge_theory;
 mod inversion;
+mod measure;
 mod memory;
 mod merge;
+mod modes;
 mod options;
 mod output;
 mod progress;
@@ -44,17 +47,26 @@ Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle inversion --data data/mnist --train-samples 8192
   disentangle inversion --config runs/inversion-1/config.toml --seed 2
+  disentangle measure --activations h.npy --labels y.npy
   disentangle report runs/inversion-1 runs/inversion-2    side by side
   disentangle watch runs/inversion-1          in the browser, as it goes
 
-Each run writes a folder with its tables and a report.html.
-`disentangle inversion --help` lists the options.";
+Each run writes a folder with a report.html. `disentangle NAME --help`: options.";
 
 #[derive(Subcommand)]
 enum Command {
     /// Train networks side by side, find their inversion and stragglers
     #[command(allow_negative_numbers = true)]
     Inversion(Box<options::InversionOptions>),
+    /// Mean-field theory of hinge-loss training beside the network
+    #[command(allow_negative_numbers = true)]
+    HingeTheory(Box<hinge_theory::HingeOptions>),
+    /// Take manifold metrics of arrays of your own
+    #[command(allow_negative_numbers = true)]
+    Measure(measure::MeasureOptions),
+    /// Independent modes and gradient starvation beside the networks
+    #[command(allow_negative_numbers = true)]
+    Modes(Box<modes::ModesOptions>),
     /// Experiments on stragglers: find, stability, removal, ...
     Stragglers(stragglers::StragglersOptions),
     /// Put the shards of a sweep together
@@ -79,6 +91,9 @@ pub fn main() -> ExitCode {
     let result = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
+            Command::HingeTheory(options) => hinge_theory::run(*options),
+            Command::Measure(options) => measure::run(options),
+            Command::Modes(options) => modes::run(*options),
             Command::Stragglers(options) => stragglers::run(options),
             Command::Merge(options) => merge::run(options),
             Command::Report(options) => report::run(options),
@@ -104,27 +119,29 @@ pub fn main() -> ExitCode {
 fn line(error: &clap::Error) -> String {
     let message = error.to_string();
     let joined = |paragraph: &str| paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .take_while(|word| !word.starts_with('-'))
+        .collect();
+    let (command, known) = place(&words);
+    let of: String = known.iter().map(|word| format!(" {word}")).collect();
     let mut paragraphs = message.split("\n\n");
-    let mut line = joined(paragraphs.next().unwrap_or_default().trim_start_matches("error: "));
+    let mut line = match error.kind() {
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            format!("disentangle{of}: a subcommand is missing")
+        }
+        _ => joined(paragraphs.next().unwrap_or_default().trim_start_matches("error: ")),
+    };
     if let Some(tip) = paragraphs.find_map(|p| p.trim_start().strip_prefix("tip: ")) {
         line.push_str(&format!(" ({})", joined(tip)));
     } else if matches!(error.kind(), ErrorKind::UnknownArgument) {
-        let words: Vec<String> = std::env::args()
-            .skip(1)
-            .take_while(|word| !word.starts_with('-'))
-            .collect();
-        let known: Vec<&str> = place(&words).1;
-        let of: String = known.iter().map(|word| format!(" {word}")).collect();
         line.push_str(&format!("; expected an option of `disentangle{of} --help`"));
     } else if matches!(
         error.kind(),
-        ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand
+        ErrorKind::InvalidSubcommand
+            | ErrorKind::MissingSubcommand
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     ) {
-        let words: Vec<String> = std::env::args()
-            .skip(1)
-            .take_while(|word| !word.starts_with('-'))
-            .collect();
-        let command = place(&words).0;
         let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
         let (last, others) = names.split_last().unwrap_or((&"", &[]));
         line.push_str(&format!("; expected {} or {last}", others.join(", ")));

@@ -20,7 +20,7 @@ Weights as safetensors: none | final (first and last) [final];
 inversion, all or epochs, as above, beside those two";
 
 /// A whole number as TOML can hold it.
-fn whole(text: &str) -> Result<u64, String> {
+pub fn whole(text: &str) -> Result<u64, String> {
     let number = text.parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
     number.ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
 }
@@ -134,6 +134,15 @@ pub struct InversionOptions {
     #[arg(long, value_name = "N", help_heading = "Measurement", value_parser = count)]
     pub test_every: Option<usize>,
 
+    /// Metrics of the same rows as more columns of epochs.csv: names as in
+    /// `disentangle measure --list`, separated by commas, or all
+    #[arg(long, value_name = "LIST", help_heading = "Measurement")]
+    #[serde(deserialize_with = "text")]
+    pub metrics: Option<String>,
+    /// Those every so many epochs, and at the end [10]
+    #[arg(long, value_name = "E", help_heading = "Measurement", value_parser = count)]
+    pub measure_every: Option<usize>,
+
     /// Hidden layers on the training samples, as npy files
     #[arg(long, value_name = "WHEN", help_heading = "Measurement", help = ACTIVATIONS)]
     #[serde(deserialize_with = "text")]
@@ -179,26 +188,36 @@ pub struct InversionOptions {
 impl InversionOptions {
     /// The command that gives these options.
     pub fn command(&self) -> String {
-        let mut words = vec!["disentangle inversion".to_string()];
-        words.extend(self.given().into_iter().map(|(name, value)| {
-            // A word that looks like an option must not be taken for one.
-            let between = if value.starts_with('-') { '=' } else { ' ' };
-            format!("--{name}{between}{}", quoted(&value))
-        }));
-        words.join(" ")
+        command_line("inversion", &self.given())
     }
 
     /// Name and value of each option that is given, as a command line takes them.
     pub fn given(&self) -> Vec<(String, String)> {
-        let Ok(toml::Value::Table(table)) = toml::Value::try_from(self) else {
-            return Vec::new();
-        };
-        let word = |value| match value {
-            toml::Value::String(text) => text,
-            other => other.to_string(),
-        };
-        table.into_iter().map(|(name, value)| (name, word(value))).collect()
+        words(self)
     }
+}
+
+/// Name and value of each option that is given, as a command line takes them.
+pub fn words(options: &impl Serialize) -> Vec<(String, String)> {
+    let Ok(toml::Value::Table(table)) = toml::Value::try_from(options) else {
+        return Vec::new();
+    };
+    let word = |value| match value {
+        toml::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    table.into_iter().map(|(name, value)| (name, word(value))).collect()
+}
+
+/// The command line of a subcommand with these options.
+pub fn command_line(subcommand: &str, given: &[(String, String)]) -> String {
+    let mut words = vec![format!("disentangle {subcommand}")];
+    words.extend(given.iter().map(|(name, value)| {
+        // A word that looks like an option must not be taken for one.
+        let between = if value.starts_with('-') { '=' } else { ' ' };
+        format!("--{name}{between}{}", quoted(value))
+    }));
+    words.join(" ")
 }
 
 /// A word as a shell takes it.

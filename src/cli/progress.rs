@@ -6,7 +6,13 @@ use disentangle::study::inversion::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Shows how far a run is.
-pub enum Reporter {
+pub struct Reporter {
+    form: Form,
+    /// `epoch`, `step`
+    unit: &'static str,
+}
+
+enum Form {
     /// On a terminal.
     Bar(ProgressBar),
     /// Elsewhere: how many tenths have been told.
@@ -18,17 +24,24 @@ pub enum Reporter {
 impl Reporter {
     /// A reporter for a run of `epochs` epochs.
     pub fn new(epochs: usize, quiet: bool) -> Reporter {
-        if quiet {
-            return Reporter::Silent;
-        }
-        if !std::io::stderr().is_terminal() {
-            return Reporter::Lines(0);
-        }
-        let bar = ProgressBar::new(epochs as u64);
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} epoch {pos}/{len}  {msg}  {eta} left") {
-            bar.set_style(style);
-        }
-        Reporter::Bar(bar)
+        Reporter::of("epoch", epochs, quiet)
+    }
+
+    /// A reporter for a run of so many units.
+    pub fn of(unit: &'static str, length: usize, quiet: bool) -> Reporter {
+        let form = if quiet {
+            Form::Silent
+        } else if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(length as u64);
+            let template = format!("{{wide_bar}} {unit} {{pos}}/{{len}}  {{msg}}  {{eta}} left");
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style);
+            }
+            Form::Bar(bar)
+        } else {
+            Form::Lines(0)
+        };
+        Reporter { form, unit }
     }
 
     /// Tells of an epoch.
@@ -40,22 +53,27 @@ impl Reporter {
             stopped,
         } = progress;
         let message = format!("train error {train_error:.4}  inverted {stopped}/{replicas}");
-        match self {
-            Reporter::Bar(bar) => {
-                bar.set_position(epoch as u64);
-                bar.set_message(message);
-                if epoch == epochs {
+        self.show(epoch, epochs, &message);
+    }
+
+    /// Tells that `done` of `length` are done.
+    pub fn show(&mut self, done: usize, length: usize, message: &str) {
+        match &mut self.form {
+            Form::Bar(bar) => {
+                bar.set_position(done as u64);
+                bar.set_message(message.to_string());
+                if done == length {
                     bar.finish_and_clear();
                 }
             }
-            Reporter::Lines(told) => {
-                let tenths = (10 * epoch).checked_div(epochs).unwrap_or(10);
-                if tenths > *told || epoch == 0 {
+            Form::Lines(told) => {
+                let tenths = (10 * done).checked_div(length).unwrap_or(10);
+                if tenths > *told || done == 0 {
                     *told = tenths;
-                    let _ = writeln!(std::io::stderr(), "epoch {epoch}/{epochs}  {message}");
+                    let _ = writeln!(std::io::stderr(), "{} {done}/{length}  {message}", self.unit);
                 }
             }
-            Reporter::Silent => {}
+            Form::Silent => {}
         }
     }
 }

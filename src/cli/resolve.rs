@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use disentangle::backend::{Backend, BackendError, Cpu, Reference};
 use disentangle::data::{Channels, DataError, DeadPixels, LabelRule, Standardize, Subset, TensorFile};
+use disentangle::geometry::Settings;
 use disentangle::nn::network::Parameters;
 use disentangle::nn::{Activation, Architecture, Initializer, Loss, NnError, Optimizer, Schedule};
 use disentangle::study::StudyError;
+use disentangle::study::follow::Follow;
 use disentangle::study::keep::{Epochs, Keeps};
 use disentangle::study::prepare::{Preparation, Prepared};
 use disentangle::train::{Batch, Recipe};
@@ -18,6 +20,9 @@ use super::options::InversionOptions;
 
 /// The first and the last weights, and no others.
 const FINAL: &str = "final";
+
+/// Epochs between two looks at metrics that are followed.
+const MEASURE_EVERY: usize = 10;
 
 /// Puts the defaults where nothing was given.
 pub fn defaults(given: InversionOptions) -> InversionOptions {
@@ -51,6 +56,7 @@ pub fn defaults(given: InversionOptions) -> InversionOptions {
         seed: Some(given.seed.unwrap_or(0)),
         layer: word(given.layer, "last"),
         test_every: Some(given.test_every.unwrap_or(1)),
+        measure_every: given.measure_every.or(given.metrics.is_some().then_some(MEASURE_EVERY)),
         save_activations: word(given.save_activations, "none"),
         save_weights: word(given.save_weights, FINAL),
         device: word(given.device, "cpu"),
@@ -177,6 +183,30 @@ pub fn keeps(options: &InversionOptions) -> Result<(Keeps, bool), CliError> {
     Ok((keeps, weights != "none"))
 }
 
+/// Which metrics to follow.
+///
+/// # Errors
+/// [`CliError::Input`] for an unknown one, or one that a run cannot have.
+pub fn follow(options: &InversionOptions) -> Result<Follow, CliError> {
+    let Some(list) = &options.metrics else {
+        return match options.measure_every {
+            None => Ok(Follow::default()),
+            Some(every) => Err(CliError::Input(format!(
+                "--measure-every {every}: expected --metrics too"
+            ))),
+        };
+    };
+    let every = options.measure_every.unwrap_or(MEASURE_EVERY);
+    if every == 0 {
+        return Err(CliError::Input("--measure-every 0: expected at least 1".into()));
+    }
+    let settings = Settings {
+        threads: options.threads.unwrap_or(1),
+        ..Settings::default()
+    };
+    Follow::new(list, every, settings).map_err(|error| CliError::Input(format!("--metrics: {error}")))
+}
+
 /// How to train.
 ///
 /// # Errors
@@ -215,7 +245,8 @@ pub fn training(options: &InversionOptions) -> Result<Training, CliError> {
         (None, _) => Some(parse::<Initializer>("initializer", &options.initializer)?),
     };
     Ok(Training {
-        holds_layers: options.save_activations.as_deref().is_some_and(|when| when != "none"),
+        holds_layers: options.metrics.is_some()
+            || options.save_activations.as_deref().is_some_and(|when| when != "none"),
         layers: layers(options.layer.as_deref().unwrap_or_default(), hidden.len())?,
         hidden,
         activation: parse("activation", &options.activation)?,
@@ -334,20 +365,34 @@ impl Training {
     }
 }
 
+/// Why so many threads are not to be had, under the option's name.
+pub fn threads_error(threads: usize, error: &BackendError) -> CliError {
+    match error {
+        BackendError::Threads { reason } => CliError::Input(format!("--threads {threads}: {reason}")),
+        other => CliError::input(other),
+    }
+}
+
 /// The backend and what to call it.
 ///
 /// # Errors
 /// [`CliError::Input`] for one that is not there.
 pub fn backend(options: &InversionOptions) -> Result<(Box<dyn Backend>, String), CliError> {
-    let device = options.device.as_deref().unwrap_or_default();
+    backend_named(
+        options.device.as_deref().unwrap_or_default(),
+        options.threads.unwrap_or(1),
+    )
+}
+
+/// The backend of that name and what to call it.
+///
+/// # Errors
+/// As [`backend`].
+pub fn backend_named(device: &str, threads: usize) -> Result<(Box<dyn Backend>, String), CliError> {
     match device {
         "reference" => Ok((Box::new(Reference), "reference (f64)".into())),
         "cpu" => {
-            let threads = options.threads.unwrap_or(1);
-            let cpu = Cpu::new(threads).map_err(|error| match error {
-                BackendError::Threads { reason } => CliError::Input(format!("--threads {threads}: {reason}")),
-                other => CliError::input(other),
-            })?;
+            let cpu = Cpu::new(threads).map_err(|error| threads_error(threads, &error))?;
             let name = format!("cpu (f32), {}, {threads} threads", cpu.isa());
             Ok((Box::new(cpu), name))
         }

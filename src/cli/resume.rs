@@ -8,6 +8,7 @@ use disentangle::report::exhibits_file::EXHIBITS;
 use disentangle::report::record::RUN_JSON;
 use disentangle::report::run_folder::CHECKPOINT;
 use disentangle::study::checkpoint::Checkpoint;
+use disentangle::study::follow::Follow;
 use disentangle::study::harvest::FOLDERS;
 use disentangle::study::inversion::columns;
 use disentangle::train::Recipe;
@@ -41,7 +42,12 @@ pub fn options(given: InversionOptions) -> Result<InversionOptions, CliError> {
 ///
 /// # Errors
 /// [`CliError::Input`] if the run is complete, if the data have changed since, or for a damaged checkpoint.
-pub fn checkpoint(folder: &Path, recipe: &Recipe, hashes: &Value) -> Result<Option<Checkpoint>, CliError> {
+pub fn checkpoint(
+    folder: &Path,
+    recipe: &Recipe,
+    follow: &Follow,
+    hashes: &Value,
+) -> Result<Option<Checkpoint>, CliError> {
     let path = folder.join(CHECKPOINT);
     let exists = path.exists();
     if !exists && folder.join(disentangle::report::REPORT_HTML).exists() {
@@ -66,7 +72,7 @@ pub fn checkpoint(folder: &Path, recipe: &Recipe, hashes: &Value) -> Result<Opti
     if !exists {
         return Ok(None);
     }
-    let metrics = columns(recipe.classes, &recipe.layers).len();
+    let metrics = columns(recipe.classes, &recipe.layers, follow).len();
     Ok(Some(Checkpoint::load(&path, recipe, metrics)?))
 }
 

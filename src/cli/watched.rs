@@ -261,7 +261,7 @@ impl Stage {
             options,
         } = self;
         let (backend, _) = resolve::backend(options)?;
-        let columns = columns(recipe.classes, &recipe.layers);
+        let columns = columns(recipe.classes, &recipe.layers, &resolve::follow(options)?);
         let checkpoint = Checkpoint::load(&path, recipe, columns.len())?;
         let done = checkpoint.snapshot.epoch.saturating_sub(1);
         let outcome = concluded(data.classes.clone(), columns, checkpoint.replicas);

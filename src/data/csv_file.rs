@@ -125,6 +125,81 @@ impl Table {
     }
 }
 
+/// The integers of a file with one column, or of its column `label` or `labels`. A first line that is no number is the header, which a file
+/// with several columns must have.
+///
+/// # Errors
+/// [`DataError::Read`], [`DataError::Empty`]; [`FormatFault::NoColumn`], [`FormatFault::NoRows`], [`FormatFault::Fields`],
+/// [`FormatFault::Field`].
+pub fn integer_column(path: &Path) -> Result<Vec<i64>, DataError> {
+    let file = File::open(path).map_err(|source| DataError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    read_integer_column(file, path)
+}
+
+fn read_integer_column(reader: impl Read, path: &Path) -> Result<Vec<i64>, DataError> {
+    let fault = |fault| DataError::Format {
+        path: path.to_owned(),
+        fault,
+    };
+    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(reader);
+    let mut record = ByteRecord::new();
+    let mut values = Vec::new();
+    let mut column = None;
+    let mut name = String::from("label");
+    while reader
+        .read_byte_record(&mut record)
+        .map_err(|error| refused(path, error))?
+    {
+        let number = |field: &[u8]| {
+            str::from_utf8(field)
+                .ok()
+                .and_then(|text| text.trim().parse::<i64>().ok())
+        };
+        let Some(place) = column else {
+            // The first line.
+            let only = record.get(0).filter(|_| record.len() == 1);
+            // Spreadsheets put a byte order mark before the first field.
+            let only = only.map(|field| field.strip_prefix(b"\xef\xbb\xbf").unwrap_or(field));
+            column = Some(0);
+            if let Some(first) = only {
+                match number(first) {
+                    Some(value) => values.push(value),
+                    None => name = text(first),
+                }
+                continue;
+            }
+            let names: Vec<String> = record.iter().map(|field| text(field).trim().to_owned()).collect();
+            column = names
+                .iter()
+                .position(|name| ["label", "labels"].contains(&name.as_str()));
+            if column.is_none() {
+                return Err(fault(FormatFault::NoColumn { name, present: names }));
+            }
+            continue;
+        };
+        let field = record.get(place).unwrap_or_default();
+        values.push(number(field).ok_or_else(|| {
+            fault(FormatFault::Field {
+                line: record.position().map_or(0, csv::Position::line),
+                column: name.clone(),
+                value: text(field),
+                expected: "an integer",
+            })
+        })?);
+    }
+    match (column, values.is_empty()) {
+        (None, _) => Err(DataError::Empty {
+            path: path.to_owned(),
+            expected: "a column of labels",
+        }),
+        (_, true) => Err(fault(FormatFault::NoRows)),
+        _ => Ok(values),
+    }
+}
+
 /// The names in their order, and `labels` renumbered to it.
 fn sorted(classes: BTreeMap<String, u32>, labels: &[u32]) -> (Vec<String>, Vec<u32>) {
     let mut classes: Vec<(String, u32)> = classes.into_iter().collect();
@@ -207,6 +282,24 @@ mod tests {
             (table.classes, table.labels),
             (["-1", "9", "10"].map(String::from).to_vec(), vec![2, 1, 0, 2])
         );
+    }
+
+    #[test]
+    fn a_column_of_integers_has_a_header_or_none() {
+        let read = |text: &str| read_integer_column(text.as_bytes(), Path::new("y.csv"));
+        assert_eq!(read("1\n -2\n3\n").unwrap(), [1, -2, 3]);
+        assert_eq!(read("digit\r\n1\r\n2").unwrap(), [1, 2]);
+        assert_eq!(read("\u{feff}5\n6").unwrap(), [5, 6]);
+        assert_eq!(read("index,label\n0,4\n1,5").unwrap(), [4, 5]);
+        let line = |text: &str| read(text).unwrap_err().to_string();
+        assert_eq!(line(""), "y.csv: empty; expected a column of labels");
+        assert_eq!(line("digit"), "y.csv: no rows; expected at least one after the header");
+        assert_eq!(line("a,b\n1,2"), "y.csv: no column `label`; expected it among a, b");
+        assert_eq!(
+            line("y\n1\n2.5"),
+            "y.csv: line 3, column `y`: `2.5`; expected an integer"
+        );
+        assert_eq!(line("1\n2,3"), "y.csv: line 2: 2 fields; expected 1, as in the header");
     }
 
     #[test]

@@ -227,7 +227,7 @@ pub enum DataError {
         /// The names it has.
         present: Vec<String>,
     },
-    /// A tensor of numbers that are neither `f32` nor `f64`.
+    /// A tensor of numbers that are neither `f16`, `f32` nor `f64`.
     TensorType {
         /// The file.
         path: PathBuf,
@@ -235,6 +235,21 @@ pub enum DataError {
         name: String,
         /// Its type.
         found: String,
+    },
+    /// A folder or file without any array.
+    NoArrays {
+        /// That path.
+        path: PathBuf,
+    },
+    /// A file that holds no arrays of numbers, by its name.
+    ArrayFile {
+        /// That file.
+        path: PathBuf,
+    },
+    /// A file that holds no labels, by its name.
+    LabelFile {
+        /// That file.
+        path: PathBuf,
     },
     /// Two tensors to be written under one name.
     TensorName {
@@ -445,9 +460,22 @@ impl fmt::Display for DataError {
             Self::TensorType { path, name, found } => {
                 write!(
                     f,
-                    "{}: tensor `{name}` holds {found}; expected F32 or F64",
+                    "{}: tensor `{name}` holds {found}; expected F16, F32 or F64",
                     path.display()
                 )
+            }
+            Self::NoArrays { path } => write!(
+                f,
+                "{}: no arrays; expected .npy, .npz or .safetensors files",
+                path.display()
+            ),
+            Self::ArrayFile { path } => write!(
+                f,
+                "{}: expected a folder, or an .npy, .npz or .safetensors file",
+                path.display()
+            ),
+            Self::LabelFile { path } => {
+                write!(f, "{}: expected labels in an .npy, .npz or .csv file", path.display())
             }
             Self::TensorName { name } => write!(
                 f,

@@ -4,6 +4,8 @@
 //! file's labels into class indices and keeps the rows that have one, [`select`] takes consecutive or random rows of those, and a
 //! [`Standardizer`] fitted on exactly those rows turns bytes into `f64`.
 
+#[cfg(feature = "data")]
+pub mod arrays;
 pub mod cifar;
 #[cfg(feature = "data")]
 pub mod csv_file;
@@ -32,6 +34,8 @@ pub use dataset::{Dataset, Images};
 pub use error::DataError;
 pub use format_fault::FormatFault;
 pub use labels::{Classes, LabelRule, Labelled};
+#[cfg(feature = "data")]
+pub use npy::MappedRows;
 pub use npy::{Array, Npy, write_npy, write_npy_from};
 #[cfg(feature = "data")]
 pub use npz::Npz;

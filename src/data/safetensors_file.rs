@@ -1,7 +1,7 @@
 //! Weights in safetensors files, under the names and shapes that PyTorch gives them (`0.weight` `[out, in]`, `0.bias`
 //! `[out]`).
 //!
-//! `F32` and `F64` tensors are read, `f32` values widened exactly; `f32` is written. The crate `safetensors` checks
+//! `F16`, `F32` and `F64` tensors are read, values widened exactly; `f32` and `f64` are written. The crate `safetensors` checks
 //! that the tensors cover the file without gap or overlap, so a header cannot ask for more than the file has.
 
 use std::borrow::Cow;
@@ -13,6 +13,7 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors, View, serialize};
 
 use super::error::DataError;
 use super::format_fault::one_line;
+use super::npy::half;
 use super::whole_file;
 
 /// A tensor with its name.
@@ -106,6 +107,12 @@ impl TensorFile {
                 .0
                 .iter()
                 .map(|&b| f64::from_le_bytes(b))
+                .collect(),
+            Dtype::F16 => bytes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|&b| half(u16::from_le_bytes(b)))
                 .collect(),
             other => {
                 return Err(DataError::TensorType {
@@ -285,12 +292,21 @@ mod tests {
         assert_eq!(file.tensor("a").unwrap().values, [0.1, -2.0]);
         assert_eq!(
             file.tensor("b").unwrap_err().to_string(),
-            "f: tensor `b` holds I64; expected F32 or F64"
+            "f: tensor `b` holds I64; expected F16, F32 or F64"
         );
         assert_eq!(
             file.tensor("c").unwrap_err().to_string(),
             "f: no tensor `c`; expected it among a, b"
         );
+        let header = r#"{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}"#;
+        let halves = [
+            &(header.len() as u64).to_le_bytes()[..],
+            header.as_bytes(),
+            &[0, 0x3c, 1, 0x80],
+        ]
+        .concat();
+        let halves = TensorFile::parse(halves, Path::new("f")).unwrap();
+        assert_eq!(halves.tensor("h").unwrap().values, [1.0, -(2f64.powi(-24))]);
         bytes.pop();
         let line = TensorFile::parse(bytes, Path::new("f")).unwrap_err().to_string();
         assert_eq!(

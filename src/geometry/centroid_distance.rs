@@ -3,6 +3,7 @@
 //! In the units of the rows, not squared. On the unit sphere D <= 2 (Ciceri et al., Nat. Mach. Intell. 2024). With the mean
 //! squared distance of their members it obeys mean |x_i - y_j|^2 = R_a^2 + R_b^2 + D_ab^2. A class without members: NaN.
 
+use super::class_summary::{ClassSummary, squared_distance};
 use super::moments::ClassMoments;
 
 /// D of two classes by their moments.
@@ -12,6 +13,11 @@ pub fn centroid_distance(a: &ClassMoments, b: &ClassMoments) -> f64 {
         .map(|(a, b)| (a - b) * (a - b))
         .sum::<f64>()
         .sqrt()
+}
+
+/// D of two classes by their summaries.
+pub fn centroid_distance_of(a: &ClassSummary, b: &ClassSummary) -> f64 {
+    squared_distance(&a.mean, &b.mean).sqrt()
 }
 
 #[cfg(test)]

@@ -12,10 +12,13 @@ pub mod exhibits;
 pub mod exhibits_file;
 pub mod figures;
 pub mod files;
+pub mod findings;
 pub mod forest;
 pub mod gallery;
+pub mod hinge_theory;
 pub mod legend;
 pub mod meaning;
+pub mod measured;
 pub mod movie;
 
 pub mod page;
@@ -30,6 +33,7 @@ pub mod summary;
 pub mod svg;
 pub mod sweep_folder;
 pub mod tables;
+pub mod theory_chart;
 pub mod thin;
 pub mod ticks;
 

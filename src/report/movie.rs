@@ -18,7 +18,7 @@ use super::families::column_name;
 use super::sprite::base64;
 use super::svg::escape;
 use crate::study::movie::{Movie, Plane};
-use crate::study::outcome::InversionOutcome;
+use crate::study::outcome::{InversionOutcome, Turn};
 
 /// The script, as it stands between its tags.
 pub(super) const SCRIPT: &str = include_str!("movie.js");
@@ -82,6 +82,7 @@ fn data(outcome: &InversionOutcome, cabinet: &Cabinet, movie: &Movie) -> Value {
         .columns
         .iter()
         .enumerate()
+        .filter(|(_, column)| column.turn != Turn::Unsought)
         .filter(|(_, column)| !several || column.name.starts_with(&prefix));
     let curve = |(index, column): (usize, &crate::study::outcome::MetricColumn)| {
         let name = column.name.strip_prefix(&prefix).unwrap_or(&column.name);

@@ -202,14 +202,25 @@ pub fn headline(outcome: &InversionOutcome) -> String {
         let _ = write!(words, ", {stragglers:.0} stragglers{each}");
     }
     words.push('.');
-    let quantities = spreads.extrema.len();
+    let sought: Vec<bool> = outcome
+        .columns
+        .iter()
+        .map(|column| column.turn != Turn::Unsought)
+        .collect();
+    let quantities = sought.iter().filter(|sought| **sought).count();
     if quantities > 1 && total == 1 {
         let _ = write!(words, " {turning} of {quantities} quantities turn.");
     } else if quantities > 1 {
         let all = outcome
             .replicas
             .iter()
-            .filter(|replica| replica.extrema.iter().all(Option::is_some))
+            .filter(|replica| {
+                replica
+                    .extrema
+                    .iter()
+                    .zip(&sought)
+                    .all(|(extremum, sought)| extremum.is_some() || !sought)
+            })
             .count();
         let _ = write!(words, " All {quantities} quantities turn in {all} of {total}.");
     }
@@ -300,6 +311,7 @@ fn extrema(outcome: &InversionOutcome, spreads: &Spreads, families: &[Family]) -
         let turn = match described.turn {
             Turn::Minimum => "minimum",
             Turn::Maximum => "maximum",
+            Turn::Unsought => return None,
         };
         Some(vec![
             capitalised(&column_name(&described.name, &outcome.classes)),

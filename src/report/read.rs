@@ -15,12 +15,18 @@ use crate::study::outcome::{
     EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn,
 };
 
-/// Which way the metrics of the papers turn: centroid distances have a maximum, all others a minimum.
+/// Which way the metrics of the papers turn, of any layer: centroid distances have a maximum, radii a minimum; of others nobody looks for one.
 pub fn usual_turn(column: &str) -> Turn {
-    if column.starts_with("centroid_distance") {
+    let layerless = column
+        .strip_prefix("layer_")
+        .and_then(|rest| rest.split_once('_'))
+        .map_or(column, |(_, name)| name);
+    if layerless.starts_with("centroid_distance") {
         Turn::Maximum
-    } else {
+    } else if layerless.starts_with("gyration_radius") {
         Turn::Minimum
+    } else {
+        Turn::Unsought
     }
 }
 
@@ -139,7 +145,10 @@ fn read_epochs(
             test_error: fields.next_or_empty("a test error or nothing")?,
             metrics: columns
                 .iter()
-                .map(|_| fields.next("a number"))
+                .map(|column| match column.turn {
+                    Turn::Unsought => Ok(fields.next_or_empty("a number or nothing")?.unwrap_or(f64::NAN)),
+                    _ => fields.next("a number"),
+                })
                 .collect::<Result<_, _>>()?,
         };
         let at = *position.entry(number).or_insert(replicas.len());

@@ -1,12 +1,13 @@
 //! The tables of an inversion run: `epochs.csv` and `stragglers.csv`.
 //!
 //! Numbers are in the shortest decimal form that reads back to the same bits. A value that is not finite is `NaN`,
-//! `inf` or `-inf`, which NumPy and Rust both read; a test error that was not measured is an empty field.
+//! `inf` or `-inf`, which NumPy and Rust both read; a test error that was not measured is an empty field, as is a metric that is followed at other
+//! epochs only.
 
 use std::fmt::Write as _;
 
 use super::files::ReportError;
-use crate::study::outcome::{InversionOutcome, Straggler};
+use crate::study::outcome::{InversionOutcome, Straggler, Turn};
 
 /// The columns of `epochs.csv` before the metrics.
 pub const EPOCH_COLUMNS: [&str; 5] = ["replica", "epoch", "train_loss", "train_error", "test_error"];
@@ -82,8 +83,12 @@ pub fn epochs_csv(outcome: &InversionOutcome) -> Result<String, ReportError> {
             if let Some(error) = record.test_error {
                 let _ = write!(table, "{error}");
             }
-            for value in &record.metrics {
-                let _ = write!(table, ",{value}");
+            for (value, column) in record.metrics.iter().zip(&outcome.columns) {
+                table.push(',');
+                // What is followed at some epochs only has nothing at the others.
+                if column.turn != Turn::Unsought || !value.is_nan() {
+                    let _ = write!(table, "{value}");
+                }
             }
             table.push('\n');
         }
@@ -106,7 +111,7 @@ pub fn stragglers_csv(outcome: &InversionOutcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::outcome::{EpochRecord, Extremum, MetricColumn, ReplicaOutcome, Stop, Turn};
+    use crate::study::outcome::{EpochRecord, Extremum, MetricColumn, ReplicaOutcome, Stop};
 
     fn small() -> InversionOutcome {
         let record = |epoch, train_error, test_error, radius| EpochRecord {

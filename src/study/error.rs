@@ -22,6 +22,11 @@ pub enum StudyError {
     Data(DataError),
     /// From training.
     Train(TrainError),
+    /// The equations of a theory that could not be solved.
+    Theory {
+        /// What the solver said.
+        detail: String,
+    },
 }
 
 impl fmt::Display for StudyError {
@@ -31,6 +36,7 @@ impl fmt::Display for StudyError {
             StudyError::Interrupted => f.write_str("interrupted"),
             StudyError::Data(error) => error.fmt(f),
             StudyError::Train(error) => error.fmt(f),
+            StudyError::Theory { detail } => write!(f, "the theory's equations cannot be solved: {detail}"),
         }
     }
 }

@@ -23,10 +23,13 @@ pub fn extremum(series: &[f64], turn: Turn) -> Option<usize> {
 
 /// [`extremum`] with another number of exempt epochs: where learning is fast, the turn may come before the 20th.
 pub fn extremum_from(series: &[f64], turn: Turn, guard: usize) -> Option<usize> {
+    if turn == Turn::Unsought {
+        return None;
+    }
     // A maximum is a minimum of the negated series.
     let v = |t: usize| match turn {
-        Turn::Minimum => series[t],
         Turn::Maximum => -series[t],
+        Turn::Minimum | Turn::Unsought => series[t],
     };
     (guard..series.len()).find(|&t| {
         let window = t.saturating_sub(WINDOW)..(t + WINDOW + 1).min(series.len());

@@ -1,6 +1,7 @@
 //! Which metric columns belong together, and what they are called for people.
 
 use super::outcome::InversionOutcome;
+use crate::geometry::{Arity, METRICS};
 
 /// Name of a figure that every run has.
 pub const ERROR: &str = "error";
@@ -62,10 +63,12 @@ fn describe(column: &str, classes: &[String]) -> (String, String, String) {
         );
     }
     let words = column.replace('_', " ");
-    let mut letters = words.chars();
-    let title = letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    if let Some((name, keys)) = of_metric(column) {
+        let classes: Option<Vec<&str>> = keys.split('_').map(class).collect();
+        let label = classes.map_or_else(|| keys.replace('_', " "), |classes| classes.join(" – "));
+        return (name.into(), capital(&name.replace('-', " ")), label);
+    }
+    let title = capital(&words);
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
     let file: String = column.chars().map(plain).collect();
     // A metric of that name would overwrite a figure that every run has.
@@ -77,6 +80,23 @@ fn describe(column: &str, classes: &[String]) -> (String, String, String) {
     (file, title, words)
 }
 
+/// The metric of several values whose column this is, and the rest of its name: `class_distance_0_1` is `0_1` of `class-distance`.
+fn of_metric(column: &str) -> Option<(&'static str, &str)> {
+    METRICS
+        .iter()
+        .filter(|metric| metric.arity != Arity::One)
+        .find_map(|metric| {
+            let keys = column.strip_prefix(&metric.name.replace('-', "_"))?.strip_prefix('_')?;
+            Some((metric.name, keys))
+        })
+}
+
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next();
+    first.map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A metric column for people: `gyration_radius_0` as `gyration radius, even`, `centroid_distance_0_1` as
 /// `centroid distance, even – odd`.
 pub fn column_name(column: &str, classes: &[String]) -> String {
@@ -84,6 +104,7 @@ pub fn column_name(column: &str, classes: &[String]) -> String {
     match family.as_str() {
         GYRATION_RADIUS => format!("gyration radius, {label}"),
         CENTROID_DISTANCE => format!("centroid distance, {label}"),
+        name if of_metric(column).is_some() => format!("{}, {label}", name.replace('-', " ")),
         _ => label,
     }
 }
@@ -100,7 +121,11 @@ mod tests {
             column_name("centroid_distance_0_1", &classes),
             "centroid distance, even – odd"
         );
-        assert_eq!(column_name("centroid_distance_0_2", &classes), "centroid distance 0 2");
+        assert_eq!(
+            column_name("class_distance_0_1", &classes),
+            "class distance, even – odd"
+        );
+        assert_eq!(column_name("nc2_angles", &classes), "nc2, angles");
         assert_eq!(column_name("participation_ratio", &classes), "participation ratio");
     }
 

@@ -9,6 +9,7 @@ use super::checkpoint::Checkpoint;
 use super::error::StudyError;
 use super::extremum::{GUARD, extremum, stops};
 use super::film::Film;
+use super::follow::{Follow, classifier};
 use super::keep::{Epochs, Keeps, Kept, What};
 use super::outcome::{EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Turn};
 use super::prepare::Prepared;
@@ -56,16 +57,28 @@ pub struct Finished {
     pub film: Film,
 }
 
-/// The metric columns for `classes` classes and these hidden layers: radii, then distances, layer by layer. Several layers
-/// are told apart by a prefix `layer_1_`.
-pub fn columns(classes: usize, layers: &[usize]) -> Vec<MetricColumn> {
+/// What names of columns begin with, layer by layer: several layers are told apart by `layer_1_`.
+fn prefixes(layers: &[usize]) -> Vec<String> {
+    let prefix = |layer: &usize| match layers {
+        [_] => String::new(),
+        _ => format!("layer_{}_", layer + 1),
+    };
+    layers.iter().map(prefix).collect()
+}
+
+/// The metric columns for `classes` classes and these hidden layers: radii, then distances, layer by layer; then those that are followed
+/// beside them.
+pub fn columns(classes: usize, layers: &[usize], follow: &Follow) -> Vec<MetricColumn> {
+    let prefixes = prefixes(layers);
+    let mut columns = turning_columns(classes, layers);
+    columns.extend(follow.columns(classes, &prefixes));
+    columns
+}
+
+/// The columns whose extrema are looked for.
+pub(super) fn turning_columns(classes: usize, layers: &[usize]) -> Vec<MetricColumn> {
     let mut columns = Vec::new();
-    for &layer in layers {
-        let prefix = if layers.len() > 1 {
-            format!("layer_{}_", layer + 1)
-        } else {
-            String::new()
-        };
+    for prefix in &prefixes(layers) {
         for c in 0..classes {
             columns.push(MetricColumn {
                 name: format!("{prefix}gyration_radius_{c}"),
@@ -123,6 +136,11 @@ pub trait Watcher {
         Keeps::default()
     }
 
+    /// Which metrics are to be followed beside radii and distances, and when.
+    fn follows(&self) -> Follow {
+        Follow::default()
+    }
+
     /// Given what it wished to keep.
     ///
     /// # Errors
@@ -170,13 +188,17 @@ pub fn run(
     } = setup;
     let test = if test_every == 0 { None } else { data.test() };
     let keeps = watcher.keeps();
-    let mut trainer = if keeps.activations == Epochs::Never {
+    let follow = watcher.follows();
+    let mut trainer = if keeps.activations == Epochs::Never && follow.is_empty() {
         Trainer::new(recipe.clone(), data.train(), test, initial, backend)?
     } else {
         Trainer::with_hidden(recipe.clone(), data.train(), test, initial, backend)?
     };
-    let columns = columns(recipe.classes, &recipe.layers);
-    let first_radius = leading(&columns, &recipe.layers);
+    let columns = columns(recipe.classes, &recipe.layers, &follow);
+    // The recipe's rule looks at class 0 of the last measured layer.
+    let turning = turning_columns(recipe.classes, &recipe.layers);
+    let first_radius = leading(&turning, &recipe.layers);
+    let unmeasured = vec![f64::NAN; columns.len() - turning.len()];
     let (mut replicas, mut zero_rows, mut film) = match from {
         Some(checkpoint) => {
             trainer.restore(&checkpoint.snapshot)?;
@@ -206,7 +228,9 @@ pub fn run(
         let films_stop = !frames.is_empty() && replicas.first().is_some_and(|r| r.stop.is_none());
         let keeps_stops = keeps.weights == Epochs::Inversion && replicas.iter().any(|r| r.stop.is_none());
         let may_stop = epoch >= GUARD && (films_stop || keeps_stops);
-        let needed = due || may_stop || keeps.weights.include(epoch);
+        let follows = follow.is_due(epoch, recipe.epochs);
+        let reads = follows && follow.needs_parameters();
+        let needed = due || may_stop || reads || keeps.weights.include(epoch);
         let parameters = needed.then(|| trainer.parameters()).transpose()?;
         let measurement = if epoch < recipe.epochs {
             trainer.advance()?
@@ -218,6 +242,11 @@ pub fn run(
             .iter()
             .flatten()
             .fold(zero_rows, |most, &rows| most.max(rows as usize));
+        let followed = if follows {
+            follow_metrics(&trainer, &follow, data, parameters.as_ref(), backend)?
+        } else {
+            vec![unmeasured.clone(); recipe.replicas.len()]
+        };
         let mut outputs = None;
         for (r, replica) in replicas.iter_mut().enumerate() {
             replica.records.push(EpochRecord {
@@ -225,7 +254,7 @@ pub fn run(
                 train_loss: measurement.loss[r],
                 train_error: measurement.error[r],
                 test_error: test_error.as_ref().map(|errors| errors[r]),
-                metrics: metrics(&measurement, r),
+                metrics: [metrics(&measurement, r), followed[r].clone()].concat(),
             });
             if replica.stop.is_none() && stops(&series(replica, first_radius), epoch) {
                 if outputs.is_none() {
@@ -300,6 +329,33 @@ pub fn concluded(
         columns,
         replicas,
     }
+}
+
+/// The metrics that are followed, of each replica.
+fn follow_metrics(
+    trainer: &Trainer,
+    follow: &Follow,
+    data: &Prepared,
+    parameters: Option<&Parameters>,
+    backend: &dyn Backend,
+) -> Result<Vec<Vec<f64>>, StudyError> {
+    let recipe = trainer.recipe();
+    let replicas = recipe.replicas.len();
+    let mut values = vec![Vec::new(); replicas];
+    for (n, &layer) in recipe.layers.iter().enumerate() {
+        let hidden = trainer.hidden(n)?;
+        // The output layer reads the last hidden one.
+        let reads = parameters.filter(|_| layer + 1 == recipe.architecture.hidden.len());
+        for (r, (values, rows)) in values
+            .iter_mut()
+            .zip(hidden.chunks_exact(hidden.len() / replicas))
+            .enumerate()
+        {
+            let classifier = reads.and_then(|p| classifier(p, &recipe.architecture, recipe.classes, r, replicas));
+            values.extend(follow.values(rows, &data.train_labels, recipe.classes, classifier.as_ref(), backend));
+        }
+    }
+    Ok(values)
 }
 
 /// Hands the watcher what it keeps of an epoch: of all replicas if the epoch was asked for, else of those that stop here.

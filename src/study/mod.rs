@@ -1,5 +1,7 @@
 //! The experiments of the papers, and what they need: prepared data, extrema of curves, outcomes.
 
+pub mod bends;
+pub mod beside;
 pub mod checkpoint;
 pub mod consensus;
 pub mod correlation;
@@ -8,12 +10,17 @@ pub mod extremum;
 pub mod families;
 pub mod film;
 pub mod findings;
+pub mod follow;
 pub mod harvest;
+pub mod hinge_theory;
 pub mod inversion;
 pub mod keep;
+pub mod measure;
 pub mod minimize;
+pub mod modes;
 pub mod movie;
 pub mod number;
+pub mod ode;
 pub mod outcome;
 pub mod parts;
 pub mod prepare;

@@ -7,6 +7,8 @@ pub enum Turn {
     Minimum,
     /// It rises, then falls (centroid distances).
     Maximum,
+    /// Nobody looks for its extremum (all metrics but those of the papers); it may be taken at some epochs only, and is NaN at the others.
+    Unsought,
 }
 
 /// A column of `epochs.csv` after the errors.

@@ -26,7 +26,7 @@ pub const ETA: f64 = 1.401_298_464_324_817e-45;
 
 const SPACE: RowSpace = RowSpace(0);
 
-/// Rows of a block of a program with wide layers.
+/// Rows of a block.
 const BLOCK_ROWS: usize = TILE_ROWS * MAX_LANES;
 
 /// See the [module](self).
@@ -37,7 +37,7 @@ pub struct Case {
     pub replicas: usize,
     pub data: Data,
     pub step: Step,
-    /// Whether the program has a wide layer, which runs everything on blocks of rows.
+    /// Whether the program has a wide layer.
     wide: bool,
     rng: ChaCha8Rng,
     program: Program,
@@ -432,7 +432,7 @@ impl Case {
     /// Roundings of a sum over the rows after those inside a tile: the tiles of a lane, and the tree over the lanes.
     pub fn lane_chain(&self) -> usize {
         let tiles = self.rows.div_ceil(TILE_ROWS);
-        let (each, lanes) = if self.wide {
+        let (each, lanes) = if self.in_blocks() {
             (self.rows.div_ceil(BLOCK_ROWS), MAX_LANES)
         } else {
             let lanes = tiles.min(MAX_LANES);
@@ -446,9 +446,14 @@ impl Case {
         self.rows.min(TILE_ROWS)
     }
 
+    /// Whether it runs on blocks of rows: a wide layer, or room for few rows.
+    fn in_blocks(&self) -> bool {
+        self.wide || self.program.spaces[SPACE.0] <= TILE_ROWS
+    }
+
     /// Rows that one product sums over.
     pub fn product_rows(&self) -> usize {
-        self.rows.min(if self.wide { BLOCK_ROWS } else { TILE_ROWS })
+        self.rows.min(if self.in_blocks() { BLOCK_ROWS } else { TILE_ROWS })
     }
 }
 

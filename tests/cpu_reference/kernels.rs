@@ -41,6 +41,8 @@ pub fn name(kernel: &Kernel) -> &'static str {
         Kernel::MarginGrad { .. } => "MarginGrad",
         Kernel::SquaredError { .. } => "SquaredError",
         Kernel::SquaredErrorGrad { .. } => "SquaredErrorGrad",
+        Kernel::LogitPenalty { .. } => "LogitPenalty",
+        Kernel::LogitPenaltyGrad { .. } => "LogitPenaltyGrad",
         Kernel::RowSum { .. } => "RowSum",
         Kernel::RowSumGrad { .. } => "RowSumGrad",
         Kernel::SumSquares { .. } => "SumSquares",
@@ -54,4 +56,4 @@ pub fn name(kernel: &Kernel) -> &'static str {
 }
 
 /// How many names [`name`] gives.
-pub const KERNELS: usize = 25;
+pub const KERNELS: usize = 27;

@@ -153,3 +153,54 @@ pub fn squared_error(case: &mut Case, cpu: &Cpu, report: &mut Report) {
         }
     });
 }
+
+/// In f64, rounded once; the gradient meets the old value. Integers with integer centres are exact.
+pub fn logit_penalty(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+    let integers = case.data == Data::Integers;
+    let (cols, classes) = (case.cols, case.between(1, 4));
+    let x = case.x(cols, true);
+    let labels_own = case.flag();
+    let labels = case.index(classes, labels_own);
+    let y = case.result(1, true);
+    let dy = case.x(1, true);
+    let dx = case.target(cols);
+    let step = if integers { 1.0 } else { 0.37 };
+    let centres: Vec<f64> = (0..classes * cols)
+        .map(|k| step * (k % 7) as f64 - 2.0 * step)
+        .collect();
+    case.push(Kernel::LogitPenalty {
+        x,
+        labels,
+        centres: centres.clone(),
+        y,
+    });
+    case.push(Kernel::LogitPenaltyGrad {
+        x,
+        labels,
+        centres,
+        dy,
+        dx,
+    });
+    let results = case.results(cpu);
+    let (exact, slopes, old) = (results.exact(y), results.exact(dx.buffer), case.given(dx.buffer));
+    report.judge("logit_penalty", &results, case, y, |r, i, j| match integers {
+        true => 0.0,
+        false => {
+            let size = exact.at(r, i, j);
+            finite(U * size + in_f64(cols, size) + ETA, size)
+        }
+    });
+    report.judge("logit_penalty grad", &results, case, dx.buffer, |r, i, j| {
+        let sum = slopes.at(r, i, j);
+        let old = if dx.write == Write::Add { old.at(r, i, j) } else { 0.0 };
+        let slope = (sum - old).abs();
+        match (integers, dx.write) {
+            (true, _) => 0.0,
+            (_, Write::Set) => finite(U * slope + in_f64(4, slope) + ETA, slope),
+            (_, Write::Add) => finite(
+                U * slope + U * sum.abs() + in_f64(4, slope + old.abs()) + ETA,
+                slope + old.abs(),
+            ),
+        }
+    });
+}

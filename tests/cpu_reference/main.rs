@@ -20,7 +20,7 @@ use kernels::KERNELS;
 
 type Check = fn(&mut Case, &Cpu, &mut Report);
 
-const CHECKS: [Check; 26] = [
+const CHECKS: [Check; 27] = [
     elementwise::fill,
     elementwise::add,
     elementwise::accumulate,
@@ -44,6 +44,7 @@ const CHECKS: [Check; 26] = [
     losses::softmax_cross_entropy_grad,
     losses::margin,
     losses::squared_error,
+    losses::logit_penalty,
     optimizers::sgd,
     optimizers::adam,
     optimizers::rms_prop,

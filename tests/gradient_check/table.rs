@@ -150,6 +150,23 @@ const LOSSES: &[Case] = &[
         let rows = n.graph.squared_error(y, target)?;
         n.graph.mean_over_rows(rows, None)
     }),
+    ("logit_penalty of 1 output", None, |n| {
+        let (y, labels) = (n.outputs(1)?, n.labels(2, false)?);
+        let rows = n.graph.logit_penalty(y, labels, &[0.44, 2.5])?;
+        n.graph.mean_over_rows(rows, None)
+    }),
+    (
+        "logit_penalty of 2 outputs beside the cross-entropy, labels of each replica",
+        None,
+        |n| {
+            let (y, labels) = (n.outputs(2)?, n.labels(2, true)?);
+            let rows = n.graph.softmax_cross_entropy(y, labels)?;
+            let penalty = n.graph.logit_penalty(y, labels, &[0.0, -0.3, 1.0, 0.7])?;
+            let penalty = n.graph.scale(penalty, 0.1)?;
+            let rows = n.graph.add(rows, penalty)?;
+            n.graph.mean_over_rows(rows, None)
+        },
+    ),
 ];
 
 /// mean_over_rows and sum_over_rows of a column, with which weights.

@@ -4,6 +4,7 @@ mod activations;
 mod affine;
 mod dense;
 mod gather;
+mod logit_penalty;
 mod margin;
 mod probes;
 mod row_normalize;

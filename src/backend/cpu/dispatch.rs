@@ -2,28 +2,24 @@
 
 use std::ops::Range;
 
+use super::blocks::BLOCK_ROWS;
 use super::machine::Machine;
 use super::tile::{Partials, Scratch, Tile, TileStorage};
-use super::wide::BLOCK_ROWS;
 use super::{dense, elementwise, loss, probe, rows};
 use crate::backend::kernel::{Kernel, Write};
 use crate::backend::program::{Element, Extent};
 
 impl Machine {
-    /// A kernel's surroundings on these rows. In a program with wide layers tile storage is that of a block, for all workers.
+    /// A kernel's surroundings on these rows.
     pub(super) fn tile<'a>(&'a self, rows: Range<usize>, own: &'a TileStorage) -> Tile<'a> {
-        let (first, storage) = match &self.block {
-            Some(block) => (rows.start / BLOCK_ROWS * BLOCK_ROWS, block),
-            None => (rows.start, own),
-        };
         Tile {
             program: &self.program,
             places: &self.places,
             active: &self.active,
+            first_of_block: rows.start / BLOCK_ROWS * BLOCK_ROWS,
             rows,
-            first,
-            reals: &storage.reals,
-            indices: &storage.indices,
+            own,
+            block: &self.block,
         }
     }
 
@@ -109,6 +105,19 @@ impl Machine {
             Kernel::SquaredErrorGrad { x, target, dy, dx } => {
                 let (x, target, dy) = (t.real(*x), t.real(*target), t.real(*dy));
                 loss::squared_error_grad(x, target, dy, t.write(dx.buffer), dx.write);
+            }
+            Kernel::LogitPenalty { x, labels, centres, y } => {
+                loss::logit_penalty(t.real(*x), t.index(*labels), centres, t.write(*y));
+            }
+            Kernel::LogitPenaltyGrad {
+                x,
+                labels,
+                centres,
+                dy,
+                dx,
+            } => {
+                let (x, labels, dy) = (t.real(*x), t.index(*labels), t.real(*dy));
+                loss::logit_penalty_grad(x, labels, centres, dy, t.write(dx.buffer), dx.write);
             }
             Kernel::RowSum { x, weights, y, .. } => {
                 rows::row_sum(t.real(*x), weights.map(|w| t.real(w)), sums.wide(*y));

@@ -1,4 +1,4 @@
-//! Losses per row on a tile: softmax cross-entropy, the margin of the label over the others, squared error.
+//! Losses per row on a tile: softmax cross-entropy, the margin of the label over the others, squared error, penalty on the outputs.
 
 use super::isa::Isa;
 use super::math::{exp_of_negative, ln_1p_of_fraction, vectorize};
@@ -255,6 +255,39 @@ pub(super) fn squared_error_grad(x: Rows<f32>, target: Rows<f32>, dy: Rows<f32>,
         let factor = 2.0 * f64::from(dy.at(i, r)[0]) / x.cols as f64;
         for ((dx, &x), &t) in dx.iter_mut().zip(x.at(i, r)).zip(target.at(i, r)) {
             put(dx, (factor * (f64::from(x) - f64::from(t))) as f32, write);
+        }
+    }
+}
+
+/// The centre of a row's class.
+fn centre(centres: &[f64], label: u32, cols: usize) -> &[f64] {
+    &centres[label as usize * cols..][..cols]
+}
+
+/// y_i = sum_j (x_ij - c_label,j)^2, in f64 and rounded once.
+pub(super) fn logit_penalty(x: Rows<f32>, labels: Rows<u32>, centres: &[f64], y: &mut [f32]) {
+    each(y, copies(x, labels.copies), |i, r| {
+        let differences = x.at(i, r).iter().zip(centre(centres, labels.at(i, r)[0], x.cols));
+        let sum: f64 = differences.map(|(&x, c)| (f64::from(x) - c).powi(2)).sum();
+        sum as f32
+    });
+}
+
+/// dx_ij (=, +=) 2 dy_i (x_ij - c_label,j)
+pub(super) fn logit_penalty_grad(
+    x: Rows<f32>,
+    labels: Rows<u32>,
+    centres: &[f64],
+    dy: Rows<f32>,
+    dx: &mut [f32],
+    write: Write,
+) {
+    for (n, dx) in dx.chunks_exact_mut(x.cols).enumerate() {
+        let (i, r) = (n / x.copies, n % x.copies);
+        let factor = 2.0 * f64::from(dy.at(i, r)[0]);
+        let centre = centre(centres, labels.at(i, r)[0], x.cols);
+        for ((dx, &x), c) in dx.iter_mut().zip(x.at(i, r)).zip(centre) {
+            put(dx, (factor * (f64::from(x) - c)) as f32, write);
         }
     }
 }

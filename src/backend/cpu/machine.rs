@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use super::blocks::{self, BLOCK_ROWS};
 use super::dense::ROWS_APART;
 use super::gemm::Workspace;
 use super::isa::Isa;
@@ -20,8 +21,7 @@ use super::pool::Pool;
 use super::slab::Slab;
 use super::sparse::{self, Skipping};
 use super::sums::prepare;
-use super::tile::{Partials, Place, Reduction, Scratch, TileStorage};
-use super::wide::{BLOCK_ROWS, is_wide, lane_rows};
+use super::tile::{Partials, Place, Reduction, Scratch, Spot, TileStorage};
 use crate::backend::kernel::{Kernel, UpdateRule};
 use crate::backend::program::{BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Storage};
 use crate::backend::{BackendError, Executable, Step, check_access, check_indices, check_rows};
@@ -47,6 +47,8 @@ fn lanes(rows: usize) -> usize {
 pub(super) struct Prepared {
     pub(super) domain: Domain,
     pub(super) kernels: Vec<Kernel>,
+    /// Operations of each kernel on a row, roughly.
+    pub(super) work: Vec<f64>,
     pub(super) reductions: Vec<Reduction>,
     /// Elements of one lane's partial sums.
     pub(super) real_sums: usize,
@@ -62,9 +64,10 @@ pub(super) struct Machine {
     pub(super) places: Vec<Place>,
     entries: Vec<Vec<Prepared>>,
     scratch: Vec<WorkerCell>,
-    /// Whether it has wide layers, and then the tile storage of a block.
-    pub(super) wide: bool,
-    pub(super) block: Option<TileStorage>,
+    /// By row space: whether its segments run on blocks of rows.
+    pub(super) in_blocks: Vec<bool>,
+    /// Tile storage of a block.
+    pub(super) block: TileStorage,
     /// `[lanes, sums of the largest segment]`
     pub(super) real_sums: Slab<f32>,
     pub(super) wide_sums: Slab<f64>,
@@ -86,26 +89,32 @@ impl Machine {
     /// With `skip_zeros` false every dense layer reads every number.
     pub(super) fn new(program: Program, isa: Isa, pool: Arc<Pool>, skip_zeros: bool) -> Result<Machine, BackendError> {
         let active = program.spaces.clone();
-        let wide = is_wide(&program);
-        let at_a_time = if wide { BLOCK_ROWS } else { TILE_ROWS };
-        let (mut tile_reals, mut tile_indices) = (0, 0);
+        let in_blocks = blocks::in_blocks(&program);
+        let rows_at_a_time = |space: RowSpace| if in_blocks[space.0] { BLOCK_ROWS } else { TILE_ROWS };
+        // Of a tile, and of a block.
+        let (mut reals, mut indices) = ([0; 2], [0; 2]);
         let mut places = Vec::new();
         for id in (0..program.buffers.len()).map(BufferId) {
             let buffer = program.buffer(id);
             let length = program.len(id, &active);
-            let tile = program.copies(id) * buffer.cols * at_a_time.min(program.rows(id, &active));
-            let offset = |total: &mut usize| {
-                // Tiles of different buffers start on different cache lines.
-                let start = total.next_multiple_of(16);
-                *total = start + tile;
-                start
+            let spot = |totals: &mut [usize; 2]| {
+                let Extent::Rows(space) = buffer.extent else {
+                    unreachable!("tile storage is for rows")
+                };
+                let in_block = in_blocks[space.0];
+                let rows = rows_at_a_time(space).min(active[space.0]);
+                let total = &mut totals[usize::from(in_block)];
+                // Different buffers start on different cache lines.
+                let offset = total.next_multiple_of(16);
+                *total = offset + program.copies(id) * buffer.cols * rows;
+                Spot { offset, in_block }
             };
             places.push(match (buffer.storage, buffer.element) {
                 (Storage::Persistent, Element::Real) => Place::Real(Slab::new(&buffer.name, length)?),
                 (_, Element::Wide) => Place::Wide(Slab::new(&buffer.name, length)?),
                 (Storage::Persistent, Element::Index { .. }) => Place::Index(Slab::new(&buffer.name, length)?),
-                (Storage::Tile, Element::Real) => Place::RealTile(offset(&mut tile_reals)),
-                (Storage::Tile, Element::Index { .. }) => Place::IndexTile(offset(&mut tile_indices)),
+                (Storage::Tile, Element::Real) => Place::RealTile(spot(&mut reals)),
+                (Storage::Tile, Element::Index { .. }) => Place::IndexTile(spot(&mut indices)),
             });
         }
         let may_skip: Vec<bool> = (0..program.buffers.len())
@@ -114,12 +123,17 @@ impl Machine {
         let entries: Vec<Vec<Prepared>> = program
             .entries
             .iter()
-            .map(|segments| segments.iter().map(|s| prepare(&program, &may_skip, wide, s)).collect())
+            .map(|segments| {
+                segments
+                    .iter()
+                    .map(|s| prepare(&program, &may_skip, &in_blocks, s))
+                    .collect()
+            })
             .collect();
         let all = || entries.iter().flatten();
         let widest = |f: fn(&Prepared) -> usize| all().map(f).max().unwrap_or(0);
-        let most_lanes = |rows: &usize| if wide { MAX_LANES } else { lanes(*rows) };
-        let lanes = program.spaces.iter().map(most_lanes).max().unwrap_or(1);
+        let most_lanes = |(rows, in_blocks): (&usize, &bool)| if *in_blocks { MAX_LANES } else { lanes(*rows) };
+        let lanes = program.spaces.iter().zip(&in_blocks).map(most_lanes).max().unwrap_or(1);
         let real_sums = Slab::new("sums of gradients", lanes * widest(|s| s.real_sums))?;
         let wide_sums = Slab::new("sums of probes", lanes * widest(|s| s.wide_sums))?;
         let fresh = Slab::new("flags of sums", lanes * widest(|s| s.reductions.len()))?;
@@ -139,27 +153,26 @@ impl Machine {
         } else {
             0
         };
-        let storage = |present: bool| -> Result<TileStorage, BackendError> {
-            let length = |n: usize| if present { n } else { 0 };
+        let storage = |which: usize| -> Result<TileStorage, BackendError> {
             Ok(TileStorage {
-                reals: Slab::new("tiles", length(tile_reals))?,
-                indices: Slab::new("tiles", length(tile_indices))?,
+                reals: Slab::new("tiles", reals[which])?,
+                indices: Slab::new("tiles", indices[which])?,
             })
         };
         let worker = |_| -> Result<WorkerCell, BackendError> {
             let mut workspace = Workspace::new();
             for kernel in all().flat_map(|s| &s.kernels) {
-                reserve(&program, &mut workspace, kernel, at_a_time);
+                reserve(&program, &mut workspace, kernel, BLOCK_ROWS);
             }
             Ok(WorkerCell(std::cell::UnsafeCell::new(Scratch {
-                tile: storage(!wide)?,
+                tile: storage(0)?,
                 numbers: vec![0.0; numbers.unwrap_or(0)],
                 workspace,
                 gradients: Slab::new("gradients of a thread", gradient_room)?,
             })))
         };
         let scratch = (0..pool.threads()).map(worker).collect::<Result<_, _>>()?;
-        let block = if wide { Some(storage(true)?) } else { None };
+        let block = storage(1)?;
         Ok(Machine {
             skipping: may_skip.iter().map(|_| None).collect(),
             may_skip,
@@ -170,7 +183,7 @@ impl Machine {
             places,
             entries,
             scratch,
-            wide,
+            in_blocks,
             block,
             real_sums,
             wide_sums,
@@ -196,7 +209,8 @@ impl Machine {
         }
         let cols = program.buffer(samples).cols;
         let rows = values.len() / cols;
-        let tile_rows = if self.wide { lane_rows(rows) } else { TILE_ROWS };
+        let in_blocks = matches!(program.buffer(samples).extent, Extent::Rows(space) if self.in_blocks[space.0]);
+        let tile_rows = if in_blocks { blocks::lane_rows(rows) } else { TILE_ROWS };
         Skipping::new(self.isa, values, cols, tile_rows, layers)
     }
 
@@ -402,7 +416,7 @@ impl Executable for Machine {
             match segment.domain {
                 Domain::Rows(space) => {
                     self.fold(segment);
-                    if self.wide {
+                    if self.in_blocks[space.0] {
                         self.run_blocks(segment, space);
                     } else {
                         self.run_tiles(segment, space);

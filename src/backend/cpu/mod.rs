@@ -5,11 +5,12 @@
 //! rows alone; a lane sums what it reduces over its rows, lanes are summed pairwise in a fixed tree, threads take whole
 //! lanes. So no bit depends on the number of threads, nor on how many replicas run side by side.
 //!
-//! A program with wide layers runs kernel by kernel on blocks of rows instead (`wide.rs`).
+//! Wide layers and small batches run kernel by kernel on blocks of rows instead (`blocks.rs`).
 //!
 //! One file per group of kernels, on slices; `machine.rs` is the loop around them, `dispatch.rs` calls them, `tile.rs` finds
 //! their operands, `sums.rs` adds up the lanes.
 
+mod blocks;
 mod dense;
 mod dispatch;
 mod elementwise;
@@ -20,6 +21,7 @@ mod machine;
 pub mod math;
 mod optimizer;
 mod order;
+mod pairwise;
 pub mod peak;
 pub mod pool;
 mod probe;
@@ -31,7 +33,6 @@ mod slab;
 mod sparse;
 mod sums;
 mod tile;
-mod wide;
 
 use std::sync::Arc;
 
@@ -39,7 +40,9 @@ use super::program::Program;
 use super::{Backend, BackendError, Executable, check_sizes};
 use isa::Isa;
 pub use machine::{MAX_LANES, TILE_ROWS};
+pub use pairwise::SUM_ROUNDINGS;
 use pool::Pool;
+pub use simd::{EXP2_ULP, RECIPROCAL_SQRT_ULP, SQRT_ULP};
 
 /// The f32 backend. Its programs share one thread pool.
 pub struct Cpu {

@@ -40,6 +40,7 @@ pub(super) trait Plain: Copy + Send + Sync {}
 impl Plain for f32 {}
 impl Plain for f64 {}
 impl Plain for u32 {}
+impl Plain for u64 {}
 
 /// Zeroed, aligned memory of fixed length.
 pub(super) struct Slab<T: Plain> {

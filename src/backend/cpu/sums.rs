@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::blocks::work_of_row;
 use super::isa::Isa;
 use super::machine::{MAX_LANES, Machine, Prepared};
 use super::math::vectorize;
@@ -193,10 +194,15 @@ fn tree<T: Plain + std::ops::Add<Output = T>>(parts: &mut [[T; BLOCK]; MAX_LANES
 }
 
 /// Lists what a segment reduces over rows.
-pub(super) fn prepare(program: &Program, may_skip: &[bool], wide_layers: bool, segment: &Segment) -> Prepared {
+pub(super) fn prepare(program: &Program, may_skip: &[bool], in_blocks: &[bool], segment: &Segment) -> Prepared {
     let mut prepared = Prepared {
         domain: segment.domain,
         kernels: segment.kernels.clone(),
+        work: segment
+            .kernels
+            .iter()
+            .map(|kernel| work_of_row(program, kernel))
+            .collect(),
         reductions: Vec::new(),
         real_sums: 0,
         wide_sums: 0,
@@ -239,7 +245,8 @@ pub(super) fn prepare(program: &Program, may_skip: &[bool], wide_layers: bool, s
                 divisor,
                 samples,
             });
-            if wide_layers && is_weight && samples.is_none() {
+            let in_blocks = matches!(segment.domain, Domain::Rows(space) if in_blocks[space.0]);
+            if in_blocks && is_weight && samples.is_none() {
                 // A product writes it without lanes.
                 continue;
             }

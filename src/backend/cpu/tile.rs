@@ -16,10 +16,18 @@ pub(super) enum Place {
     Real(Slab<f32>),
     Wide(Slab<f64>),
     Index(Slab<u32>),
-    /// Offset in the f32 tile storage.
-    RealTile(usize),
-    /// Offset in the u32 tile storage.
-    IndexTile(usize),
+    /// In the f32 tile storage.
+    RealTile(Spot),
+    /// In the u32 tile storage.
+    IndexTile(Spot),
+}
+
+/// A place in tile storage.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    pub(super) offset: usize,
+    /// In that of a block, for all workers, instead of a tile's, which is a worker's own.
+    pub(super) in_block: bool,
 }
 
 /// What has tile storage.
@@ -130,10 +138,11 @@ pub(super) struct Tile<'a> {
     pub(super) places: &'a [Place],
     pub(super) active: &'a [usize],
     pub(super) rows: Range<usize>,
-    /// What has tile storage: its buffers begin with this row.
-    pub(super) first: usize,
-    pub(super) reals: &'a Slab<f32>,
-    pub(super) indices: &'a Slab<u32>,
+    /// The worker's tile storage: its buffers begin with the tile's first row.
+    pub(super) own: &'a TileStorage,
+    /// That of the block: its buffers begin with this row.
+    pub(super) block: &'a TileStorage,
+    pub(super) first_of_block: usize,
 }
 
 impl<'a> Tile<'a> {
@@ -150,9 +159,17 @@ impl<'a> Tile<'a> {
         }
     }
 
-    /// Where that part begins in the tile storage of a buffer at `offset`.
-    fn in_tile(&self, id: BufferId, offset: usize) -> usize {
-        offset + (self.rows.start - self.first) * self.program.copies(id) * self.program.buffer(id).cols
+    /// The storage of a buffer, and where in it that part begins.
+    fn in_tile(&self, id: BufferId, spot: Spot) -> (&'a TileStorage, usize) {
+        if spot.in_block {
+            let stride = self.program.copies(id) * self.program.buffer(id).cols;
+            (
+                self.block,
+                spot.offset + (self.rows.start - self.first_of_block) * stride,
+            )
+        } else {
+            (self.own, spot.offset)
+        }
     }
 
     fn rows_of<T>(&self, id: BufferId, data: &'a [T]) -> Rows<'a, T> {
@@ -171,7 +188,10 @@ impl<'a> Tile<'a> {
             // this worker; and no kernel reads a buffer that it writes.
             Place::Real(slab) => unsafe { slab.part(start, length) },
             // SAFETY: as above.
-            Place::RealTile(offset) => unsafe { self.reals.part(self.in_tile(id, *offset), length) },
+            Place::RealTile(spot) => unsafe {
+                let (storage, start) = self.in_tile(id, *spot);
+                storage.reals.part(start, length)
+            },
             _ => unreachable!("element types are checked when the graph is recorded"),
         };
         self.rows_of(id, data)
@@ -184,7 +204,10 @@ impl<'a> Tile<'a> {
             // SAFETY: as in `real`.
             Place::Index(slab) => unsafe { slab.part(start, length) },
             // SAFETY: as above.
-            Place::IndexTile(offset) => unsafe { self.indices.part(self.in_tile(id, *offset), length) },
+            Place::IndexTile(spot) => unsafe {
+                let (storage, start) = self.in_tile(id, *spot);
+                storage.indices.part(start, length)
+            },
             _ => unreachable!("element types are checked when the graph is recorded"),
         };
         self.rows_of(id, data)
@@ -198,7 +221,10 @@ impl<'a> Tile<'a> {
             // whole segment, which runs alone. A kernel asks for each of its results once.
             Place::Real(slab) => unsafe { slab.part_mut(start, length) },
             // SAFETY: as above.
-            Place::RealTile(offset) => unsafe { self.reals.part_mut(self.in_tile(id, *offset), length) },
+            Place::RealTile(spot) => unsafe {
+                let (storage, start) = self.in_tile(id, *spot);
+                storage.reals.part_mut(start, length)
+            },
             _ => unreachable!("element types are checked when the graph is recorded"),
         }
     }
@@ -210,7 +236,10 @@ impl<'a> Tile<'a> {
             // SAFETY: as in `write`.
             Place::Index(slab) => unsafe { slab.part_mut(start, length) },
             // SAFETY: as above.
-            Place::IndexTile(offset) => unsafe { self.indices.part_mut(self.in_tile(id, *offset), length) },
+            Place::IndexTile(spot) => unsafe {
+                let (storage, start) = self.in_tile(id, *spot);
+                storage.indices.part_mut(start, length)
+            },
             _ => unreachable!("element types are checked when the graph is recorded"),
         }
     }

@@ -1,4 +1,4 @@
-//! Losses per row: softmax cross-entropy, the margin of the label over the others, squared error.
+//! Losses per row: softmax cross-entropy, the margin of the label over the others, squared error, penalty on the outputs.
 
 use super::Machine;
 use crate::backend::kernel::Target;
@@ -124,6 +124,41 @@ impl Machine {
                     for j in 0..x.cols {
                         let difference = x.row(r, i)[j] - target.row(r, i)[j];
                         values[(r * x.rows + i) * x.cols + j] = 2.0 * dy.row(r, i)[0] * difference / x.cols as f64;
+                    }
+                }
+            }
+        });
+    }
+
+    pub(super) fn logit_penalty(&mut self, x: BufferId, labels: BufferId, centres: &[f64], y: BufferId) {
+        self.fill(y, |m, values| {
+            let (x, labels) = (m.real(x), m.index(labels));
+            for r in 0..m.copies(y) {
+                for i in 0..x.rows {
+                    let centre = &centres[labels.row(r, i)[0] as usize * x.cols..][..x.cols];
+                    let differences = x.row(r, i).iter().zip(centre);
+                    values[r * x.rows + i] = differences.map(|(x, c)| (x - c) * (x - c)).sum();
+                }
+            }
+        });
+    }
+
+    pub(super) fn logit_penalty_grad(
+        &mut self,
+        x: BufferId,
+        labels: BufferId,
+        centres: &[f64],
+        dy: BufferId,
+        dx: Target,
+    ) {
+        self.fill_target(dx, |m, values| {
+            let (x, labels, dy) = (m.real(x), m.index(labels), m.real(dy));
+            for r in 0..m.copies(dx.buffer) {
+                for i in 0..x.rows {
+                    let label = labels.row(r, i)[0] as usize;
+                    for j in 0..x.cols {
+                        let difference = x.row(r, i)[j] - centres[label * x.cols + j];
+                        values[(r * x.rows + i) * x.cols + j] = 2.0 * dy.row(r, i)[0] * difference;
                     }
                 }
             }

@@ -4,6 +4,7 @@
 mod dense;
 mod loss;
 mod optimizer;
+mod pairwise;
 mod probe;
 mod rows;
 mod unary;
@@ -162,6 +163,14 @@ impl Machine {
             Kernel::MarginGrad { x, labels, dy, dx } => self.margin_grad(*x, *labels, *dy, *dx),
             Kernel::SquaredError { x, target, y } => self.squared_error(*x, *target, *y),
             Kernel::SquaredErrorGrad { x, target, dy, dx } => self.squared_error_grad(*x, *target, *dy, *dx),
+            Kernel::LogitPenalty { x, labels, centres, y } => self.logit_penalty(*x, *labels, centres, *y),
+            Kernel::LogitPenaltyGrad {
+                x,
+                labels,
+                centres,
+                dy,
+                dx,
+            } => self.logit_penalty_grad(*x, *labels, centres, *dy, *dx),
             Kernel::RowSum { x, weights, divisor, y } => self.row_sum(*x, *weights, *divisor, *y),
             Kernel::RowSumGrad {
                 dy,

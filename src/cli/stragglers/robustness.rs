@@ -12,6 +12,7 @@ use disentangle::report::sweep_folder::{
 };
 use disentangle::report::{FIGURES, RunRecord, study, write_atomic};
 use disentangle::study::checkpoint::Checkpoint;
+use disentangle::study::follow::Follow;
 use disentangle::study::inversion::{self, Setup, Wish, columns};
 use disentangle::study::prepare::{Preparation, Prepared, select_rows};
 use disentangle::study::stragglers::robustness::RunLeft;
@@ -414,7 +415,7 @@ impl Work<'_> {
         let recipe = training.recipe(data).map_err(failed)?;
         let initial = training.initial(options, &recipe).map_err(failed)?;
         let checkpoint = self.folder.join(RUNS).join(format!("{id}.safetensors"));
-        let metrics = columns(recipe.classes, &recipe.layers).len();
+        let metrics = columns(recipe.classes, &recipe.layers, &Follow::default()).len();
         // One that does not load is of a run that was killed otherwise than by us: the run begins again.
         let from = Checkpoint::load(&checkpoint, &recipe, metrics).ok();
         let mut watcher = InSweep {

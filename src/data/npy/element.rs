@@ -160,7 +160,7 @@ impl std::fmt::Display for Number {
 }
 
 /// IEEE 754 binary16, widened exactly: 1 sign bit, 5 of the exponent (bias 15), 10 of the fraction.
-fn half(bits: u16) -> f64 {
+pub(in crate::data) fn half(bits: u16) -> f64 {
     let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
     let magnitude = match exponent {
         0 => fraction * 2f64.powi(-24),

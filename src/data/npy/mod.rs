@@ -16,6 +16,8 @@
 
 mod element;
 mod header;
+#[cfg(feature = "data")]
+mod mapped;
 mod write;
 
 use std::convert::Infallible;
@@ -23,10 +25,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "data")]
+pub(super) use self::element::half;
 use self::element::{Element, Kind};
 use super::error::DataError;
 use super::format_fault::FormatFault;
 use super::idx::read_growing;
+#[cfg(feature = "data")]
+pub use mapped::MappedRows;
 pub use write::{NpyElement, write_npy, write_npy_from};
 
 /// How every npy file starts.

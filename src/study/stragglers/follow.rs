@@ -3,7 +3,7 @@
 
 use super::super::error::StudyError;
 use super::super::extremum::stops;
-use super::super::inversion::{columns, leading, metrics, misclassified};
+use super::super::inversion::{leading, metrics, misclassified, turning_columns};
 use super::super::outcome::EpochRecord;
 use super::super::prepare::Prepared;
 use crate::backend::Backend;
@@ -80,7 +80,7 @@ pub fn follow(
         ..Extras::default()
     };
     let mut trainer = Trainer::with(recipe.clone(), data.train(), initial, backend, extras)?;
-    let leading = leading(&columns(recipe.classes, &recipe.layers), &recipe.layers);
+    let leading = leading(&turning_columns(recipe.classes, &recipe.layers), &recipe.layers);
     let count = recipe.replicas.len();
     let mut radii: Vec<Vec<f64>> = vec![Vec::new(); count];
     let mut kept: Vec<Vec<EpochRecord>> = vec![Vec::new(); count];

@@ -39,6 +39,8 @@ pub(super) fn identify(
         sets_at,
         records: false,
         together: 1,
+        removes: false,
+        relabels: false,
     };
     let variants: Vec<Variant> = (0..recipe.replicas.len()).map(Variant::plain).collect();
     let parts = train(bench, &run, &variants, &mut |_, followed| Ok(tensors(followed)))?;

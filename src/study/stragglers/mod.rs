@@ -16,6 +16,7 @@ pub mod removal;
 pub mod robustness;
 pub mod stability;
 mod tested;
+mod tested_findings;
 mod variants;
 
 pub use follow::{Followed, Halt, Training, follow};

@@ -9,7 +9,7 @@ use super::super::correlation::{pearson, spearman};
 use super::super::error::StudyError;
 use super::super::extremum::extremum;
 use super::super::findings::{Across, Curve, Findings, Plot, Point, Table, cell};
-use super::super::inversion::{columns, leading, misclassified};
+use super::super::inversion::{leading, misclassified, turning_columns};
 use super::super::number::{DASH, Spread, significant};
 use super::super::outcome::Turn;
 use super::super::parts::list;
@@ -93,7 +93,7 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
             records: true,
         };
         let followed = follow(training, bench.backend, &mut tell)?;
-        let offset = leading(&columns(classes, &recipe.layers), &recipe.layers);
+        let offset = leading(&turning_columns(classes, &recipe.layers), &recipe.layers);
         let mut radii = Vec::with_capacity(count * classes * times);
         for records in &followed.records {
             for class in 0..classes {

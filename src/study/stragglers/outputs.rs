@@ -1,7 +1,7 @@
 //! Training with the outputs on all training samples seen after every epoch.
 
 use super::super::error::StudyError;
-use super::super::inversion::{columns, leading, metrics};
+use super::super::inversion::{leading, metrics, turning_columns};
 use super::{Bench, Progress};
 use crate::train::Trainer;
 
@@ -37,7 +37,7 @@ pub(super) fn each_epoch(
         ..
     } = bench;
     let mut trainer = Trainer::new((*recipe).clone(), data.train(), None, initial, *backend)?;
-    let leading = leading(&columns(recipe.classes, &recipe.layers), &recipe.layers);
+    let leading = leading(&turning_columns(recipe.classes, &recipe.layers), &recipe.layers);
     let count = recipe.replicas.len();
     for epoch in 0..=recipe.epochs {
         let measurement = if epoch < recipe.epochs {

@@ -9,7 +9,7 @@ use super::super::error::StudyError;
 use super::super::extremum::{GUARD, extremum};
 use super::super::families::column_name;
 use super::super::findings::{Across, Curve, Findings, Plot, Table, cell};
-use super::super::inversion::columns;
+use super::super::inversion::turning_columns;
 use super::super::number::Spread;
 use super::super::outcome::{EpochRecord, Extremum, MetricColumn, Turn};
 use super::super::parts::{Part, list};
@@ -98,14 +98,16 @@ pub struct Removal {
 pub fn run(bench: &mut Bench, draws: usize) -> Result<Removal, StudyError> {
     let (recipe, initial) = (bench.recipe, bench.initial);
     let labels = bench.data.train_labels.clone();
-    let columns = columns(recipe.classes, &recipe.layers);
-    let part = |name| Run {
+    let columns = turning_columns(recipe.classes, &recipe.layers);
+    let part = |name, removes| Run {
         name,
         recipe,
         initial,
         sets_at: &[],
         records: true,
         together: 1,
+        removes,
+        relabels: false,
     };
     let count = recipe.replicas.len();
     let plain: Vec<Variant> = (0..count).map(Variant::plain).collect();
@@ -123,17 +125,17 @@ pub fn run(bench: &mut Bench, draws: usize) -> Result<Removal, StudyError> {
     let width = FIXED + columns.len();
     let mut trained = Vec::new();
     let mut halts = Vec::new();
-    let arms: Vec<(usize, Arm)> = (0..count).map(|r| (r, Arm::All)).collect();
-    for (networks, part) in train(bench, &part("all samples"), &plain, &mut keep)? {
+    let mut arms: Vec<(usize, Arm)> = (0..count).map(|r| (r, Arm::All)).collect();
+    for (networks, part) in train(bench, &part("all samples", false), &plain, &mut keep)? {
         halts.extend(stops(&part, networks, labels.len())?);
         read(&part, networks, width, &mut trained)?;
     }
+    let everything: Vec<usize> = (0..labels.len()).collect();
     let mut variants = Vec::new();
-    let mut own_arms = arms;
     for (r, halt) in halts.iter().enumerate() {
         let Some(halt) = halt else { continue };
         let mut add = |arm, removed| {
-            own_arms.push((r, arm));
+            arms.push((r, arm));
             variants.push(Variant {
                 replica: r,
                 removed,
@@ -141,15 +143,16 @@ pub fn run(bench: &mut Bench, draws: usize) -> Result<Removal, StudyError> {
             });
         };
         add(Arm::Stragglers, halt.set.clone());
-        let everything: Vec<usize> = (0..labels.len()).collect();
         for draw in 1..=draws {
-            let (replica, stream) = (recipe.replicas[r], draw as u64);
-            let stream = Stream::Control { replica, draw: stream };
+            let stream = Stream::Control {
+                replica: recipe.replicas[r],
+                draw: draw as u64,
+            };
             let drawn = drawn_like(&halt.set, &everything, &labels, recipe.seed, stream);
             add(Arm::Random(draw), drawn);
         }
     }
-    for (networks, part) in train(bench, &part("removed"), &variants, &mut keep)? {
+    for (networks, part) in train(bench, &part("removed", true), &variants, &mut keep)? {
         read(&part, networks, width, &mut trained)?;
     }
     let removed = plain.iter().chain(&variants).map(|variant| {
@@ -160,7 +163,7 @@ pub fn run(bench: &mut Bench, draws: usize) -> Result<Removal, StudyError> {
             .for_each(|&place| counts[labels[place] as usize] += 1);
         counts
     });
-    let trained = trained.into_iter().zip(own_arms).zip(removed);
+    let trained = trained.into_iter().zip(arms).zip(removed);
     Ok(Removal {
         classes: bench.data.classes.clone(),
         trained: trained
@@ -233,6 +236,7 @@ pub fn breaks(series: &[f64], turn: Turn) -> Option<usize> {
         // Written so that NaN breaks.
         Turn::Minimum => !(series[t] < series[t - 1]),
         Turn::Maximum => !(series[t] > series[t - 1]),
+        Turn::Unsought => false,
     })
 }
 
@@ -247,8 +251,7 @@ pub fn findings(found: &Removal) -> Findings {
     let mut numbers = vec![("replicas_that_stop".into(), found.stops.iter().flatten().count() as f64)];
     let size = Spread::of(found.stops.iter().flatten().map(|halt| halt.set.len() as f64));
     numbers.push(("stragglers".into(), size.mean.unwrap_or(f64::NAN)));
-    for ((name, trained), short) in arms.iter().zip(["all", "without_stragglers", "without_random"]) {
-        let _ = name;
+    for ((_, trained), short) in arms.iter().zip(["all", "without_stragglers", "without_random"]) {
         numbers.push((format!("{short}.trainings"), trained.len() as f64));
         numbers.push((format!("{short}.monotonic"), monotonic(trained) as f64));
         numbers.push((format!("{short}.inverts"), inverts(trained) as f64));

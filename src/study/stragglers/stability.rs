@@ -64,6 +64,8 @@ pub fn run(bench: &mut Bench, epochs: &[usize]) -> Result<Stability, StudyError>
         sets_at: epochs,
         records: false,
         together: 2,
+        removes: false,
+        relabels: false,
     };
     let variants: Vec<Variant> = (0..bench.recipe.replicas.len() / 2 * 2).map(Variant::plain).collect();
     let parts = train(bench, &run, &variants, &mut |_, followed| {

@@ -52,6 +52,10 @@ pub(super) struct Run<'r> {
     pub records: bool,
     /// Variants that must be in the same part: the size of a part is a multiple of it.
     pub together: usize,
+    /// Whether variants may have samples removed. Said beforehand, so that no bit of a network depends on the others.
+    pub removes: bool,
+    /// Whether variants may have samples relabelled.
+    pub relabels: bool,
 }
 
 /// How many networks of a recipe make a part, so that what a kill loses stays small: a multiple of `together`.
@@ -76,9 +80,6 @@ pub(super) fn train(
     variants: &[Variant],
     keep: &mut dyn FnMut(&[Variant], &Followed) -> Result<Vec<NamedTensor>, StudyError>,
 ) -> Result<Vec<(usize, Part)>, StudyError> {
-    // In no part or in all, so that the bits do not depend on what else is in the part.
-    let weighs = variants.iter().any(|variant| !variant.removed.is_empty());
-    let renames = variants.iter().any(|variant| !variant.relabelled.is_empty());
     let rows = bench.data.train_labels.len();
     let size = group(run.recipe, rows, run.together);
     let parts = variants.len().div_ceil(size);
@@ -93,8 +94,8 @@ pub(super) fn train(
                 ..run.recipe.clone()
             };
             let initial = initial_of(run, variants);
-            let weights = weighs.then(|| weights(variants, rows));
-            let labels = renames.then(|| labels(variants, &data.train_labels));
+            let weights = run.removes.then(|| weights(variants, rows));
+            let labels = run.relabels.then(|| labels(variants, &data.train_labels));
             let training = Training {
                 recipe: &own,
                 data,

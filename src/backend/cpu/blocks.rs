@@ -1,8 +1,8 @@
-//! Wide layers: kernel after kernel on a block of rows, each on all threads.
+//! Kernel after kernel on a block of rows, each on all threads: for wide layers and for small batches.
 //!
 //! A tile of rows goes through a narrow network while it and the weights are in a second-level cache. Wide weights do not
-//! fit beside a tile: they would be read, and copied for the product, again for every tile; and a mini-batch of 64 rows is
-//! one tile, so one thread's. So a program with a wide layer is run the other way round:
+//! fit beside a tile: they would be read, and copied for the product, again for every tile. And a batch of at most a tile's
+//! rows would be one thread's. Such row spaces are run the other way round:
 //!
 //! ```text
 //!   rows     0 ................................................. n
@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A lane is what it is for tiles: it sums what it reduces over its rows, block after block, and the lanes are summed in a
-//! fixed tree. A product sums over rows by itself and writes the gradient where it belongs. How a product is cut depends on
-//! the threads, which no bit does (see `gemm`).
+//! fixed tree. A product sums over rows by itself and writes the gradient where it belongs. How a product is cut, and which
+//! kernels stay on the caller's thread because they are small, depends on threads and replicas, which no bit does (see `gemm`).
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ use super::machine::{MAX_LANES, Machine, Prepared, TILE_ROWS};
 use super::products::Products;
 use super::tile::Place;
 use crate::backend::kernel::{Kernel, Write};
-use crate::backend::program::{BufferId, Program, RowSpace};
+use crate::backend::program::{BufferId, Domain, Program, RowSpace};
 
 /// Weights of a layer, per replica, from which it is wide: 256 KB.
 const WIDE: usize = 1 << 16;
@@ -31,10 +31,13 @@ const WIDE: usize = 1 << 16;
 pub(super) const BLOCK_ROWS: usize = TILE_ROWS * MAX_LANES;
 
 /// Rows of a lane when there are not enough for full ones.
-const FEW_ROWS: usize = 32;
+const FEW_ROWS: usize = 16;
 
-/// Operations below which a product stays on the caller's thread: about 5 us.
-const SMALL: f64 = 5e5;
+/// Operations below which a kernel stays on the caller's thread: about 20 us, some hand-overs' worth.
+const SMALL: f64 = 2e6;
+
+/// Operations that take as long as a number of an elementwise kernel: an exponential or two.
+const ELEMENT: f64 = 32.0;
 
 /// Operations from which a product is cut into more pieces than threads, so that a slow thread holds nobody up.
 const LARGE: f64 = 5e8;
@@ -42,19 +45,41 @@ const LARGE: f64 = 5e8;
 /// Columns of a piece come in whole registers.
 const LANES: usize = 16;
 
-/// Whether a program has a wide layer. By a replica's own weights: a network is treated alone as beside others.
-pub(super) fn is_wide(program: &Program) -> bool {
+/// By row space: whether its segments run on blocks of rows. If the program has a wide layer all do, else those of at most a
+/// tile's rows. By a replica's own weights: a network is treated alone as beside others.
+pub(super) fn in_blocks(program: &Program) -> Vec<bool> {
     let mut kernels = program.entries.iter().flatten().flat_map(|s| &s.kernels);
-    kernels.any(|kernel| {
-        let (x, y) = match kernel {
-            Kernel::Dense { x, y, .. } => (x, y),
-            Kernel::DenseInputGrad { dy, dx, .. } => (&dx.buffer, dy),
-            Kernel::DenseWeightGrad { dy, x, .. } => (x, dy),
-            _ => return false,
-        };
-        let (inputs, units) = (program.buffer(*x).cols, program.buffer(*y).cols);
-        !is_skinny(units) && inputs * units >= WIDE
-    })
+    let wide = kernels.any(|kernel| {
+        layer(kernel).is_some_and(|(x, y)| {
+            let (inputs, units) = (program.buffer(x).cols, program.buffer(y).cols);
+            !is_skinny(units) && inputs * units >= WIDE
+        })
+    });
+    program.spaces.iter().map(|&rows| wide || rows <= TILE_ROWS).collect()
+}
+
+/// The inputs and outputs of a kernel of a dense layer.
+fn layer(kernel: &Kernel) -> Option<(BufferId, BufferId)> {
+    match kernel {
+        Kernel::Dense { x, y, .. } => Some((*x, *y)),
+        Kernel::DenseInputGrad { dy, dx, .. } => Some((dx.buffer, *dy)),
+        Kernel::DenseWeightGrad { dy, x, .. } => Some((*x, *dy)),
+        _ => None,
+    }
+}
+
+/// Operations of a kernel on a row of all replicas, roughly.
+pub(super) fn work_of_row(program: &Program, kernel: &Kernel) -> f64 {
+    let numbers = |id: BufferId| (program.copies(id) * program.buffer(id).cols) as f64;
+    match layer(kernel) {
+        Some((x, y)) => 2.0 * program.buffer(x).cols as f64 * numbers(y),
+        None => kernel
+            .operands()
+            .writes
+            .iter()
+            .map(|target| ELEMENT * numbers(target.buffer))
+            .sum(),
+    }
 }
 
 /// Rows of a lane in a block, fixed by the number of rows.
@@ -67,7 +92,7 @@ pub(super) fn lane_rows(rows: usize) -> usize {
 }
 
 impl Machine {
-    /// A row segment of a program with wide layers.
+    /// A row segment, block by block.
     pub(super) fn run_blocks(&self, segment: &Prepared, space: RowSpace) {
         let rows = self.active[space.0];
         let lane_rows = lane_rows(rows);
@@ -78,10 +103,11 @@ impl Machine {
         }
         for first in (0..rows).step_by(lane_rows * MAX_LANES) {
             let block = first..rows.min(first + lane_rows * MAX_LANES);
-            for kernel in &segment.kernels {
+            for (kernel, work) in segment.kernels.iter().zip(&segment.work) {
+                let work = work * block.len() as f64;
                 match self.products(segment, kernel, &block) {
                     Some((products, bias)) => self.run_products(&products, bias),
-                    None => self.run_lanes(segment, kernel, &block, lane_rows),
+                    None => self.run_lanes(segment, kernel, &block, lane_rows, work),
                 }
                 if let Kernel::DenseWeightGrad { dy, x, dweight, dbias } = kernel
                     && dweight.is_some_and(|target| self.is_direct(segment, target.buffer))
@@ -93,7 +119,7 @@ impl Machine {
                         dweight: None,
                         dbias: *dbias,
                     };
-                    self.run_lanes(segment, &bias_alone, &block, lane_rows);
+                    self.run_lanes(segment, &bias_alone, &block, lane_rows, 0.0);
                 }
             }
         }
@@ -101,14 +127,24 @@ impl Machine {
     }
 
     /// A row kernel: a lane of the block to a task.
-    fn run_lanes(&self, segment: &Prepared, kernel: &Kernel, block: &Range<usize>, lane_rows: usize) {
-        self.pool.run(block.len().div_ceil(lane_rows), &|worker, lane| {
+    fn run_lanes(&self, segment: &Prepared, kernel: &Kernel, block: &Range<usize>, lane_rows: usize, work: f64) {
+        let task = |worker: usize, lane: usize| {
             let first = block.start + lane * lane_rows;
             let rows = first..block.end.min(first + lane_rows);
             // SAFETY: worker numbers are exclusive within a region, and one task has a lane.
             let (scratch, mut partials) = unsafe { (self.scratch(worker), self.partials(segment, lane)) };
             self.execute(kernel, rows, scratch, &mut partials);
-        });
+        };
+        self.run_tasks(block.len().div_ceil(lane_rows), work, &task);
+    }
+
+    /// Tasks on all threads, or on the caller's if all together are little work.
+    fn run_tasks(&self, tasks: usize, work: f64, task: &(dyn Fn(usize, usize) + Sync)) {
+        if work < SMALL {
+            (0..tasks).for_each(|t| task(0, t));
+        } else {
+            self.pool.run(tasks, task);
+        }
     }
 
     /// The products that a kernel is on a block, if it is, and the bias that is added to them.
@@ -119,7 +155,7 @@ impl Machine {
         block: &Range<usize>,
     ) -> Option<(Products, Option<&[f32]>)> {
         let isa = self.isa;
-        // SAFETY: no region is running, and worker 0's tiles are not used: a wide program has blocks.
+        // SAFETY: no region is running.
         let scratch = unsafe { self.scratch(0) };
         let t = self.tile(block.clone(), &scratch.tile);
         match kernel {
@@ -167,7 +203,8 @@ impl Machine {
     /// Whether a product writes a weight's gradient where it belongs, without lanes.
     pub(super) fn is_direct(&self, segment: &Prepared, gradient: BufferId) -> bool {
         let reduction = segment.reductions.iter().find(|r| r.target.buffer == gradient);
-        self.wide && reduction.is_some_and(|r| r.is_weight && self.skipping(r).is_none())
+        let in_blocks = matches!(segment.domain, Domain::Rows(space) if self.in_blocks[space.0]);
+        in_blocks && reduction.is_some_and(|r| r.is_weight && self.skipping(r).is_none())
     }
 
     /// Products in pieces, a task each.
@@ -192,12 +229,7 @@ impl Machine {
                 }
             }
         };
-        let tasks = products.count * down * across;
-        if operations(products) < SMALL {
-            (0..tasks).for_each(|t| task(0, t));
-        } else {
-            self.pool.run(tasks, &task);
-        }
+        self.run_tasks(products.count * down * across, operations(products), &task);
     }
 }
 

@@ -1,0 +1,38 @@
+//! From a function of a pair to the kernel that sums it.
+
+use super::sums::{Pairs, Totals, add};
+use super::tile::{Absolutes, Below, Differences, Exponential, Itself, Products, Root};
+use crate::backend::pairwise::{Form, PairFunction};
+
+/// What d^2 / T is multiplied by, so that 2 to it is e^(-d^2 / T).
+pub(super) fn rate(temperature: f64) -> f32 {
+    (-std::f64::consts::LOG2_E / temperature) as f32
+}
+
+/// Adds a function of all pairs to totals (see [`add`]); the cosine distance is half of what is added.
+pub(super) fn sum(pairs: Pairs, function: PairFunction, form: Form, rows: &Totals, columns: Option<&Totals>) {
+    macro_rules! squares {
+        ($map:expr) => {
+            match form {
+                Form::Centered => add(pairs, Products, $map, rows, columns),
+                Form::Direct | Form::F64 => add(pairs, Differences, $map, rows, columns),
+            }
+        };
+    }
+    match function {
+        PairFunction::SquaredEuclidean | PairFunction::Cosine => squares!(Itself),
+        PairFunction::Euclidean => squares!(Root),
+        PairFunction::Gaussian { temperature } => squares!(Exponential {
+            rate: rate(temperature)
+        }),
+        PairFunction::Within { radius } => squares!(Below {
+            square: (radius * radius) as f32
+        }),
+        PairFunction::L1 => add(pairs, Absolutes, Itself, rows, columns),
+    }
+}
+
+/// By what sums of a function are multiplied.
+pub(super) fn factor(function: PairFunction) -> f64 {
+    if function == PairFunction::Cosine { 0.5 } else { 1.0 }
+}

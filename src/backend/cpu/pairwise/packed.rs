@@ -1,0 +1,372 @@
+//! Rows as the kernels read them: panels of columns `[dim][width]` and strips of rows `[dim][strip]`, and for gradients
+//! the rows themselves.
+//!
+//! ```text
+//!              width columns                         strip rows
+//!           +-----------------+                      +-----+
+//!   panel   | x_0k  x_1k  ... |  k = 0       strip   | ... |  k = 0      a tile of pairs reads both in order
+//!           |                 |  k = 1               |     |  k = 1
+//! ```
+//!
+//! Coordinates are rounded to f32 here, once. f32 coordinates stay as they are in the direct form: the difference of
+//! close ones is exact. Of f64 coordinates the first row is subtracted before, so that what a far away origin costs is
+//! not lost; in the centred form the mean of all rows.
+
+use std::sync::Mutex;
+
+use super::super::isa::Isa;
+use super::super::pool::Pool;
+use super::super::slab::Slab;
+use super::gradient::NARROW;
+use super::memory;
+use super::order::{Order, Panel, strip, width};
+use crate::backend::pairwise::{Form, PairwiseError, Points, Values};
+
+/// Bytes of one copy of the rows that are packed at a time; larger sets are packed part by part.
+const PART: usize = 32 << 20;
+
+/// What becomes of a row before it is packed.
+pub(super) struct Frame {
+    /// Divide by the norm; a zero row gets a coordinate of its own instead.
+    normalize: bool,
+    /// Subtracted from the rows that are compared.
+    origin: Option<Vec<f64>>,
+    /// Subtracted from the rows that are summed up in gradients.
+    mean: Vec<f64>,
+    /// Numbers of a packed row.
+    pub(super) dim: usize,
+    raw: usize,
+}
+
+/// `x / |x|`, or 0 and a last coordinate of 1 for a zero row. The division by the largest first keeps squares in range.
+pub(super) fn normalize(row: &mut [f64], raw: usize) {
+    let top = row[..raw].iter().fold(0.0f64, |top, x| top.max(x.abs()));
+    if top == 0.0 {
+        row[raw] = 1.0;
+        return;
+    }
+    let norm = row[..raw].iter().map(|x| (x / top).powi(2)).sum::<f64>().sqrt();
+    row[..raw].iter_mut().for_each(|x| *x = *x / top / norm);
+    row[raw] = 0.0;
+}
+
+impl Frame {
+    /// The frame of one replica of a set, or of two.
+    pub(super) fn new(
+        points: &Points,
+        others: Option<&Points>,
+        replica: usize,
+        cosine: bool,
+        form: Form,
+        gradient: bool,
+    ) -> Result<Frame, PairwiseError> {
+        let raw = points.dim();
+        let mut frame = Frame {
+            normalize: cosine,
+            origin: None,
+            mean: vec![],
+            dim: raw + usize::from(cosine),
+            raw,
+        };
+        if form == Form::Centered || gradient {
+            frame.mean = frame.mean_of(points, others, replica)?;
+        }
+        let exact = !cosine && points.is_f32() && others.is_none_or(Points::is_f32);
+        frame.origin = match form {
+            Form::Centered => Some(frame.mean.clone()),
+            _ if exact || cosine => None,
+            _ => {
+                let mut first = vec![0.0; raw];
+                points.row(replica, 0, &mut first)?;
+                Some(first)
+            }
+        };
+        Ok(frame)
+    }
+
+    fn mean_of(&self, points: &Points, others: Option<&Points>, replica: usize) -> Result<Vec<f64>, PairwiseError> {
+        let (mut row, mut mean, mut count) = (vec![0.0; self.dim], vec![0.0; self.dim], 0);
+        for set in [Some(points), others].into_iter().flatten() {
+            for i in 0..set.rows() {
+                set.row(replica, i, &mut row[..self.raw])?;
+                if self.normalize {
+                    normalize(&mut row, self.raw);
+                }
+                mean.iter_mut().zip(&row).for_each(|(m, x)| *m += x);
+            }
+            count += set.rows();
+        }
+        mean.iter_mut().for_each(|m| *m /= count as f64);
+        Ok(mean)
+    }
+
+    /// The largest norm of a row whose coordinates are rounded when it is packed; 0 if none is.
+    pub(super) fn largest_norm(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        replica: usize,
+    ) -> Result<f64, PairwiseError> {
+        let Some(origin) = self.origin.as_ref().filter(|_| !self.normalize) else {
+            return Ok(if self.normalize { 1.0 } else { 0.0 });
+        };
+        let (mut row, mut largest) = (vec![0.0; self.raw], 0.0f64);
+        for set in [Some(points), others].into_iter().flatten() {
+            for i in 0..set.rows() {
+                set.row(replica, i, &mut row)?;
+                let square: f64 = row.iter().zip(origin).map(|(x, o)| (x - o) * (x - o)).sum();
+                largest = largest.max(square);
+            }
+        }
+        Ok(largest.sqrt())
+    }
+
+    /// Fetches a row, minus `origin`, in f32; `wide` has room for it in f64.
+    fn fetch(
+        &self,
+        points: &Points,
+        (replica, row): (usize, usize),
+        origin: Option<&[f64]>,
+        wide: &mut [f64],
+        to: &mut [f32],
+    ) -> Result<(), PairwiseError> {
+        if let (Values::F32(values), None, false) = (points.values(), origin, self.normalize) {
+            let start = (replica * points.rows() + row) * self.raw;
+            to.copy_from_slice(&values[start..start + self.raw]);
+            return Ok(());
+        }
+        points.row(replica, row, &mut wide[..self.raw])?;
+        if self.normalize {
+            normalize(wide, self.raw);
+        }
+        match origin {
+            Some(origin) => {
+                for ((t, x), o) in to.iter_mut().zip(&*wide).zip(origin) {
+                    *t = (x - o) as f32;
+                }
+            }
+            None => to.iter_mut().zip(&*wide).for_each(|(t, x)| *t = *x as f32),
+        }
+        Ok(())
+    }
+}
+
+/// What to pack beside panels and strips.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wants {
+    /// |x|^2 of the packed coordinates.
+    pub(super) norms: bool,
+    /// Rows minus their mean: as `[position][dim + 1]` with a 1 at the end, or below [`NARROW`] coordinates as panels and strips.
+    pub(super) rows: bool,
+}
+
+/// Some panels of a set, packed.
+pub(super) struct Packed {
+    pub(super) dim: usize,
+    pub(super) width: usize,
+    pub(super) strip: usize,
+    /// The number of the first panel among all of the set.
+    pub(super) first: usize,
+    /// Those that are packed.
+    pub(super) panels: Vec<Panel>,
+    columns: Slab<f32>,
+    strips: Slab<f32>,
+    rows: Slab<f32>,
+    centered_columns: Slab<f32>,
+    centered_strips: Slab<f32>,
+    norms: Slab<f32>,
+    /// Per thread: the rows of a panel, and one in f64.
+    rooms: Slab<f32>,
+    wides: Slab<f64>,
+    wants: Wants,
+}
+
+/// Panels that are packed at a time.
+pub(super) fn part(isa: Isa, dim: usize, panels: usize) -> usize {
+    (PART / (4 * dim * width(isa))).clamp(1, panels.max(1))
+}
+
+impl Packed {
+    /// Room for up to `panels` panels.
+    ///
+    /// # Errors
+    /// [`PairwiseError::OutOfMemory`].
+    pub(super) fn new(
+        isa: Isa,
+        threads: usize,
+        dim: usize,
+        panels: usize,
+        wants: Wants,
+    ) -> Result<Packed, PairwiseError> {
+        let width = width(isa);
+        let positions = panels * width;
+        let narrow = dim < NARROW;
+        let real = |length| Slab::new("packed points", length).map_err(memory);
+        Ok(Packed {
+            dim,
+            width,
+            strip: strip(isa),
+            first: 0,
+            panels: Vec::with_capacity(panels),
+            columns: real(positions * dim)?,
+            strips: real(positions * dim)?,
+            rows: real(if wants.rows && !narrow {
+                positions * (dim + 1)
+            } else {
+                0
+            })?,
+            centered_columns: real(if wants.rows && narrow { positions * dim } else { 0 })?,
+            centered_strips: real(if wants.rows && narrow { positions * dim } else { 0 })?,
+            norms: real(if wants.norms { positions } else { 0 })?,
+            rooms: real(threads * width * dim)?,
+            wides: Slab::new("packed points", threads * dim).map_err(memory)?,
+            wants,
+        })
+    }
+
+    /// Packs the panels `first..first + count` of an order.
+    ///
+    /// # Errors
+    /// [`PairwiseError::Source`].
+    pub(super) fn pack(
+        &mut self,
+        pool: &Pool,
+        frame: &Frame,
+        points: &Points,
+        replica: usize,
+        order: &Order,
+        panels: std::ops::Range<usize>,
+    ) -> Result<(), PairwiseError> {
+        self.first = panels.start;
+        self.panels.clear();
+        self.panels.extend_from_slice(&order.panels[panels]);
+        let failed = Mutex::new(None);
+        let packed = &*self;
+        pool.run(packed.panels.len(), &|worker, local| {
+            // SAFETY: one worker has this room, and one task this panel.
+            if let Err(error) = unsafe { packed.pack_panel(worker, local, frame, points, replica, order) }
+                && let Ok(mut failed) = failed.lock()
+            {
+                failed.get_or_insert(error);
+            }
+        });
+        match failed.into_inner() {
+            Ok(Some(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// # Safety
+    /// One thread at a time for each worker and each panel.
+    unsafe fn pack_panel(
+        &self,
+        worker: usize,
+        local: usize,
+        frame: &Frame,
+        points: &Points,
+        replica: usize,
+        order: &Order,
+    ) -> Result<(), PairwiseError> {
+        let (dim, width, strip) = (self.dim, self.width, self.strip);
+        let (start, length) = (local * width * dim, width * dim);
+        // SAFETY: the caller's promise.
+        let (room, wide, columns, strips) = unsafe {
+            (
+                self.rooms.part_mut(worker * length, length),
+                self.wides.part_mut(worker * dim, dim),
+                self.columns.part_mut(start, length),
+                self.strips.part_mut(start, length),
+            )
+        };
+        let row_at = |c: usize| order.row((self.first + local) * width + c).map(|row| (replica, row));
+        for (c, to) in room.chunks_exact_mut(dim).enumerate() {
+            match row_at(c) {
+                Some(at) => frame.fetch(points, at, frame.origin.as_deref(), wide, to)?,
+                None => to.fill(0.0),
+            }
+        }
+        interleave(room, dim, width, columns);
+        interleave(room, dim, strip, strips);
+        if self.wants.norms {
+            // SAFETY: the caller's promise.
+            let norms = unsafe { self.norms.part_mut(local * width, width) };
+            for (norm, row) in norms.iter_mut().zip(room.chunks_exact(dim)) {
+                *norm = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() as f32;
+            }
+        }
+        if self.wants.rows && dim < NARROW {
+            for (c, to) in room.chunks_exact_mut(dim).enumerate() {
+                if let Some(at) = row_at(c) {
+                    frame.fetch(points, at, Some(&frame.mean), wide, to)?;
+                }
+            }
+            // SAFETY: the caller's promise.
+            let (columns, strips) = unsafe {
+                (
+                    self.centered_columns.part_mut(start, length),
+                    self.centered_strips.part_mut(start, length),
+                )
+            };
+            interleave(room, dim, width, columns);
+            interleave(room, dim, strip, strips);
+        } else if self.wants.rows {
+            // SAFETY: the caller's promise.
+            let rows = unsafe { self.rows.part_mut(local * width * (dim + 1), width * (dim + 1)) };
+            for (c, to) in rows.chunks_exact_mut(dim + 1).enumerate() {
+                match row_at(c) {
+                    Some(at) => frame.fetch(points, at, Some(&frame.mean), wide, &mut to[..dim])?,
+                    None => to.fill(0.0),
+                }
+                to[dim] = 1.0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Panel `panel` of all: `[dim][width]`.
+    pub(super) fn columns(&self, panel: usize) -> *const f32 {
+        self.columns.all()[(panel - self.first) * self.width * self.dim..].as_ptr()
+    }
+
+    /// Strip `s` of panel `panel`: `[dim][strip]`.
+    pub(super) fn strip(&self, panel: usize, s: usize) -> *const f32 {
+        self.strips.all()[((panel - self.first) * self.width + s * self.strip) * self.dim..].as_ptr()
+    }
+
+    /// As [`Packed::columns`], minus the mean.
+    pub(super) fn centered_columns(&self, panel: usize) -> &[f32] {
+        &self.centered_columns.all()[(panel - self.first) * self.width * self.dim..]
+    }
+
+    /// As [`Packed::strip`], minus the mean.
+    pub(super) fn centered_strip(&self, panel: usize, s: usize) -> &[f32] {
+        &self.centered_strips.all()[((panel - self.first) * self.width + s * self.strip) * self.dim..]
+    }
+
+    /// |x|^2 from the first position of a panel on.
+    pub(super) fn norms(&self, panel: usize) -> *const f32 {
+        self.norms.all()[(panel - self.first) * self.width..].as_ptr()
+    }
+
+    /// Rows minus their mean, and a 1, from the first position of a panel on, `[position][dim + 1]`.
+    pub(super) fn rows(&self, panel: usize) -> &[f32] {
+        &self.rows.all()[(panel - self.first) * self.width * (self.dim + 1)..]
+    }
+
+    /// A panel of those that are packed.
+    pub(super) fn panel(&self, panel: usize) -> Panel {
+        self.panels[panel - self.first]
+    }
+}
+
+/// From rows `[..][dim]` to groups of `width` rows, `[group][dim][width]`.
+fn interleave(rows: &[f32], dim: usize, width: usize, to: &mut [f32]) {
+    let groups = rows.chunks_exact(width * dim).zip(to.chunks_exact_mut(width * dim));
+    for (rows, to) in groups {
+        for (k, to) in to.chunks_exact_mut(width).enumerate() {
+            to.iter_mut()
+                .zip(rows[k..].iter().step_by(dim))
+                .for_each(|(t, x)| *t = *x);
+        }
+    }
+}

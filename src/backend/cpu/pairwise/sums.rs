@@ -1,0 +1,221 @@
+//! Sums of f(d) per row and class: reduction B, and A as its sum over the rows.
+//!
+//! A task is a block of rows against a block of columns. A strip's row sums stay in registers along the panels of one
+//! class, column sums in the first-level cache along the strips of one class; both are f32 sums of at most a block, which
+//! then are added to sums in f64. The longest chain of f32 roundings is [`SUM_ROUNDINGS`].
+
+use std::ops::Range;
+
+use super::super::isa::Isa;
+use super::super::pool::Pool;
+use super::super::simd::{Simd, Vectorized, dispatch};
+use super::super::slab::Slab;
+use super::order::Panel;
+use super::packed::Packed;
+use super::rounds::{BLOCK, Blocks, Meeting, meet};
+use super::tile::{Extent, Map, Pairing, Sums, distances};
+
+/// Roundings between f of a pair and its sum in f64, at most: a row's along 32 panels of 8 columns, then its lanes; a column's along 64 strips.
+pub const SUM_ROUNDINGS: usize = 72;
+
+/// Sums `[class of the other side][position]`.
+pub(super) struct Totals {
+    pub(super) sums: Slab<f64>,
+    pub(super) positions: usize,
+}
+
+impl Totals {
+    /// Adds to positions `first..first + values.len()` of a class.
+    ///
+    /// # Safety
+    /// Nobody else touches them meanwhile.
+    #[inline(always)]
+    unsafe fn add(&self, class: u32, first: usize, values: &[f32]) {
+        // SAFETY: the caller's promise.
+        let sums = unsafe {
+            self.sums
+                .part_mut(class as usize * self.positions + first, values.len())
+        };
+        sums.iter_mut().zip(values).for_each(|(s, v)| *s += f64::from(*v));
+    }
+}
+
+/// Two packed sets, and how they meet.
+#[derive(Clone, Copy)]
+pub(super) struct Pairs<'a> {
+    pub(super) isa: Isa,
+    pub(super) pool: &'a Pool,
+    pub(super) rows: &'a Packed,
+    pub(super) columns: &'a Packed,
+    pub(super) meeting: Meeting,
+}
+
+impl Pairs<'_> {
+    /// Calls `task(panels of rows, panels of columns, whether they are the same)` once for each block of rows.
+    pub(super) fn each_once(&self, task: &(dyn Fn(Range<usize>, Range<usize>, bool) + Sync)) {
+        let (rows, columns) = (self.rows, self.columns);
+        let blocks = |packed: &Packed| Blocks::new(packed.panels.len(), packed.width);
+        let (a, b) = (blocks(rows), blocks(columns));
+        let shift = |range: Range<usize>, first: usize| range.start + first..range.end + first;
+        self.pool.run(a.count(), &|_, i| {
+            let (i, j) = (
+                shift(a.panels(i), rows.first),
+                shift(b.panels(i % b.count()), columns.first),
+            );
+            task(i, j, self.meeting == Meeting::Itself);
+        });
+    }
+
+    /// Calls `task(worker, panels of rows, panels of columns, whether they are the same)` for all pairs of blocks.
+    pub(super) fn each(&self, task: &(dyn Fn(usize, Range<usize>, Range<usize>, bool) + Sync)) {
+        let (rows, columns) = (self.rows, self.columns);
+        let blocks = |packed: &Packed| Blocks::new(packed.panels.len(), packed.width);
+        let (a, b) = (blocks(rows), blocks(columns));
+        let shift = |range: Range<usize>, first: usize| range.start + first..range.end + first;
+        meet(self.pool, self.meeting, a.count(), b.count(), &|worker, i, j| {
+            let same = self.meeting == Meeting::Itself && i == j;
+            task(
+                worker,
+                shift(a.panels(i), rows.first),
+                shift(b.panels(j), columns.first),
+                same,
+            );
+        });
+    }
+}
+
+/// Adds f of all pairs to the sums of the rows, and to those of the columns if they are asked for. Pairs of a set with
+/// itself are visited once: without sums of columns, only the earlier position of each gets it.
+pub(super) fn add<P: Pairing, M: Map>(pairs: Pairs, pairing: P, map: M, rows: &Totals, columns: Option<&Totals>) {
+    pairs.each(&|_, i, j, same| {
+        let task = Task {
+            pairs,
+            i,
+            j,
+            same,
+            pairing,
+            map,
+            row_totals: rows,
+            column_totals: columns,
+        };
+        dispatch(pairs.isa, task);
+    });
+}
+
+struct Task<'a, P, M> {
+    pairs: Pairs<'a>,
+    i: Range<usize>,
+    j: Range<usize>,
+    same: bool,
+    pairing: P,
+    map: M,
+    row_totals: &'a Totals,
+    column_totals: Option<&'a Totals>,
+}
+
+impl<P: Pairing, M: Map> Vectorized for Task<'_, P, M> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        // SAFETY: the caller's promise; one of two numbers of rows is the instruction set's.
+        unsafe {
+            if S::PAIR_ROWS == 8 {
+                self.tiles::<S, 8>();
+            } else {
+                self.tiles::<S, 4>();
+            }
+        }
+    }
+}
+
+impl<P: Pairing, M: Map> Task<'_, P, M> {
+    /// # Safety
+    /// The processor has the instruction set, `R` is its `PAIR_ROWS`; no other task has these blocks' totals.
+    #[inline(always)]
+    unsafe fn tiles<S: Simd, const R: usize>(self) {
+        let _ = self.pairing;
+        let (rows, columns) = (self.pairs.rows, self.pairs.columns);
+        let width = 2 * S::LANES;
+        let mut column_sums = [0.0f32; BLOCK];
+        let used = self.j.len() * width;
+        for p in self.i.clone() {
+            let Panel { class, valid } = rows.panel(p);
+            for s in 0..(valid as usize).div_ceil(R) {
+                let mut q = if self.same { p } else { self.j.start };
+                while q < self.j.end {
+                    let other = columns.panel(q).class;
+                    // SAFETY: the caller's promise.
+                    let mut row_sums = [unsafe { S::splat(0.0) }; R];
+                    while q < self.j.end && columns.panel(q).class == other {
+                        // SAFETY: the caller's promise; the panels are packed.
+                        unsafe {
+                            let mut values: Sums<S, R> = distances::<S, P, R>(rows, (p, s), columns, q);
+                            for values in &mut values {
+                                *values = [self.map.of::<S>(values[0]), self.map.of::<S>(values[1])];
+                            }
+                            Extent::of(rows, (p, s), columns, q, self.same && p == q).clear::<S, R>(&mut values);
+                            for (sum, values) in row_sums.iter_mut().zip(&values) {
+                                *sum = S::add(*sum, S::add(values[0], values[1]));
+                            }
+                            if self.column_totals.is_some() {
+                                let sums = column_sums.as_mut_ptr().add((q - self.j.start) * width);
+                                for v in 0..2 {
+                                    let sums = sums.add(v * S::LANES);
+                                    S::store(sums, S::add(S::load(sums), down::<S, R>(&values, v)));
+                                }
+                            }
+                        }
+                        q += 1;
+                    }
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        let totals = lanes::<S, R>(&row_sums);
+                        self.row_totals.add(other, p * width + s * R, &totals);
+                    }
+                }
+            }
+            if let Some(totals) = self.column_totals
+                && (p + 1 == self.i.end || rows.panel(p + 1).class != class)
+            {
+                // SAFETY: the caller's promise.
+                unsafe { totals.add(class, self.j.start * width, &column_sums[..used]) };
+                column_sums[..used].fill(0.0);
+            }
+        }
+    }
+}
+
+/// The sum over the rows of one register's columns, as a tree.
+///
+/// # Safety
+/// The processor has the instruction set.
+#[inline(always)]
+pub(super) unsafe fn down<S: Simd, const R: usize>(values: &Sums<S, R>, v: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = values.map(|pair| pair[v]);
+        let mut half = R / 2;
+        while half > 0 {
+            for r in 0..half {
+                sums[r] = S::add(sums[r], sums[r + half]);
+            }
+            half /= 2;
+        }
+        sums[0]
+    }
+}
+
+/// The sum over the lanes of each register.
+///
+/// # Safety
+/// The processor has the instruction set.
+#[inline(always)]
+pub(super) unsafe fn lanes<S: Simd, const R: usize>(sums: &[S::V; R]) -> [f32; R] {
+    let mut totals = [0.0; R];
+    for (four, totals) in sums.as_chunks::<4>().0.iter().zip(totals.as_chunks_mut::<4>().0) {
+        // SAFETY: the caller's promise.
+        *totals = unsafe { S::totals_of_four(*four) };
+    }
+    totals
+}

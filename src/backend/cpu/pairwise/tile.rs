@@ -1,0 +1,301 @@
+//! A tile of pairs: a strip of rows against a panel of columns, sums over the coordinates in registers.
+//!
+//! ```text
+//!                    lanes          lanes            AVX-512: 8 rows x 2 registers of 16,
+//!                 +-------------+-------------+      16 sums, 2 columns, 1 spread row, 1 difference
+//!   row 0, spread | s_00 += d^2 | s_01 += d^2 |
+//!   row 1         | s_10        | s_11        |      per coordinate: 2 loads, 8 spreads,
+//!     ...         |             |             |      16 subtractions, 16 multiply-adds
+//!                 +-------------+-------------+
+//! ```
+//!
+//! The chain of roundings of a pair is as long as the coordinates, but not longer than [`DEPTH`]: then the sums are added
+//! to those before and begin again. A pair's bits depend on its two rows alone, not on where in a tile they meet.
+
+use super::super::simd::Simd;
+use super::packed::Packed;
+
+/// Coordinates in one chain of roundings.
+pub(super) const DEPTH: usize = 256;
+
+/// What is summed over the coordinates of a pair.
+pub(super) trait Pairing: Copy + Sync + Send {
+    /// The sums are products x.y, of which squared distances are made with the norms.
+    const PRODUCTS: bool;
+    /// One coordinate more.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    unsafe fn step<S: Simd>(x: S::V, y: S::V, sum: S::V) -> S::V;
+}
+
+/// (x - y)^2
+#[derive(Clone, Copy)]
+pub(super) struct Differences;
+
+/// |x - y|
+#[derive(Clone, Copy)]
+pub(super) struct Absolutes;
+
+/// x y
+#[derive(Clone, Copy)]
+pub(super) struct Products;
+
+impl Pairing for Differences {
+    const PRODUCTS: bool = false;
+
+    #[inline(always)]
+    unsafe fn step<S: Simd>(x: S::V, y: S::V, sum: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let difference = S::subtract(x, y);
+            S::multiply_add(difference, difference, sum)
+        }
+    }
+}
+
+impl Pairing for Absolutes {
+    const PRODUCTS: bool = false;
+
+    #[inline(always)]
+    unsafe fn step<S: Simd>(x: S::V, y: S::V, sum: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::add(sum, S::absolute(S::subtract(x, y))) }
+    }
+}
+
+impl Pairing for Products {
+    const PRODUCTS: bool = true;
+
+    #[inline(always)]
+    unsafe fn step<S: Simd>(x: S::V, y: S::V, sum: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::multiply_add(x, y, sum) }
+    }
+}
+
+/// Sums of `R` rows and two registers of columns.
+pub(super) type Sums<S, const R: usize> = [[<S as Simd>::V; 2]; R];
+
+/// The sums over all coordinates of a strip and a panel.
+///
+/// # Safety
+/// The processor has the instruction set; strip and panel have `dim` x `R` and `dim` x 2 `LANES` numbers.
+#[inline(always)]
+pub(super) unsafe fn sums<S: Simd, P: Pairing, const R: usize>(
+    strip: *const f32,
+    panel: *const f32,
+    dim: usize,
+) -> Sums<S, R> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut total = chain::<S, P, R>(strip, panel, dim.min(DEPTH));
+        let mut done = DEPTH;
+        while done < dim {
+            let (strip, panel) = (strip.add(done * R), panel.add(done * 2 * S::LANES));
+            let next = chain::<S, P, R>(strip, panel, (dim - done).min(DEPTH));
+            for r in 0..R {
+                for v in 0..2 {
+                    total[r][v] = S::add(total[r][v], next[r][v]);
+                }
+            }
+            done += DEPTH;
+        }
+        total
+    }
+}
+
+#[inline(always)]
+unsafe fn chain<S: Simd, P: Pairing, const R: usize>(
+    mut strip: *const f32,
+    mut panel: *const f32,
+    depth: usize,
+) -> Sums<S, R> {
+    // SAFETY: the caller's promise; the pointers end one past the last number.
+    unsafe {
+        let mut sums = [[S::splat(0.0); 2]; R];
+        for _ in 0..depth {
+            let columns = [S::load(panel), S::load(panel.add(S::LANES))];
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let x = S::splat(*strip.add(r));
+                sums[0] = P::step::<S>(x, columns[0], sums[0]);
+                sums[1] = P::step::<S>(x, columns[1], sums[1]);
+            }
+            strip = strip.add(R);
+            panel = panel.add(2 * S::LANES);
+        }
+        sums
+    }
+}
+
+/// Squared distances (or L1 distances) of strip `s` of a panel of rows and a panel of columns.
+///
+/// # Safety
+/// The processor has the instruction set, `R` is its `PAIR_ROWS`, and both panels are packed, with norms for products.
+#[inline(always)]
+pub(super) unsafe fn distances<S: Simd, P: Pairing, const R: usize>(
+    rows: &Packed,
+    (p, s): (usize, usize),
+    columns: &Packed,
+    q: usize,
+) -> Sums<S, R> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = sums::<S, P, R>(rows.strip(p, s), columns.columns(q), rows.dim);
+        if P::PRODUCTS {
+            let (row_norms, norms) = (rows.norms(p).add(s * R), columns.norms(q));
+            let column_norms = [S::load(norms), S::load(norms.add(S::LANES))];
+            let (zero, factor) = (S::splat(0.0), S::splat(-2.0));
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let row = S::splat(*row_norms.add(r));
+                for v in 0..2 {
+                    let both = S::add(row, column_norms[v]);
+                    sums[v] = S::maximum(S::multiply_add(sums[v], factor, both), zero);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// A function of a squared distance.
+pub(super) trait Map: Copy + Sync + Send {
+    /// f of each lane.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    unsafe fn of<S: Simd>(self, distance: S::V) -> S::V;
+}
+
+/// d^2, or what else was summed.
+#[derive(Clone, Copy)]
+pub(super) struct Itself;
+
+/// d
+#[derive(Clone, Copy)]
+pub(super) struct Root;
+
+/// 2^(rate d^2): rate = -log2(e) / T.
+#[derive(Clone, Copy)]
+pub(super) struct Exponential {
+    pub(super) rate: f32,
+}
+
+/// 1 if d^2 < square.
+#[derive(Clone, Copy)]
+pub(super) struct Below {
+    pub(super) square: f32,
+}
+
+/// 1 / d, and 0 for d = 0.
+#[derive(Clone, Copy)]
+pub(super) struct ReciprocalRoot;
+
+/// 1
+#[derive(Clone, Copy)]
+pub(super) struct One;
+
+impl Map for Itself {
+    #[inline(always)]
+    unsafe fn of<S: Simd>(self, distance: S::V) -> S::V {
+        distance
+    }
+}
+
+impl Map for Root {
+    #[inline(always)]
+    unsafe fn of<S: Simd>(self, distance: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::square_root(distance) }
+    }
+}
+
+impl Map for Exponential {
+    #[inline(always)]
+    unsafe fn of<S: Simd>(self, distance: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::exp2(S::multiply(distance, S::splat(self.rate))) }
+    }
+}
+
+impl Map for Below {
+    #[inline(always)]
+    unsafe fn of<S: Simd>(self, distance: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::below(distance, S::splat(self.square)) }
+    }
+}
+
+impl Map for ReciprocalRoot {
+    #[inline(always)]
+    unsafe fn of<S: Simd>(self, distance: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::reciprocal_root(distance) }
+    }
+}
+
+impl Map for One {
+    #[inline(always)]
+    unsafe fn of<S: Simd>(self, _: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::splat(1.0) }
+    }
+}
+
+/// Which pairs of a tile count.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    /// Rows of the strip that have a point.
+    rows: usize,
+    /// Columns of the panel that have one.
+    columns: usize,
+    /// Rows and columns are the same panel: row r is column `diagonal + r`, and only later columns count.
+    diagonal: Option<usize>,
+}
+
+impl Extent {
+    /// Of strip `s` of panel `p` and panel `q`, which is the same panel if `same`.
+    #[inline(always)]
+    pub(super) fn of(rows: &Packed, (p, s): (usize, usize), columns: &Packed, q: usize, same: bool) -> Extent {
+        Extent {
+            rows: (rows.panel(p).valid as usize)
+                .saturating_sub(s * rows.strip)
+                .min(rows.strip),
+            columns: columns.panel(q).valid as usize,
+            diagonal: same.then_some(s * rows.strip),
+        }
+    }
+
+    /// Whether a row and a column are a pair.
+    pub(super) fn has(self, r: usize, c: usize) -> bool {
+        let first = self.diagonal.map_or(0, |diagonal| diagonal + r + 1);
+        r < self.rows && (first..self.columns).contains(&c)
+    }
+
+    /// Puts 0 where no pair is.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    #[inline(always)]
+    pub(super) unsafe fn clear<S: Simd, const R: usize>(self, values: &mut Sums<S, R>) {
+        if self.rows == R && self.columns == 2 * S::LANES && self.diagonal.is_none() {
+            return;
+        }
+        for (r, values) in values.iter_mut().enumerate() {
+            let first = self.diagonal.map_or(0, |diagonal| diagonal + r + 1);
+            let end = if r < self.rows { self.columns } else { 0 };
+            let mut numbers = [0.0f32; 32];
+            // SAFETY: two registers have at most 32 numbers.
+            unsafe {
+                S::store(numbers.as_mut_ptr(), values[0]);
+                S::store(numbers.as_mut_ptr().add(S::LANES), values[1]);
+                for (c, number) in numbers.iter_mut().enumerate() {
+                    if c < first || c >= end {
+                        *number = 0.0;
+                    }
+                }
+                *values = [S::load(numbers.as_ptr()), S::load(numbers.as_ptr().add(S::LANES))];
+            }
+        }
+    }
+}

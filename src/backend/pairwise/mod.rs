@@ -1,0 +1,389 @@
+//! Reductions over all pairs of points that never store N x N: what a backend must be able to do, and what it means.
+//!
+//! | | what is reduced | result |
+//! |---|---|---|
+//! | A | [`Pairwise::class_sums`]: S_ab = sum over i in a, j in b of f(d_ij); [`Pairwise::class_histograms`] | `[R, C, C']` |
+//! | B | [`Pairwise::row_class_sums`]: S_ic = sum over j in c of f(d_ij); [`Pairwise::row_class_log_sums`]: log of it | `[R, N, C']` |
+//! | C | [`Pairwise::nearest`]: the k nearest points of each | `[R, N, k]` |
+//!
+//! i runs over `points`, j over `others`, or over `points` again without them; then a pair of a point with itself (the
+//! same index) is left out everywhere, and i and j are ordered: S_aa has each pair twice. R is the replica axis: replicas
+//! never meet, and one has the same bits alone as beside others. All results are f64.
+//!
+//! Where f has no derivative (Euclidean distance of coincident points, equal coordinates in L1, the cosine of a zero row)
+//! gradients take the subgradient 0. The soft nearest neighbour loss, on B, is in [`soft_nearest_neighbor`].
+//!
+//! [`crate::backend::Reference`] computes in f64 with plain loops and is the definition; [`crate::backend::Cpu`] computes
+//! in the precision of the [`Form`].
+
+mod error;
+#[cfg(feature = "data")]
+mod mapped;
+mod points;
+pub mod soft_nearest_neighbor;
+
+pub use error::PairwiseError;
+pub use points::{Points, RowSource, Values};
+pub use soft_nearest_neighbor::{SoftNearestNeighbor, SoftNearestNeighborGradient};
+
+/// Most neighbours that [`Pairwise::nearest`] finds.
+pub const MOST_NEIGHBORS: usize = 64;
+
+/// A function of a pair, d the Euclidean distance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PairFunction {
+    /// d^2
+    SquaredEuclidean,
+    /// d
+    Euclidean,
+    /// 1 - cos(x, y) = |x/|x| - y/|y||^2 / 2. A zero row is at distance 1 from every other row and 0 from a zero row.
+    Cosine,
+    /// sum_k |x_k - y_k|
+    L1,
+    /// e^(-d^2 / temperature)
+    Gaussian {
+        /// In units of squared distance.
+        temperature: f64,
+    },
+    /// 1 if d < radius, else 0.
+    Within {
+        /// In units of distance.
+        radius: f64,
+    },
+}
+
+impl PairFunction {
+    /// For messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            PairFunction::SquaredEuclidean => "squared Euclidean distance",
+            PairFunction::Euclidean => "Euclidean distance",
+            PairFunction::Cosine => "cosine distance",
+            PairFunction::L1 => "L1 distance",
+            PairFunction::Gaussian { .. } => "Gaussian kernel",
+            PairFunction::Within { .. } => "number within a radius",
+        }
+    }
+
+    /// Checks the function's parameter and that it has the form.
+    ///
+    /// # Errors
+    /// [`PairwiseError::Parameter`], [`PairwiseError::Form`].
+    pub fn check(self, form: Form) -> Result<(), PairwiseError> {
+        match self {
+            PairFunction::Gaussian { temperature } => positive("temperature", temperature)?,
+            PairFunction::Within { radius } => positive("radius", radius)?,
+            PairFunction::L1 if form == Form::Centered => {
+                return Err(PairwiseError::Form {
+                    form: form.name(),
+                    function: self.name(),
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// As [`PairFunction::check`], for a gradient.
+    ///
+    /// # Errors
+    /// [`PairwiseError::NoDerivative`] too.
+    pub fn check_gradient(self, form: Form) -> Result<(), PairwiseError> {
+        match self {
+            PairFunction::Within { .. } => Err(PairwiseError::NoDerivative { function: self.name() }),
+            _ => self.check(form),
+        }
+    }
+}
+
+/// What is nearest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// By Euclidean distance.
+    Euclidean,
+    /// By [`PairFunction::Cosine`].
+    Cosine,
+    /// By [`PairFunction::L1`].
+    L1,
+}
+
+impl Metric {
+    /// The distance as a function of a pair.
+    pub fn function(self) -> PairFunction {
+        match self {
+            Metric::Euclidean => PairFunction::Euclidean,
+            Metric::Cosine => PairFunction::Cosine,
+            Metric::L1 => PairFunction::L1,
+        }
+    }
+}
+
+/// How a backend of lower precision computes d^2. It is never chosen by size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// sum_k (x_k - y_k)^2 in the backend's precision: relative error about d u, whatever the position of the points.
+    #[default]
+    Direct,
+    /// |x|^2 + |y|^2 - 2 x.y of points from which their mean has been subtracted: about twice as fast in many
+    /// dimensions, with an absolute error of about d u (|x|^2 + |y|^2). Neighbours that the error could exchange are
+    /// computed anew.
+    Centered,
+    /// Direct, in f64 throughout.
+    F64,
+}
+
+impl Form {
+    /// `direct`, `centered`, `f64`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Direct => "direct",
+            Form::Centered => "centered",
+            Form::F64 => "f64",
+        }
+    }
+}
+
+/// Sums per class pair.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassSums {
+    /// `[R, C, C']`
+    pub sums: Vec<f64>,
+    /// Pairs in each sum, `[R, C, C']`: n_a n_b, and n_a (n_a - 1) within a class of one set.
+    pub pairs: Vec<u64>,
+}
+
+/// Equal bins of Euclidean distance: bin b holds [b width, (b + 1) width), and one more bin all that is beyond.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bins {
+    /// In units of distance.
+    pub width: f64,
+    /// Bins without the last, 1 to 65,536.
+    pub count: usize,
+}
+
+impl Bins {
+    /// # Errors
+    /// [`PairwiseError::Parameter`], [`PairwiseError::Empty`], [`PairwiseError::Length`] for too many.
+    pub fn check(self) -> Result<(), PairwiseError> {
+        positive("bin width", self.width)?;
+        match self.count {
+            0 => Err(PairwiseError::Empty { what: "bins" }),
+            1..=65_536 => Ok(()),
+            found => Err(PairwiseError::Length {
+                what: "bins",
+                found,
+                expected: 65_536,
+            }),
+        }
+    }
+}
+
+/// Histograms of distance per class pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassHistograms {
+    /// `[R, C, C', bins + 1]`
+    pub counts: Vec<u64>,
+}
+
+/// Gradients by the points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients {
+    /// `[R, N, d]`
+    pub points: Vec<f64>,
+    /// `[R, N', d]`, empty without a second set.
+    pub others: Vec<f64>,
+}
+
+/// The k nearest of each row, nearest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nearest {
+    /// Per row.
+    pub k: usize,
+    /// `[R, N, k]`, in the metric's own unit (Euclidean: not squared).
+    pub distances: Vec<f64>,
+    /// `[R, N, k]`: rows of the other set (or of the same).
+    pub indices: Vec<u32>,
+    /// `[R, N, k]`: their classes.
+    pub labels: Vec<u32>,
+}
+
+/// The three reductions. Every function checks all its input first: [`PairwiseError`] for points that are not finite or
+/// so large that squared distances overflow, parameters out of range, sets that do not fit.
+///
+/// # Errors
+/// Of every function: [`PairwiseError`].
+pub trait Pairwise {
+    /// A: S_ab = sum_{i in a, j in b} f(d_ij), `[R, C, C']`.
+    fn class_sums(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        function: PairFunction,
+        form: Form,
+    ) -> Result<ClassSums, PairwiseError>;
+
+    /// The gradient of sum_ab weights_ab S_ab, weights `[R, C, C']`.
+    fn class_sums_gradient(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        function: PairFunction,
+        form: Form,
+        weights: &[f64],
+    ) -> Result<Gradients, PairwiseError>;
+
+    /// A with a histogram of Euclidean distance for f.
+    fn class_histograms(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        bins: Bins,
+        form: Form,
+    ) -> Result<ClassHistograms, PairwiseError>;
+
+    /// B: S_ic = sum_{j in c} f(d_ij), `[R, N, C']`.
+    fn row_class_sums(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        function: PairFunction,
+        form: Form,
+    ) -> Result<Vec<f64>, PairwiseError>;
+
+    /// The gradient of sum_ic weights_ic S_ic, weights `[R, N, C']`.
+    fn row_class_sums_gradient(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        function: PairFunction,
+        form: Form,
+        weights: &[f64],
+    ) -> Result<Gradients, PairwiseError>;
+
+    /// B of the Gaussian kernel in logarithms: L_ic = log sum_{j in c} e^(-d_ij^2 / temperature), `[R, N, C']`. It
+    /// underflows nowhere; where there is no pair it is minus infinity.
+    fn row_class_log_sums(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        temperature: f64,
+        form: Form,
+    ) -> Result<Vec<f64>, PairwiseError>;
+
+    /// The gradient of sum_ic weights_ic L_ic, weights `[R, N, C']`; those of sums without a pair do not count.
+    fn row_class_log_sums_gradient(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        temperature: f64,
+        form: Form,
+        weights: &[f64],
+    ) -> Result<Gradients, PairwiseError>;
+
+    /// C: the k nearest of each row, 1 <= k <= 64 and no more than there are others. Ties go to the lowest index.
+    fn nearest(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        metric: Metric,
+        k: usize,
+        form: Form,
+    ) -> Result<Nearest, PairwiseError>;
+
+    /// The soft nearest neighbour loss of one set: formula in [`soft_nearest_neighbor`].
+    fn soft_nearest_neighbor(
+        &self,
+        points: &Points,
+        temperature: f64,
+        form: Form,
+    ) -> Result<SoftNearestNeighbor, PairwiseError>;
+
+    /// The loss and its gradients by the points and by the temperature.
+    fn soft_nearest_neighbor_gradient(
+        &self,
+        points: &Points,
+        temperature: f64,
+        form: Form,
+    ) -> Result<SoftNearestNeighborGradient, PairwiseError>;
+}
+
+/// What every reduction checks about its sets; `largest` is the largest number of the precision in use.
+///
+/// # Errors
+/// [`PairwiseError::Mismatch`], and those of [`Points::check`].
+pub(crate) fn check_sets(points: &Points, others: Option<&Points>, largest: f64) -> Result<(), PairwiseError> {
+    points.check(largest)?;
+    if let Some(others) = others {
+        let key = |p: &Points| (p.replica_count(), p.dim());
+        if key(points) != key(others) {
+            return Err(PairwiseError::Mismatch {
+                first: key(points),
+                second: key(others),
+            });
+        }
+        others.check(largest)?;
+    }
+    Ok(())
+}
+
+/// Checks the weights of a gradient.
+///
+/// # Errors
+/// [`PairwiseError::Length`], [`PairwiseError::Parameter`] for one that is not finite.
+pub(crate) fn check_weights(weights: &[f64], expected: usize) -> Result<(), PairwiseError> {
+    if weights.len() != expected {
+        return Err(PairwiseError::Length {
+            what: "weights of the gradient",
+            found: weights.len(),
+            expected,
+        });
+    }
+    match weights.iter().find(|w| !w.is_finite()) {
+        Some(&found) => Err(PairwiseError::Parameter {
+            what: "weight of the gradient",
+            found,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Checks the number of neighbours.
+///
+/// # Errors
+/// [`PairwiseError::Neighbors`].
+pub(crate) fn check_neighbors(points: &Points, others: Option<&Points>, k: usize) -> Result<(), PairwiseError> {
+    let most = others.map_or(points.rows() - 1, Points::rows).min(MOST_NEIGHBORS);
+    if (1..=most).contains(&k) {
+        Ok(())
+    } else {
+        Err(PairwiseError::Neighbors { k, most })
+    }
+}
+
+/// Pairs per class pair, `[R, C, C']`.
+pub(crate) fn class_pairs(points: &Points, others: Option<&Points>) -> Vec<u64> {
+    let mut pairs = Vec::new();
+    for replica in 0..points.replica_count() {
+        let first = points.class_sizes(replica);
+        let second = others.map_or_else(|| first.clone(), |o| o.class_sizes(replica));
+        for (a, &n) in first.iter().enumerate() {
+            for (b, &m) in second.iter().enumerate() {
+                let m = if others.is_none() && a == b {
+                    m.saturating_sub(1)
+                } else {
+                    m
+                };
+                pairs.push(n as u64 * m as u64);
+            }
+        }
+    }
+    pairs
+}
+
+fn positive(what: &'static str, found: f64) -> Result<(), PairwiseError> {
+    if found.is_finite() && found > 0.0 {
+        Ok(())
+    } else {
+        Err(PairwiseError::Parameter { what, found })
+    }
+}

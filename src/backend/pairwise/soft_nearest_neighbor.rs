@@ -1,0 +1,55 @@
+//! The soft nearest neighbour loss: how entangled classes are.
+//!
+//! With D_i = sum_{j != i} e^(-d_ij^2 / T) and S_i the part of it with y_j = y_i,
+//!
+//! ```text
+//! l_i = log D_i - log S_i,      loss = mean of l_i over the rows whose class has another member
+//! ```
+//!
+//! Rows that are alone in their class have no S_i: they are left out of the mean, but they count among the others' D_i.
+//! It is 0 if every class is infinitely tighter than the distance to the others, and about log C if classes are mixed.
+//!
+//! Gradient: dl_i / dd_ij^2 = -e_ij (1 / D_i - [y_j = y_i] / S_i) / T with e_ij recomputed. Since the loss depends on
+//! points and temperature by d^2 / T alone, 2 T dloss/dT = - sum_i x_i . dloss/dx_i.
+//!
+//! Source: N. Frosst, N. Papernot and G. Hinton, Analyzing and improving representations with the soft nearest neighbor
+//! loss, ICML 2019 (arXiv 1902.01889), eq. 1; there T is divided as here.
+
+use super::{PairwiseError, Points};
+
+/// The loss of each replica.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SoftNearestNeighbor {
+    /// `[R]`
+    pub loss: Vec<f64>,
+    /// `[R, N]`: l_i, 0 for the rows that are alone in their class.
+    pub rows: Vec<f64>,
+    /// `[R]`: rows in the mean.
+    pub counted: Vec<usize>,
+}
+
+/// The loss and its gradients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SoftNearestNeighborGradient {
+    /// The loss.
+    pub value: SoftNearestNeighbor,
+    /// dloss/dx, `[R, N, d]`.
+    pub points: Vec<f64>,
+    /// dloss/dT, `[R]`.
+    pub temperature: Vec<f64>,
+}
+
+/// Which rows of a replica have another of their class, and how many these are.
+///
+/// # Errors
+/// [`PairwiseError::NoPairs`] if there is none.
+pub(crate) fn counted(points: &Points, replica: usize) -> Result<(Vec<bool>, usize), PairwiseError> {
+    let sizes = points.class_sizes(replica);
+    let rows: Vec<bool> = (0..points.rows())
+        .map(|i| sizes[points.label(replica, i)] > 1)
+        .collect();
+    match rows.iter().filter(|&&counts| counts).count() {
+        0 => Err(PairwiseError::NoPairs),
+        n => Ok((rows, n)),
+    }
+}

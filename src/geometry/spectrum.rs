@@ -1,0 +1,96 @@
+//! The second moments of all rows about their mean, as the smaller of the two matrices that hold them.
+//!
+//! ```text
+//!   S = 1/N X^T X  [D, D]   or   G = 1/N X X^T  [N, N],   X centred: the same nonzero eigenvalues
+//! ```
+//! Symmetric and positive semidefinite; its trace is the mean squared distance from the mean, in the rows' units squared. The
+//! trace of its square is the sum of all squared elements. Up to an order of 8192 (512 MiB) it is held.
+
+use super::cloud::{Cloud, center_rows};
+use super::eigen::eigenvalues;
+use super::error::GeometryError;
+use super::products::{row_products, square_sum, transposed_product};
+
+/// The largest order.
+pub const LARGEST_ORDER: usize = 8192;
+
+/// Second moments of a cloud.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecondMoments {
+    order: usize,
+    matrix: Vec<f64>,
+}
+
+impl SecondMoments {
+    /// Of all rows, classes aside.
+    ///
+    /// # Errors
+    /// [`GeometryError::TooLarge`]
+    pub fn of(cloud: &Cloud, threads: usize) -> Result<SecondMoments, GeometryError> {
+        let (n, d) = (cloud.len(), cloud.cols());
+        let order = n.min(d);
+        if order > LARGEST_ORDER {
+            return Err(GeometryError::TooLarge {
+                order,
+                expected: LARGEST_ORDER,
+            });
+        }
+        let mut x = cloud.rows().to_vec();
+        center_rows(&mut x, d);
+        let mut matrix = if d <= n {
+            transposed_product(&x, d, &x, d, threads)
+        } else {
+            row_products(&x, d, threads)
+        };
+        matrix.iter_mut().for_each(|s| *s /= n as f64);
+        Ok(SecondMoments { order, matrix })
+    }
+
+    /// tr S
+    pub fn trace(&self) -> f64 {
+        self.matrix.iter().step_by(self.order + 1).sum()
+    }
+
+    /// tr S^2
+    pub fn square_trace(&self) -> f64 {
+        square_sum(&self.matrix)
+    }
+
+    /// Variances along the principal axes, largest first; what rounding left below zero is zero.
+    ///
+    /// # Errors
+    /// [`GeometryError::Diverged`]
+    pub fn variances(&self) -> Result<Vec<f64>, GeometryError> {
+        let mut values = eigenvalues(self.matrix.clone(), self.order)?;
+        values.reverse();
+        values.iter_mut().for_each(|w| *w = w.max(0.0));
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::synthetic::gaussian_classes;
+
+    #[test]
+    fn the_two_matrices_have_the_same_spectrum() {
+        // 12 points in 30 dimensions: once as they are (G), once each repeated three times (S, with the same moments).
+        let (rows, labels) = gaussian_classes(6, 2, 6, 30, 2.0);
+        let few = Cloud::new(rows.clone(), 30, labels.clone(), 2).unwrap();
+        let many = Cloud::new(rows.repeat(3), 30, labels.repeat(3), 2).unwrap();
+        let (few, many) = (
+            SecondMoments::of(&few, 2).unwrap(),
+            SecondMoments::of(&many, 1).unwrap(),
+        );
+        assert_eq!((few.order, many.order), (12, 30));
+        // Sums of at most 36 x 30 products, and the eigenvalues' n u |S|.
+        let bound = 1200.0 * f64::EPSILON * few.trace();
+        assert!((few.trace() - many.trace()).abs() < bound);
+        assert!((few.square_trace() - many.square_trace()).abs() < bound * few.trace());
+        let (few, many) = (few.variances().unwrap(), many.variances().unwrap());
+        for (k, w) in many.iter().enumerate() {
+            assert!((w - few.get(k).unwrap_or(&0.0)).abs() < bound, "{k}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What a `hinge-theory` run leaves behind: tables, summary, figures and the page.
+
+pub mod figures;
+mod page;
+pub mod tables;
+
+use std::path::{Path, PathBuf};
+
+use super::files::{ReportError, create_folder, write_atomic};
+use super::page::RunFacts;
+use super::{FIGURES, REPORT_HTML, SUMMARY_JSON};
+use crate::study::hinge_theory::comparison::Case;
+
+pub use page::{headline, table_rows};
+
+/// Writes everything into the folder, the page last. Returns the path of the page.
+///
+/// # Errors
+/// [`ReportError`] for a file that cannot be written or a figure that cannot be drawn.
+pub fn write(folder: &Path, cases: &[Case], facts: &RunFacts) -> Result<PathBuf, ReportError> {
+    let figures = figures::figures(cases)?;
+    let page = page::page(cases, facts, &figures);
+    let summary = format!("{:#}\n", tables::summary(cases));
+    let files = [
+        ("states.csv", tables::states(cases)),
+        ("nodes.csv", tables::nodes(cases)),
+        ("satisfaction.csv", tables::satisfaction(cases)),
+        ("examples.csv", tables::examples(cases)),
+        (SUMMARY_JSON, summary),
+    ];
+    for (name, text) in &files {
+        write_atomic(&folder.join(name), text.as_bytes())?;
+    }
+    let drawings = folder.join(FIGURES);
+    create_folder(&drawings)?;
+    for figure in &figures {
+        write_atomic(&drawings.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
+    }
+    let path = folder.join(REPORT_HTML);
+    write_atomic(&path, page.as_bytes())?;
+    Ok(path)
+}

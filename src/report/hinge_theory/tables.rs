@@ -1,0 +1,162 @@
+//! The tables of a `hinge-theory` run, and `summary.json`.
+//!
+//! | file | a row is |
+//! |---|---|
+//! | `states.csv` | a recorded time of a case: the network's state, the theory's, the distances |
+//! | `nodes.csv` | a followed node at a recorded time, and where the theory has it |
+//! | `satisfaction.csv` | examples of about one projection: quantiles of their first satisfaction times, the theory's time |
+//! | `examples.csv` | a training example: its projection and first satisfaction time (empty: never) |
+//!
+//! Numbers are in the shortest form that reads back to the same bits; what is not finite is `NaN`, `inf` or `-inf`.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::study::hinge_theory::comparison::{Case, Distances, FOLLOWED};
+use crate::study::hinge_theory::finite_examples::overfits_below;
+use crate::study::hinge_theory::nodes::trajectory;
+
+/// `states.csv`
+pub fn states(cases: &[Case]) -> String {
+    let mut csv = String::from(
+        "case,t,gamma,gamma_theory,unsatisfied,unsatisfied_theory,loss,loss_theory,train_error,test_error,\
+         test_error_finite_nodes,gamma_distance,nodes_distance,looked\n",
+    );
+    for (c, case) in cases.iter().enumerate() {
+        for (record, row) in case.outcome.records.iter().zip(&case.comparison.rows) {
+            // Writing to a `String` cannot fail.
+            let _ = writeln!(
+                csv,
+                "{c},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+                record.step,
+                record.gamma,
+                row.gamma,
+                record.unsatisfied,
+                row.observables.unsatisfied,
+                record.loss,
+                row.observables.loss,
+                record.train_error,
+                record.test_error,
+                row.test_error,
+                row.gamma_distance,
+                row.nodes_distance,
+                record.looked
+            );
+        }
+    }
+    csv
+}
+
+/// `nodes.csv`
+pub fn nodes(cases: &[Case]) -> String {
+    let mut csv = String::from("case,node,t,a,w_par,a_theory,w_par_theory\n");
+    for (c, case) in cases.iter().enumerate() {
+        let records = &case.outcome.records;
+        let Some(first) = records.first() else { continue };
+        for (node, &start) in first.plane.iter().take(FOLLOWED).enumerate() {
+            for (record, row) in records.iter().zip(&case.comparison.rows) {
+                let Some((a, w)) = record.plane.get(node) else { continue };
+                let (to_a, to_w) = trajectory(start, row.gamma);
+                let _ = writeln!(csv, "{c},{node},{},{a},{w},{to_a},{to_w}", record.step);
+            }
+        }
+    }
+    csv
+}
+
+/// `satisfaction.csv`
+pub fn satisfaction(cases: &[Case]) -> String {
+    let mut csv = String::from("case,projection,examples,theory,q16,median,q84\n");
+    for (c, case) in cases.iter().enumerate() {
+        for bin in &case.comparison.satisfaction {
+            let [low, median, high] = bin.quantiles;
+            let _ = writeln!(
+                csv,
+                "{c},{},{},{},{low},{median},{high}",
+                bin.projection, bin.examples, bin.theory
+            );
+        }
+    }
+    csv
+}
+
+/// `examples.csv`
+pub fn examples(cases: &[Case]) -> String {
+    let mut csv = String::from("case,example,projection,first_satisfied\n");
+    for (c, case) in cases.iter().enumerate() {
+        for (k, (projection, first)) in case.outcome.satisfied.iter().enumerate() {
+            let _ = write!(csv, "{c},{k},{projection},");
+            let _ = if first.is_nan() {
+                writeln!(csv)
+            } else {
+                writeln!(csv, "{first}")
+            };
+        }
+    }
+    csv
+}
+
+fn distances(distances: &Distances) -> Value {
+    json!({
+        "gamma_relative": distances.gamma,
+        "nodes_relative_l2": distances.nodes,
+        "unsatisfied_absolute": distances.unsatisfied,
+        "loss_absolute": distances.loss,
+    })
+}
+
+/// `summary.json`: per case its parameters, the theory's numbers, the last state and the distances. What is not finite is null.
+pub fn summary(cases: &[Case]) -> Value {
+    let of = |case: &Case| {
+        let (setting, comparison) = (&case.outcome.setting, &case.comparison);
+        let model = &setting.model;
+        let last = case.outcome.records.last();
+        let row = comparison.rows.last();
+        let satisfaction: Vec<Value> = comparison
+            .satisfaction
+            .iter()
+            .map(|bin| {
+                json!({"projection": bin.projection, "examples": bin.examples, "theory": bin.theory,
+                       "median": bin.quantiles[1], "q16": bin.quantiles[0], "q84": bin.quantiles[2]})
+            })
+            .collect();
+        json!({
+            "label": case.label,
+            "replica": setting.replica,
+            "unit": model.unit.name(),
+            "distribution": model.distribution.name(),
+            "dimension": model.dimension,
+            "nodes": setting.nodes,
+            "samples": setting.examples,
+            "alpha": model.alpha,
+            "threshold": model.threshold,
+            "beta": model.beta,
+            "noise": model.noise,
+            "steps": setting.steps,
+            "theory": {
+                "rate": model.rate(),
+                "crossover": model.crossover(),
+                "overfits_below": overfits_below(model, setting.examples),
+                "overfits_from": comparison.overfits_from,
+                "final_gamma": comparison.clock.final_gamma(),
+            },
+            "final": {
+                "gamma": last.map(|r| r.gamma),
+                "gamma_theory": row.map(|r| r.gamma),
+                "unsatisfied": last.map(|r| r.unsatisfied),
+                "unsatisfied_theory": row.map(|r| r.observables.unsatisfied),
+                "loss": last.map(|r| r.loss),
+                "train_error": last.map(|r| r.train_error),
+                "test_error": last.map(|r| r.test_error),
+            },
+            "distance_until_overfitting": distances(&comparison.until_overfitting),
+            "distance_until_end": distances(&comparison.until_end),
+            "plane_invariant_change": comparison.plane_invariant,
+            "norm_invariant_change": comparison.norm_invariant,
+            "satisfaction": satisfaction,
+            "looks": case.outcome.looks,
+        })
+    };
+    json!({ "experiment": "hinge-theory", "cases": cases.iter().map(of).collect::<Vec<Value>>() })
+}
