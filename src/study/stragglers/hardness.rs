@@ -252,11 +252,15 @@ pub fn findings(study: &Hardness) -> Findings {
         numbers.push((format!("overlap_{name}"), overlap.unwrap_or(f64::NAN)));
         compared.push((words, rho, overlap));
     }
-    let mut words = format!(
-        "{stopped} of {networks} networks stop, with {} stragglers each; {size} of {rows} samples are a straggler of at least \
-         half of them.",
-        Spread::of(study.counts.iter().copied()).plus_minus()
-    );
+    let mut words = if stopped == 0 {
+        format!("None of {networks} networks stops.")
+    } else {
+        format!(
+            "{stopped} of {networks} networks stop, with {} stragglers each; {size} of {rows} samples are a straggler of at \
+             least half of them.",
+            Spread::of(study.counts.iter().copied()).plus_minus()
+        )
+    };
     if size > 0 {
         let mut order: Vec<&(&str, Option<f64>, Option<f64>)> = compared.iter().collect();
         order.sort_by(|a, b| b.2.unwrap_or(0.0).total_cmp(&a.2.unwrap_or(0.0)));

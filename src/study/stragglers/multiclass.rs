@@ -8,7 +8,7 @@
 use super::super::correlation::{pearson, spearman};
 use super::super::error::StudyError;
 use super::super::extremum::extremum;
-use super::super::findings::{Across, Curve, Findings, Plot, Table, cell};
+use super::super::findings::{Across, Curve, Findings, Plot, Point, Table, cell};
 use super::super::inversion::{leading, misclassified, turning_columns};
 use super::super::number::{DASH, Spread, significant};
 use super::super::outcome::Turn;
@@ -337,7 +337,9 @@ pub fn findings(study: &Multiclass) -> Findings {
         .filter(|(epoch, _)| epoch.mean.is_some())
         .collect();
     let by = |a: &&(Spread, &str), b: &&(Spread, &str)| a.0.mean.unwrap_or(0.0).total_cmp(&b.0.mean.unwrap_or(0.0));
-    if let (Some(first), Some(last)) = (epochs.iter().min_by(by), epochs.iter().max_by(by)) {
+    if let (Some(first), Some(last)) = (epochs.iter().min_by(by), epochs.iter().max_by(by))
+        && first.1 != last.1
+    {
         words.push_str(&format!(
             ", the earliest that of class {} (epoch {}), the latest that of class {} (epoch {})",
             first.1,
@@ -415,8 +417,18 @@ fn against_error(study: &Multiclass) -> Plot {
     let curve = |class: usize| {
         let counts = study.of_class(&study.own, class).into_iter();
         let points = counts.zip(study.of_class(&study.test_error, class));
-        let points = points.filter_map(|(count, error)| Some(vec![(count?, error)]));
-        Curve::of(&study.classes[class], points.collect())
+        let points: Vec<(f64, f64)> = points
+            .filter_map(|(count, error)| Some((count?, error)))
+            .filter(|(_, error)| error.is_finite())
+            .collect();
+        let of = |part: fn(&(f64, f64)) -> f64| Spread::of(points.iter().map(part)).mean;
+        let mean = of(|point| point.0).zip(of(|point| point.1));
+        Curve {
+            label: study.classes[class].clone(),
+            // A point alone could hardly be seen.
+            replicas: points.iter().filter_map(|&point| Some(vec![mean?, point])).collect(),
+            mean: mean.map(|(x, y)| Point { x, y, half: None }).into_iter().collect(),
+        }
     };
     Plot {
         name: "stragglers-against-error".into(),
@@ -425,7 +437,7 @@ fn against_error(study: &Multiclass) -> Plot {
         logarithmic: false,
         curves: (0..study.classes.len()).map(curve).collect(),
         range: None,
-        note: "A dot per network and class.".into(),
+        note: "A dot per class: the mean of its networks, with a line to each of them.".into(),
     }
 }
 

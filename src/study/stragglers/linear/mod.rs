@@ -396,7 +396,7 @@ fn plots(study: &Linear) -> Vec<Plot> {
     vec![
         plot(
             "agreement",
-            "Part of the training samples to which network and predictor give the same class",
+            "Training samples given the same class, fraction",
             curves(&study.agreement),
         ),
         plot(
