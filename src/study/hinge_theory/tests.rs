@@ -263,7 +263,7 @@ fn few_examples_are_overfitted_and_more_take_longer() {
     };
     let (_, early) = first_without_errors(500, 200);
     let (outcome, late) = first_without_errors(1000, 500);
-    // Steps of one seed hang on its last example; their ratio over two seeds is in repro/hinge-theory.md.
+    // When the last example of one seed is learned is a matter of luck; the stated ratio is for the sweep in repro/hinge-theory.md.
     assert!(late > early, "{early} {late}");
     // From where the training error is five times what it comes to, to where it is 0, the test error stays.
     let last = outcome.records.last().unwrap().test_error;
