@@ -29,7 +29,7 @@ pub struct HingeOptions {
     #[arg(long, value_name = "H", help_heading = "Model", allow_hyphen_values = true)]
     #[serde(deserialize_with = "number")]
     pub threshold: Option<String>,
-    /// beta: learning rate per node, or auto: gamma grows by at most 0.05 in a step [auto]
+    /// beta: learning rate per node, or auto: gamma grows by 0.05 at most in a step
     #[arg(long, value_name = "B", help_heading = "Model", allow_hyphen_values = true)]
     #[serde(deserialize_with = "number")]
     pub beta: Option<String>,
@@ -80,7 +80,7 @@ pub struct HingeOptions {
     /// States that are recorded, spaced by equal factors [60]
     #[arg(long, value_name = "N", help_heading = "Run", value_parser = count)]
     pub records: Option<usize>,
-    /// The theory begins from the moments of these nodes: measured | population [measured]
+    /// Moments the theory begins from: measured | population [measured]
     #[arg(long, value_name = "WHICH", help_heading = "Run")]
     pub moments: Option<String>,
     /// Networks of each case, one after the other, each with data of its own [1]
