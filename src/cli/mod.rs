@@ -12,7 +12,6 @@ mod inversion;
 mod measure;
 mod memory;
 mod merge;
-mod modes;
 mod options;
 mod output;
 mod progress;
@@ -46,7 +45,6 @@ const AFTER_HELP: &str = "\
 Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle inversion --data data/mnist --train-samples 8192
-  disentangle inversion --config runs/inversion-1/config.toml --seed 2
   disentangle measure --activations h.npy --labels y.npy
   disentangle report runs/inversion-1 runs/inversion-2    side by side
   disentangle watch runs/inversion-1          in the browser, as it goes
@@ -64,9 +62,6 @@ enum Command {
     /// Take manifold metrics of arrays of your own
     #[command(allow_negative_numbers = true)]
     Measure(measure::MeasureOptions),
-    /// Independent modes and gradient starvation beside the networks
-    #[command(allow_negative_numbers = true)]
-    Modes(Box<modes::ModesOptions>),
     /// Experiments on stragglers: find, stability, removal, ...
     Stragglers(stragglers::StragglersOptions),
     /// Put the shards of a sweep together
@@ -93,7 +88,6 @@ pub fn main() -> ExitCode {
             Command::Inversion(options) => inversion::run(*options),
             Command::HingeTheory(options) => hinge_theory::run(*options),
             Command::Measure(options) => measure::run(options),
-            Command::Modes(options) => modes::run(*options),
             Command::Stragglers(options) => stragglers::run(options),
             Command::Merge(options) => merge::run(options),
             Command::Report(options) => report::run(options),

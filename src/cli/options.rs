@@ -134,8 +134,7 @@ pub struct InversionOptions {
     #[arg(long, value_name = "N", help_heading = "Measurement", value_parser = count)]
     pub test_every: Option<usize>,
 
-    /// Metrics of the same rows as more columns of epochs.csv: names as in
-    /// `disentangle measure --list`, separated by commas, or all
+    /// More columns: names as in `disentangle measure --list`, or all
     #[arg(long, value_name = "LIST", help_heading = "Measurement")]
     #[serde(deserialize_with = "text")]
     pub metrics: Option<String>,

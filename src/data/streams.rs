@@ -29,23 +29,6 @@ pub enum Stream {
     TestLabels,
     /// [`gaussian_classes`](super::synthetic::gaussian_classes).
     GaussianClasses,
-    /// Order, labels and colours of coloured images in a restart.
-    ColouredImages {
-        /// The restart's number.
-        restart: u64,
-    },
-    /// Points of the plane of initial weights.
-    InitialPlane,
-    /// Points of two moons.
-    TwoMoons {
-        /// The seed's number.
-        replica: u64,
-    },
-    /// Which pictures are darkened or lightened.
-    Brightness {
-        /// The replica's number.
-        replica: u64,
-    },
     /// Examples of a teacher, new ones in each step or the same in all.
     TeacherExamples {
         /// The replica's number.
@@ -96,10 +79,6 @@ pub fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::TrainLabels => (2, 0, 0),
         Stream::TestLabels => (3, 0, 0),
         Stream::GaussianClasses => (4, 0, 0),
-        Stream::ColouredImages { restart } => (40, restart, 0),
-        Stream::InitialPlane => (41, 0, 0),
-        Stream::TwoMoons { replica } => (42, replica, 0),
-        Stream::Brightness { replica } => (43, replica, 0),
         Stream::TeacherExamples { replica, step } => (30, replica, step),
         Stream::TeacherNoise { replica, step } => (31, replica, step),
         Stream::TeacherTest { replica } => (32, replica, 0),
@@ -131,10 +110,6 @@ mod tests {
             Stream::TrainLabels,
             Stream::TestLabels,
             Stream::GaussianClasses,
-            Stream::ColouredImages { restart: 1 },
-            Stream::InitialPlane,
-            Stream::TwoMoons { replica: 1 },
-            Stream::Brightness { replica: 1 },
             Stream::TeacherExamples { replica: 1, step: 0 },
             Stream::TeacherExamples { replica: 1, step: 1 },
             Stream::TeacherNoise { replica: 1, step: 0 },

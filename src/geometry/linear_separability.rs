@@ -66,8 +66,18 @@ fn hull_distance(a: &[f64], b: &[f64], cols: usize) -> Result<f64, GeometryError
         weight: 1.0,
     }];
     let steps = 1000 + 20 * cols;
+    let mut last = f64::INFINITY;
     for _ in 0..steps {
         let square = dot(&x, &x);
+        // Each step comes nearer; one that does not is all rounding.
+        if square >= last {
+            return Ok(if last <= ZERO * ZERO * largest {
+                0.0
+            } else {
+                last.sqrt()
+            });
+        }
+        last = square;
         let (pair, point) = lowest(&x);
         largest = largest.max(dot(&point, &point));
         if square <= ZERO * ZERO * largest {

@@ -12,7 +12,6 @@ pub mod exhibits;
 pub mod exhibits_file;
 pub mod figures;
 pub mod files;
-pub mod findings;
 pub mod forest;
 pub mod gallery;
 pub mod hinge_theory;

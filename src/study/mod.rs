@@ -1,7 +1,6 @@
 //! The experiments of the papers, and what they need: prepared data, extrema of curves, outcomes.
 
 pub mod bends;
-pub mod beside;
 pub mod checkpoint;
 pub mod consensus;
 pub mod correlation;
@@ -17,7 +16,6 @@ pub mod inversion;
 pub mod keep;
 pub mod measure;
 pub mod minimize;
-pub mod modes;
 pub mod movie;
 pub mod number;
 pub mod ode;

@@ -394,7 +394,7 @@ mod tests {
         let left = [
             run(&base),
             run(&[Some(0.099), Some(0.1), Some(0.101)]),
-            run(&[Some(0.149), Some(0.15), Some(0.151)]),
+            run(&[Some(0.159), Some(0.16), Some(0.161)]),
             run(&[Some(0.1)]),
             run(&[None, None]),
             None,
