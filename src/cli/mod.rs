@@ -61,9 +61,9 @@ enum Command {
     HingeTheory(Box<hinge_theory::HingeOptions>),
     /// Take manifold metrics of arrays of your own
     #[command(allow_negative_numbers = true)]
-    Measure(measure::MeasureOptions),
+    Measure(Box<measure::MeasureOptions>),
     /// Experiments on stragglers: find, stability, removal, ...
-    Stragglers(stragglers::StragglersOptions),
+    Stragglers(Box<stragglers::StragglersOptions>),
     /// Put the shards of a sweep together
     Merge(merge::MergeOptions),
     /// Make a run's page again, or compare several runs on one page
@@ -87,8 +87,8 @@ pub fn main() -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Inversion(options) => inversion::run(*options),
             Command::HingeTheory(options) => hinge_theory::run(*options),
-            Command::Measure(options) => measure::run(options),
-            Command::Stragglers(options) => stragglers::run(options),
+            Command::Measure(options) => measure::run(*options),
+            Command::Stragglers(options) => stragglers::run(*options),
             Command::Merge(options) => merge::run(options),
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),

@@ -74,7 +74,7 @@ fn tridiagonalize(a: &mut [f64], n: usize, diagonal: &mut [f64], below: &mut [f6
         v[0] -= alpha;
         let length = v.iter().map(|x| (x / norm) * (x / norm)).sum::<f64>().sqrt() * norm;
         // A column that is zero already, or only its first place: nothing to reflect.
-        if !(length > 0.0) || v[1..].iter().all(|x| *x == 0.0) {
+        if length.is_nan() || length <= 0.0 || v[1..].iter().all(|x| *x == 0.0) {
             below[k + 1] = alpha + v[0];
             continue;
         }

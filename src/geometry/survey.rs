@@ -73,10 +73,7 @@ pub struct Survey<'a> {
     cka: Shared<LinearCka>,
 }
 
-fn shared<'s, T>(
-    cell: &'s Shared<T>,
-    compute: impl FnOnce() -> Result<T, GeometryError>,
-) -> Result<&'s T, GeometryError> {
+fn shared<T>(cell: &Shared<T>, compute: impl FnOnce() -> Result<T, GeometryError>) -> Result<&T, GeometryError> {
     cell.get_or_init(compute).as_ref().map_err(Clone::clone)
 }
 

@@ -26,6 +26,9 @@ pub struct Minimum {
     pub evaluations: usize,
 }
 
+/// Value and gradient of a function at a point.
+pub type Evaluate<'a> = dyn FnMut(&[f64]) -> Result<(f64, Vec<f64>), StudyError> + 'a;
+
 /// Searches from `start` until the gradient's norm is at most `tolerance`, no step leads down any more (the accuracy of
 /// the function is exhausted), or after `most` evaluations. `evaluate` returns value and gradient; `tell` is told the
 /// evaluations and the norm, and says whether to go on.
@@ -36,7 +39,7 @@ pub fn minimize(
     start: Vec<f64>,
     tolerance: f64,
     most: usize,
-    evaluate: &mut dyn FnMut(&[f64]) -> Result<(f64, Vec<f64>), StudyError>,
+    evaluate: &mut Evaluate,
     tell: &mut dyn FnMut(usize, f64) -> bool,
 ) -> Result<Minimum, StudyError> {
     let mut point = start;

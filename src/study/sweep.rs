@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(assemble(&[a.clone(), b.clone()]).unwrap(), [0, 1, 0, 1, 0]);
         assert_eq!(assemble(&[b.clone(), a.clone()]).unwrap(), [1, 0, 1, 0, 1]);
         let line = |brought: &[Brought]| assemble(brought).unwrap_err().to_string();
-        assert_eq!(line(&[a.clone()]), "shard 2/2 is missing, expected all 2");
+        assert_eq!(line(std::slice::from_ref(&a)), "shard 2/2 is missing, expected all 2");
         assert_eq!(
             line(&[a.clone(), folder("c", 1, 2, &[0])]),
             "c: shard 1/2 as a is; expected each shard once"

@@ -13,7 +13,7 @@ use crate::nn::network::Network;
 pub struct Extras<'a> {
     /// Samples to test on.
     pub test: Option<Samples<'a>>,
-    /// Whether it holds the measured hidden layers of all training samples for [`Trainer::hidden`].
+    /// Whether it holds the measured hidden layers of all training samples for `Trainer::hidden`.
     pub holds_hidden: bool,
     /// What each training sample counts in each replica, `[replicas, rows]`: a sample of weight 0 is neither trained on nor
     /// measured there. With mini-batches the samples of a batch are weighted, so that a batch holds fewer that count.

@@ -60,7 +60,7 @@ impl Graph {
         const OP: &str = "logit_penalty";
         let shape = self.real_rows(OP, outputs)?;
         let classes = centres.len() / shape.cols;
-        if classes == 0 || centres.len() % shape.cols != 0 {
+        if classes == 0 || !centres.len().is_multiple_of(shape.cols) {
             let detail = format!(
                 "{} centres for outputs {shape}: expected {} per class",
                 centres.len(),

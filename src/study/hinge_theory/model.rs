@@ -177,7 +177,7 @@ impl Model {
     }
 }
 
-/// Second moments of the initial nodes, which a finite network has its own of: A0 = <a^2>, B0 = <w_par^2>, C0 = <a w_par>.
+/// Second moments of the initial nodes, which a finite network has its own of: A0 = ⟨a^2⟩, B0 = ⟨w_par^2⟩, C0 = ⟨a w_par⟩.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
     /// A0
@@ -229,7 +229,7 @@ impl Amplitude {
     }
 
     /// The smallest gamma >= 0 at which q reaches `q`, for q >= 0. In v = e^{2 gamma}, q is a quadratic:
-    /// (C0 + S) v^2 - 2 (q + C0 [subtracted]) v + (C0 - S) = 0 with S = (A0 + B0) / 2 >= |C0|. 0 if q is reached at the start.
+    /// (C0 + S) v^2 - 2 (q + C0 \[subtracted\]) v + (C0 - S) = 0 with S = (A0 + B0) / 2 >= |C0|. 0 if q is reached at the start.
     pub fn inverse(&self, q: f64) -> f64 {
         let Moments { a, b, c } = self.moments;
         let s = (a + b) / 2.0;

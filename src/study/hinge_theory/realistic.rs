@@ -1,9 +1,9 @@
 //! Real images: the first stage of training.
 //!
 //! The paper compares the nodes' dynamics in the first stage of training on a realistic data set with its theory (Sec. 4; which
-//! data set and labels is not known to us). Here (derived): w* := <y x> / |<y x>| of the training set; while no example is
-//! satisfied, the force on every node is about (1/c) <y x>, exactly so for linear units and for ReLU as far as the data are
-//! symmetric under x, y -> -x, -y. Then the nodes move on the same hyperbolas with gamma = (beta / (c sqrt d)) |<y x>| t.
+//! data set and labels is not known to us). Here (derived): w* := ⟨y x⟩ / |⟨y x⟩| of the training set; while no example is
+//! satisfied, the force on every node is about (1/c) ⟨y x⟩, exactly so for linear units and for ReLU as far as the data are
+//! symmetric under x, y -> -x, -y. Then the nodes move on the same hyperbolas with gamma = (beta / (c sqrt d)) |⟨y x⟩| t.
 //! Reported, not tested against a number.
 
 use super::clock::Clock;
@@ -18,7 +18,7 @@ use crate::study::prepare::Prepared;
 /// The first stage ends when so much of the training set is satisfied.
 const SATISFIED: f64 = 0.01;
 
-/// The data with their direction, and |<y x>|.
+/// The data with their direction, and |⟨y x⟩|.
 ///
 /// # Errors
 /// [`StudyError::Option`] unless there are two classes whose means differ.
@@ -57,7 +57,7 @@ pub fn data(prepared: &Prepared) -> Result<(Data, f64), StudyError> {
     Ok((data, length))
 }
 
-/// Lays the first stage beside an outcome: `rate` is beta |<y x>| / (c sqrt d).
+/// Lays the first stage beside an outcome: `rate` is beta |⟨y x⟩| / (c sqrt d).
 pub fn compare(outcome: &Outcome, rate: f64) -> Comparison {
     let nan = Observables {
         unsatisfied: f64::NAN,

@@ -150,7 +150,9 @@ mod tests {
         work(&mut bench)
     }
 
-    fn studies() -> [(&'static str, Box<dyn Fn(&mut Bench) -> Result<Vec<Table>, StudyError>>); 4] {
+    type Study = Box<dyn Fn(&mut Bench) -> Result<Vec<Table>, StudyError>>;
+
+    fn studies() -> [(&'static str, Study); 4] {
         [
             (
                 "find",

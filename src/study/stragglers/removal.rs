@@ -5,6 +5,8 @@
 //! are not standardised again. A quantity is monotonic if after the first 20 epochs, which the recipe exempts, every step
 //! leads in its first direction: radii fall strictly, distances rise strictly.
 
+use std::cmp::Ordering;
+
 use super::super::error::StudyError;
 use super::super::extremum::{GUARD, extremum};
 use super::super::families::column_name;
@@ -234,8 +236,8 @@ fn shapes(records: &[EpochRecord], columns: &[MetricColumn]) -> Vec<Shape> {
 pub fn breaks(series: &[f64], turn: Turn) -> Option<usize> {
     (GUARD + 1..series.len()).find(|&t| match turn {
         // Written so that NaN breaks.
-        Turn::Minimum => !(series[t] < series[t - 1]),
-        Turn::Maximum => !(series[t] > series[t - 1]),
+        Turn::Minimum => series[t].partial_cmp(&series[t - 1]) != Some(Ordering::Less),
+        Turn::Maximum => series[t].partial_cmp(&series[t - 1]) != Some(Ordering::Greater),
         Turn::Unsought => false,
     })
 }

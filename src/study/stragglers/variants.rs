@@ -69,6 +69,9 @@ fn group(recipe: &Recipe, rows: usize, together: usize) -> usize {
     most.next_multiple_of(together.max(1))
 }
 
+/// What is kept of the variants of a part once it is trained.
+pub(super) type Keep<'a> = dyn FnMut(&[Variant], &Followed) -> Result<Vec<NamedTensor>, StudyError> + 'a;
+
 /// Trains the variants and hands each part, once it is trained, to `keep`: the variants of the part, and what came of them.
 /// Returns the parts with how many variants each has, in order.
 ///
@@ -78,7 +81,7 @@ pub(super) fn train(
     bench: &mut Bench,
     run: &Run,
     variants: &[Variant],
-    keep: &mut dyn FnMut(&[Variant], &Followed) -> Result<Vec<NamedTensor>, StudyError>,
+    keep: &mut Keep,
 ) -> Result<Vec<(usize, Part)>, StudyError> {
     let rows = bench.data.train_labels.len();
     let size = group(run.recipe, rows, run.together);

@@ -18,13 +18,13 @@ use avx2::Avx2;
 use avx512::Avx512;
 use portable::Portable;
 
-/// Largest error of [`Simd::square_root`] in units in the last place.
+/// Largest error of `Simd::square_root` in units in the last place.
 pub const SQRT_ULP: f64 = 1.0;
 
-/// Largest error of [`Simd::reciprocal_root`] in units in the last place.
+/// Largest error of `Simd::reciprocal_root` in units in the last place.
 pub const RECIPROCAL_SQRT_ULP: f64 = 2.5;
 
-/// Largest error of [`Simd::exp2`] in units in the last place.
+/// Largest error of `Simd::exp2` in units in the last place.
 pub const EXP2_ULP: f64 = 1.5;
 
 /// 2^f for f in [-1/2, 1/2] is 1 + f P(f): coefficients of P, highest first (Cephes' `exp2f`, S. Moshier).

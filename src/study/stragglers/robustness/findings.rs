@@ -150,7 +150,7 @@ fn paragraphs(points: &[Place], rows: &[Row], ended: &[Ended], tolerance: f64) -
             Verdict::NoInversion => counted(place),
             _ => place.told(),
         };
-        let all: Vec<String> = of(verdict).map(|place| told(place)).collect();
+        let all: Vec<String> = of(verdict).map(told).collect();
         all.join("; ")
     };
     if !compared.is_empty() {
