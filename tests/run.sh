@@ -21,7 +21,7 @@ tests/dependencies.sh
 say "style and documentation"
 cargo fmt --all --check
 for features in "" data study; do
-    cargo clippy --quiet --all-targets --no-default-features --features "$features" -- -D warnings
+    cargo clippy --quiet --no-default-features --features "$features" -- -D warnings
 done
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
@@ -39,8 +39,6 @@ fi
 
 say "tests"
 cargo test --workspace --no-fail-fast
-# The core alone: its own tests, and that it builds; the integration tests above ran the same code.
-cargo test --no-default-features --lib
 # The widest instruction set has been tested; the kernels on narrower ones are compiled from the same text.
 narrower=portable
 if grep -qw avx512f /proc/cpuinfo; then narrower="portable avx2"; fi

@@ -46,8 +46,6 @@ Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle inversion --data data/mnist --train-samples 8192
   disentangle measure --activations h.npy --labels y.npy
-  disentangle report runs/inversion-1 runs/inversion-2    side by side
-  disentangle watch runs/inversion-1          in the browser, as it goes
 
 Each run writes a folder with a report.html. `disentangle NAME --help`: options.";
 

@@ -21,12 +21,16 @@ mod machine;
 pub mod math;
 mod optimizer;
 mod order;
+#[cfg(feature = "pairwise")]
 mod pairwise;
+#[cfg(not(feature = "pairwise"))]
+mod pairwise_by_reference;
 pub mod peak;
 pub mod pool;
 mod probe;
 mod products;
 mod rows;
+#[cfg_attr(not(feature = "pairwise"), allow(dead_code, reason = "what only pairs need"))]
 mod simd;
 mod skinny;
 mod slab;
@@ -40,6 +44,7 @@ use super::program::Program;
 use super::{Backend, BackendError, Executable, check_sizes};
 use isa::Isa;
 pub use machine::{MAX_LANES, TILE_ROWS};
+#[cfg(feature = "pairwise")]
 pub use pairwise::SUM_ROUNDINGS;
 use pool::Pool;
 pub use simd::{EXP2_ULP, RECIPROCAL_SQRT_ULP, SQRT_ULP};
