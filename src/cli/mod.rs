@@ -44,7 +44,6 @@ disentangle and entangle again";
 const AFTER_HELP: &str = "\
 Examples:
   disentangle inversion            on the embedded digits, in seconds
-  disentangle inversion --data data/mnist --train-samples 8192
   disentangle measure --activations h.npy --labels y.npy
 
 Each run writes a folder with a report.html. `disentangle NAME --help`: options.";
