@@ -1,7 +1,7 @@
 //! Whether a run fits the machine, before anything is allocated: an allocator that says yes to everything kills the
 //! process later.
 
-use disentangle::backend::cpu::TILE_ROWS;
+use disentangle::backend::cpu::{BLOCK_ROWS, TILE_ROWS, is_wide};
 use disentangle::backend::kernel::UpdateRule;
 use disentangle::nn::Architecture;
 
@@ -64,9 +64,11 @@ fn least_bytes(architecture: &Architecture, rule: UpdateRule, replicas: usize, r
     // Initial values in f64; value, gradient and states in f32.
     let of_parameters = parameters * (8.0 + 4.0 * (2.0 + states));
     let of_outputs = rows as f64 * architecture.outputs as f64 * 4.0;
-    // Activations and their gradients, of a tile of rows at a time or of all.
+    // Activations and their gradients, of a tile or block of rows at a time or of all.
+    let wide = architecture.parameters().iter().any(|p| is_wide(p.cols, p.rows));
+    let at_a_time = if wide { BLOCK_ROWS } else { TILE_ROWS };
     let widths: f64 = architecture.hidden.iter().map(|&width| width as f64).sum();
-    let of_activations = rows.min(TILE_ROWS) as f64 * widths * 2.0 * 4.0;
+    let of_activations = rows.min(at_a_time) as f64 * widths * 2.0 * 4.0;
     // In f32 where they are computed, and one at a time in f64 on its way to a file.
     let units = || {
         held.iter()

@@ -20,7 +20,7 @@ use kernels::KERNELS;
 
 type Check = fn(&mut Case, &Cpu, &mut Report);
 
-const CHECKS: [Check; 27] = [
+const CHECKS: [Check; 28] = [
     elementwise::fill,
     elementwise::add,
     elementwise::accumulate,
@@ -29,6 +29,7 @@ const CHECKS: [Check; 27] = [
     products::dense,
     products::dense_input_grad,
     products::dense_weight_grad,
+    products::weight_and_bias_in_one,
     zeros::dense,
     zeros::dense_weight_grad,
     rows::row_normalize,

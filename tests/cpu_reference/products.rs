@@ -67,3 +67,28 @@ pub fn dense_weight_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
         );
     }
 }
+
+/// A parameter that is the weight of one layer, of one unit, and the bias of another: both gradients meet in one sum.
+pub fn weight_and_bias_in_one(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+    let target = case.whole_target(1, case.cols);
+    let as_weight = Kernel::DenseWeightGrad {
+        dy: case.x(1, true),
+        x: case.x(case.cols, true),
+        dweight: Some(target),
+        dbias: None,
+    };
+    let as_bias = Kernel::DenseWeightGrad {
+        dy: case.x(case.cols, true),
+        x: case.x(3, true),
+        dweight: None,
+        dbias: Some(Target {
+            write: Write::Add,
+            ..target
+        }),
+    };
+    case.push(as_weight);
+    case.push(as_bias);
+    let c = chain_length(case.product_rows()) + case.tile_rows() + 2 * case.lane_chain() + 1;
+    let (results, rows) = (case.results(cpu), case.rows);
+    report.sum("weight and bias in one", &results, case, target.buffer, c, 2 * rows);
+}

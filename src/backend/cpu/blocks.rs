@@ -22,13 +22,13 @@ use super::machine::{MAX_LANES, Machine, Prepared, TILE_ROWS};
 use super::products::Products;
 use super::tile::Place;
 use crate::backend::kernel::{Kernel, Write};
-use crate::backend::program::{BufferId, Domain, Program, RowSpace};
+use crate::backend::program::{BufferId, Program, RowSpace};
 
 /// Weights of a layer, per replica, from which it is wide: 256 KB.
 const WIDE: usize = 1 << 16;
 
 /// Rows of a block: a full lane is a tile.
-pub(super) const BLOCK_ROWS: usize = TILE_ROWS * MAX_LANES;
+pub const BLOCK_ROWS: usize = TILE_ROWS * MAX_LANES;
 
 /// Rows of a lane when there are not enough for full ones.
 const FEW_ROWS: usize = 16;
@@ -43,7 +43,12 @@ const ELEMENT: f64 = 32.0;
 const LARGE: f64 = 5e8;
 
 /// Columns of a piece come in whole registers.
-const LANES: usize = 16;
+const REGISTER: usize = 16;
+
+/// Whether a layer of one replica is wide, so that its program holds [`BLOCK_ROWS`] rows at a time.
+pub fn is_wide(inputs: usize, units: usize) -> bool {
+    !is_skinny(units) && inputs.saturating_mul(units) >= WIDE
+}
 
 /// By row space: whether its segments run on blocks of rows. If the program has a wide layer all do, else those of at most a
 /// tile's rows. By a replica's own weights: a network is treated alone as beside others.
@@ -52,7 +57,7 @@ pub(super) fn in_blocks(program: &Program) -> Vec<bool> {
     let wide = kernels.any(|kernel| {
         layer(kernel).is_some_and(|(x, y)| {
             let (inputs, units) = (program.buffer(x).cols, program.buffer(y).cols);
-            !is_skinny(units) && inputs * units >= WIDE
+            is_wide(inputs, units)
         })
     });
     program.spaces.iter().map(|&rows| wide || rows <= TILE_ROWS).collect()
@@ -119,7 +124,8 @@ impl Machine {
                         dweight: None,
                         dbias: *dbias,
                     };
-                    self.run_lanes(segment, &bias_alone, &block, lane_rows, 0.0);
+                    let additions = (self.program.copies(*dy) * self.program.buffer(*dy).cols * block.len()) as f64;
+                    self.run_lanes(segment, &bias_alone, &block, lane_rows, additions);
                 }
             }
         }
@@ -203,8 +209,7 @@ impl Machine {
     /// Whether a product writes a weight's gradient where it belongs, without lanes.
     pub(super) fn is_direct(&self, segment: &Prepared, gradient: BufferId) -> bool {
         let reduction = segment.reductions.iter().find(|r| r.target.buffer == gradient);
-        let in_blocks = matches!(segment.domain, Domain::Rows(space) if self.in_blocks[space.0]);
-        in_blocks && reduction.is_some_and(|r| r.is_weight && self.skipping(r).is_none())
+        reduction.is_some_and(|r| r.of_products && self.skipping(r).is_none())
     }
 
     /// Products in pieces, a task each.
@@ -244,7 +249,7 @@ fn piece(products: &Products, threads: usize) -> (usize, usize) {
     let per_thread = if operations(products) < LARGE { 1 } else { 4 };
     let pieces = (threads * per_thread).div_ceil(products.count);
     if n >= m {
-        (m, n.div_ceil(pieces).next_multiple_of(LANES))
+        (m, n.div_ceil(pieces).next_multiple_of(REGISTER))
     } else {
         (m.div_ceil(pieces), n)
     }

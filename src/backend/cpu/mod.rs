@@ -42,6 +42,7 @@ use std::sync::Arc;
 
 use super::program::Program;
 use super::{Backend, BackendError, Executable, check_sizes};
+pub use blocks::{BLOCK_ROWS, is_wide};
 use isa::Isa;
 pub use machine::{MAX_LANES, TILE_ROWS};
 #[cfg(feature = "pairwise")]

@@ -235,19 +235,26 @@ pub(super) fn prepare(program: &Program, may_skip: &[bool], in_blocks: &[bool], 
                 Kernel::RowSum { divisor, .. } => *divisor,
                 _ => Divisor::One,
             };
-            let is_weight = matches!(kernel, Kernel::DenseWeightGrad { dweight, .. } if *dweight == Some(target));
+            // A parameter may be one layer's weight and another's bias, which is summed in lanes.
+            let of_products = matches!(segment.domain, Domain::Rows(space) if in_blocks[space.0])
+                && segment.kernels.iter().all(|kernel| match kernel {
+                    Kernel::DenseWeightGrad { dbias, .. } => dbias.is_none_or(|bias| bias.buffer != target.buffer),
+                    other => other
+                        .operands()
+                        .writes
+                        .iter()
+                        .all(|write| write.buffer != target.buffer),
+                });
             prepared.reductions.push(Reduction {
                 target,
                 offset: *total,
                 length,
                 wide,
-                is_weight,
+                of_products,
                 divisor,
                 samples,
             });
-            let in_blocks = matches!(segment.domain, Domain::Rows(space) if in_blocks[space.0]);
-            if in_blocks && is_weight && samples.is_none() {
-                // A product writes it without lanes.
+            if of_products && samples.is_none() {
                 continue;
             }
             // Without its zeros a layer's gradient has a total per unit beside it.

@@ -54,8 +54,8 @@ pub(super) struct Reduction {
     pub(super) offset: usize,
     pub(super) length: usize,
     pub(super) wide: bool,
-    /// The gradient of a layer's weight, which is a product.
-    pub(super) is_weight: bool,
+    /// A segment on blocks, and only gradients of layers' weights in this sum: products can write it where it belongs.
+    pub(super) of_products: bool,
     /// A weighted mean divides when the lanes have been summed.
     pub(super) divisor: crate::backend::kernel::Divisor,
     /// The samples of a layer's gradient that alone makes this sum, if their zeros may be skipped. Then after the sum lie the
