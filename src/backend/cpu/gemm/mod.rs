@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `loops` | the five loops of BLIS: which piece of A and B is in which cache, and when a piece is copied |
 //! | `packing`, `packing_avx2` | how a piece is copied so that the microkernel reads it in order |
-//! | `turned` | few rows times the transpose of a big matrix: the transposed product
+//! | `turned` | few rows times the transpose of a big matrix: the transposed product |
 //! | `tile` | what a microkernel is asked for |
 //! | `avx512`, `avx2`, `portable` | the microkernels: one tile of C in registers |
 //! | `workspace` | the memory for the copies |

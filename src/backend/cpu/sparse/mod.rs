@@ -157,8 +157,8 @@ impl Skipping {
         }
     }
 
-    /// sums (=, +=) the part of the tile that begins with row `first`: sum_i dz_iu r_ij as `[in + 1, units]`, where the last r_ij is 1. `room` is for a
-    /// chunk of dz ([`gradient_room`]).
+    /// sums (=, +=) the part of the tile that begins with row `first`: sum_i dz_iu r_ij as `[in + 1, units]`, where the last
+    /// r_ij is 1. `room` is for a chunk of dz ([`gradient_room`]).
     pub(super) fn weight_grad(
         &self,
         isa: Isa,
