@@ -2,7 +2,7 @@
 //! epoch and against the training error.
 //!
 //! The mean at an epoch is over all replicas, drawn as long as each of them has a value, and stands at their mean
-//! training error when the axis is that. The band is the 95 % confidence interval of the mean, 1.96 sd / sqrt(n).
+//! training error when the axis is that. The band is the 95 % confidence interval of the mean, t(n - 1) sd / sqrt(n).
 //! Curves are thinned until a figure is below its budget: the mean never by more than 0.2 pixels, the replicas by 0.2,
 //! then 0.4, 0.8 ...; the caption says so where it can be seen.
 

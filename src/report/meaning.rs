@@ -111,10 +111,10 @@ const BAND: Entry = (
     "Mean and band",
     Cow::Borrowed(
         "The mean <i>m</i> over <i>n</i> replicas at the same epoch, with the unbiased standard deviation <i>s</i>; the band \
-     is the 95 % confidence interval of the mean. Against the training error, the mean stands at the mean error of that \
+     is the 95 % confidence interval of the mean, with Student's <i>t</i> of <i>n</i> − 1 degrees of freedom. Against the training error, the mean stands at the mean error of that \
      epoch.",
     ),
     Cow::Borrowed(
-        "<mrow><mi>m</mi><mo>±</mo><mn>1.96</mn><mspace width=\"0.2em\"/><mi>s</mi><mo>/</mo><msup><mi>n</mi><mrow><mn>1</mn><mo>/</mo><mn>2</mn></mrow></msup></mrow>",
+        "<mrow><mi>m</mi><mo>±</mo><mi>t</mi><mspace width=\"0.2em\"/><mi>s</mi><mo>/</mo><msup><mi>n</mi><mrow><mn>1</mn><mo>/</mo><mn>2</mn></mrow></msup></mrow>",
     ),
 );

@@ -232,10 +232,10 @@ mod tests {
             "y",
             vec![vec![(0.0, 1.0), (2.0, 5.0)], vec![(1.0, 3.0), (4.0, 5.0), (9.0, 9.0)]],
         );
-        // Mean 2, deviation sqrt(2), half width 1.96 sqrt(2) / sqrt(2).
+        // Mean 2, deviation sqrt(2), half width t(1) sqrt(2) / sqrt(2), t(1) = tan(0.475 pi).
         assert_eq!(curve.mean.len(), 2);
         assert_eq!((curve.mean[0].x, curve.mean[0].y), (0.5, 2.0));
-        assert!((curve.mean[0].half.unwrap() - 1.96).abs() < 1e-15);
+        assert!((curve.mean[0].half.unwrap() - (0.475 * std::f64::consts::PI).tan()).abs() < 1e-7);
         assert_eq!(curve.mean[1].half, Some(0.0));
         let alone = Curve::of("y", vec![vec![(0.0, 1.0)]]);
         assert_eq!((alone.mean[0].half, alone.replicas.len()), (None, 0));

@@ -1,5 +1,7 @@
 //! Means with their spread, and how numbers are written for people.
 
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
 /// Mean and standard deviation of the finite values of a sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "cli", derive(serde::Serialize, serde::Deserialize))]
@@ -26,9 +28,20 @@ impl Spread {
         Self { count, mean, sd }
     }
 
-    /// Half the width of the 95 % confidence interval of the mean, 1.96 sd / sqrt(n).
+    /// The standard error of the mean, sd / sqrt(n).
+    pub fn standard_error(&self) -> Option<f64> {
+        self.sd.map(|sd| sd / (self.count as f64).sqrt())
+    }
+
+    /// Half the width of the 95 % confidence interval of the mean, t(n - 1) sd / sqrt(n) with [`student`]'s t.
     pub fn half_width(&self) -> Option<f64> {
-        self.sd.map(|sd| 1.96 * sd / (self.count as f64).sqrt())
+        Some(student(self.count as f64 - 1.0) * self.standard_error()?)
+    }
+
+    /// The 95 % confidence interval of the mean.
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let (mean, half) = self.mean.zip(self.half_width())?;
+        Some((mean - half, mean + half))
     }
 
     /// The mean alone, to the place to which [`Self::plus_minus`] writes it.
@@ -49,6 +62,11 @@ impl Spread {
             (Some(mean), _) => significant(mean, 4),
         }
     }
+}
+
+/// The 97.5 % quantile of Student's distribution: 12.71 for one degree of freedom, 2.13 for 15, 1.96 for many.
+pub fn student(freedom: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |t| t.inverse_cdf(0.975))
 }
 
 /// Stands where there is no number.

@@ -144,7 +144,9 @@ fn words(found: &Generalisation) -> Vec<String> {
         let differences = [Kind::Clean, Kind::Noisy].map(|kind| {
             let pairs = removed.iter().zip(random);
             let spread = Spread::of(pairs.map(|(a, b)| kind.of(&a[t]) - kind.of(&b[t])));
-            let (mean, half) = (spread.mean.unwrap_or(f64::NAN), spread.half_width().unwrap_or(f64::NAN));
+            let Some((mean, half)) = spread.mean.zip(spread.half_width()) else {
+                return format!("on {} test samples one replica cannot tell", kind.name());
+            };
             let verdict = match (mean, half) {
                 (mean, half) if mean > half => "hurts",
                 (mean, half) if mean < -half => "helps",
@@ -165,8 +167,8 @@ fn words(found: &Generalisation) -> Vec<String> {
         };
         let curve = found.curve(tested, kind);
         let Some(best) = lowest(&curve) else { continue };
-        // Twice the largest standard error of a mean on the curve.
-        let error = |spread: &Spread| spread.half_width().unwrap_or(0.0) * 2.0 / 1.96;
+        // Twice the largest standard error of a mean on the curve; of one replica no bend is told from a ripple.
+        let error = |spread: &Spread| 2.0 * spread.standard_error().unwrap_or(f64::INFINITY);
         let threshold = curve.iter().map(error).fold(0.0, f64::max);
         let means: Vec<f64> = curve.iter().map(|spread| spread.mean.unwrap_or(f64::NAN)).collect();
         let bend = |bend: Bend| {

@@ -10,11 +10,9 @@
 
 pub mod findings;
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
 use crate::study::extremum::{extremum_from, stops_from};
 use crate::study::inversion::{leading, series};
-use crate::study::number::Spread;
+use crate::study::number::{Spread, student};
 use crate::study::outcome::{Extremum, InversionOutcome, MetricColumn};
 use crate::study::sweep::Sweep;
 
@@ -290,12 +288,7 @@ fn row(runs: &[(usize, &RunLeft)], layer: usize, quantity: &str) -> Row {
         difference: None,
         verdict: Verdict::NotCompared,
     };
-    let units = units(&row);
-    row.interval = units.mean.zip(units.sd).map(|(mean, sd)| {
-        let n = units.count as f64;
-        let half = student(n - 1.0) * sd / n.sqrt();
-        (mean - half, mean + half)
-    });
+    row.interval = units(&row).interval();
     row
 }
 
@@ -308,11 +301,6 @@ fn units(row: &Row) -> Spread {
     runs.dedup();
     let mean = |run: &usize| Spread::of(row.turned.iter().filter(|t| t.run == *run).map(|t| t.error)).mean;
     Spread::of(runs.iter().filter_map(mean))
-}
-
-/// The 97.5 % quantile of Student's distribution.
-fn student(freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, freedom).map_or(f64::INFINITY, |t| t.inverse_cdf(0.975))
 }
 
 fn compare(row: &Row, base: &Row, tolerance: f64) -> (Option<Difference>, Verdict) {
