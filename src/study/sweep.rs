@@ -71,16 +71,19 @@ impl fmt::Display for Shard {
     }
 }
 
+/// More shards than anyone has machines.
+const MOST_SHARDS: usize = 10_000;
+
 impl FromStr for Shard {
     type Err = StudyError;
 
     fn from_str(text: &str) -> Result<Shard, StudyError> {
         let parts = text.split_once('/').and_then(|(number, of)| {
             let (number, of): (usize, usize) = (number.trim().parse().ok()?, of.trim().parse().ok()?);
-            (1..=of).contains(&number).then_some(Shard { number, of })
+            ((1..=of).contains(&number) && of <= MOST_SHARDS).then_some(Shard { number, of })
         });
         parts.ok_or_else(|| StudyError::Option {
-            detail: format!("'{text}': expected i/n, shard i of n, with i from 1 to n"),
+            detail: format!("'{text}': expected i/n, shard i of n, with i from 1 to n, and n at most {MOST_SHARDS}"),
         })
     }
 }

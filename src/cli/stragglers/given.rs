@@ -71,6 +71,12 @@ impl<O: Own> Given<O> {
                 O::STUDY
             )));
         }
+        if common.checkpoint_every.is_some() {
+            return Err(CliError::Input(format!(
+                "--checkpoint-every: `stragglers {}` keeps each part when it is trained, expected no --checkpoint-every",
+                O::STUDY
+            )));
+        }
         let mut table = match (&common.config, common.resume) {
             (_, true) => {
                 if let Some(name) = here.keys().find(|&name| name != "threads") {

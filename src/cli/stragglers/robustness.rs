@@ -26,7 +26,7 @@ use super::super::error::CliError;
 use super::super::inversion::description;
 use super::super::options::{InversionOptions, quoted};
 use super::super::output::{new_folder, print};
-use super::super::{config, facts, resolve};
+use super::super::{config, facts, guard, resolve};
 use super::progress::Guard;
 use super::sweep_file::{FOREIGN, FileRun, Place, SweepFile};
 
@@ -34,8 +34,6 @@ use super::sweep_file::{FOREIGN, FileRun, Place, SweepFile};
 const SMALL: &str = include_str!("robustness.toml");
 /// The study's name.
 pub const STUDY: &str = "stragglers robustness";
-/// Time between checkpoints.
-const INTERVAL: Duration = Duration::from_secs(30);
 
 /// The options of `stragglers robustness`.
 #[derive(Args)]
@@ -74,6 +72,7 @@ pub fn run(given: Options) -> Result<(), CliError> {
     } = given;
     let (out, resume, threads) = (common.out.clone(), common.resume, common.threads);
     let (quiet, json) = (common.quiet, common.json);
+    let interval = guard::interval(common.checkpoint_every)?;
     let foreign = |name: &str| name != "threads" && (resume || FOREIGN.contains(&name));
     if let Some((name, _)) = common.given().iter().find(|(name, _)| foreign(name)) {
         let why = if resume {
@@ -138,20 +137,19 @@ pub fn run(given: Options) -> Result<(), CliError> {
     }
     write_atomic(&folder.join(SWEEP_TOML), file.canonical.as_bytes())?;
     write_plan(&folder, &plan)?;
-    let mut record = match RunRecord::read(&folder) {
-        Ok(record) if resume => RunRecord {
-            training_seconds: None,
-            ..record
-        },
-        _ => new_record(&planned, &mut shelf, command, &device)?,
-    };
+    let mut record = new_record(&planned, &mut shelf, command, &device)?;
+    if resume && let Ok(before) = RunRecord::read(&folder) {
+        // The sweep may have been edited, and the machine may be another; what began it stays.
+        record.command = before.command;
+        record.started_unix_seconds = before.started_unix_seconds;
+    }
     record.write(&folder)?;
     if retry {
         forget_failures(&folder, &plan)?;
     }
 
     let mut guard = Guard::new(quiet || json)?;
-    let mut keeper = SweepFolder::new(&folder, &device, &record.processor);
+    let mut keeper = SweepFolder::new(&folder, &device, &facts::processor());
     let mut at = Work {
         planned: &planned,
         plan: &plan,
@@ -159,6 +157,7 @@ pub fn run(given: Options) -> Result<(), CliError> {
         shelf: &mut shelf,
         backend: backend.as_ref(),
         guard: &mut guard,
+        interval,
     };
     let ended = carry_out(&plan.sweep, shard, &mut keeper, &mut |place| at.run(place));
     guard.clear();
@@ -399,6 +398,8 @@ struct Work<'a> {
     shelf: &'a mut Shelf,
     backend: &'a dyn disentangle::backend::Backend,
     guard: &'a mut Guard,
+    /// Between checkpoints of a run.
+    interval: Duration,
 }
 
 impl Work<'_> {
@@ -425,6 +426,7 @@ impl Work<'_> {
             parts: self.planned.len(),
             checkpoint: &checkpoint,
             last: Instant::now(),
+            interval: self.interval,
         };
         let setup = Setup {
             recipe: &recipe,
@@ -462,6 +464,7 @@ struct InSweep<'a> {
     parts: usize,
     checkpoint: &'a Path,
     last: Instant,
+    interval: Duration,
 }
 
 impl RunWatcher for InSweep<'_> {
@@ -476,7 +479,7 @@ impl RunWatcher for InSweep<'_> {
         });
         if !goes_on {
             Wish::Interrupt
-        } else if self.last.elapsed() >= INTERVAL {
+        } else if self.last.elapsed() >= self.interval {
             Wish::Checkpoint
         } else {
             Wish::Continue

@@ -60,6 +60,12 @@ impl Own for Options {
         if pairs < 2 {
             return Err(CliError::Input(format!("--pairs {pairs}: expected at least 2")));
         }
+        // The outermost fortieths of the resamples are cut off.
+        if let Some(resamples) = own.resamples.filter(|&resamples| resamples < 100) {
+            return Err(CliError::Input(format!(
+                "--resamples {resamples}: expected at least 100"
+            )));
+        }
         let networks = pairs.saturating_mul(2);
         if let Some(replicas) = common.replicas.filter(|&replicas| replicas != networks) {
             return Err(CliError::Input(format!(
