@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use super::error::StudyError;
+use super::projection::dot;
 
 /// Pairs that are remembered.
 const MEMORY: usize = 20;
@@ -117,10 +118,6 @@ fn direction(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>, f64)>) -> V
     }
     q.iter_mut().for_each(|q| *q = -*q);
     q
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

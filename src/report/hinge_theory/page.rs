@@ -7,27 +7,38 @@ use crate::report::document::{Document, Section, table};
 use crate::report::number::significant;
 use crate::report::page::{RunFacts, run_section};
 use crate::report::svg::escape;
-use crate::study::hinge_theory::comparison::Case;
+use crate::study::hinge_theory::comparison::{Case, Distances};
 
 /// What came out, in a sentence.
 pub fn headline(cases: &[Case]) -> String {
-    let worst = |of: &dyn Fn(&Case) -> f64| cases.iter().map(of).fold(0.0, f64::max);
-    let nodes = worst(&|case| case.comparison.until_overfitting.nodes);
-    let gamma = worst(&|case| case.comparison.until_overfitting.gamma);
+    let mean_field = cases.iter().all(|case| case.comparison.mean_field);
+    let until = match mean_field {
+        _ if cases.iter().all(|case| case.comparison.overfits_from.is_infinite()) => "at all times",
+        true => "until overfitting sets in",
+        false => "in the first stage",
+    };
+    let early: Option<Vec<Distances>> = cases.iter().map(|case| case.comparison.until_overfitting).collect();
+    let Some(early) = early else {
+        let end = if mean_field {
+            "overfitting sets in"
+        } else {
+            "the first stage ends"
+        };
+        return format!("The theory says nothing here: {end} before the first recorded step.");
+    };
+    let worst = early.into_iter().fold(Distances::default(), |mut worst, here| {
+        worst.include(here);
+        worst
+    });
     let of = if cases.len() == 1 {
         "the network follows"
     } else {
         "all networks follow"
     };
-    let until = if cases.iter().all(|case| case.comparison.overfits_from.is_infinite()) {
-        "at all times"
-    } else {
-        "until overfitting sets in"
-    };
     format!(
         "Within {:.2} % of all (a, w_par) and {:.2} % of gamma, {of} the theory {until}.",
-        100.0 * nodes,
-        100.0 * gamma
+        100.0 * worst.nodes,
+        100.0 * worst.gamma
     )
 }
 
@@ -52,7 +63,7 @@ pub fn table_rows(cases: &[Case]) -> (Vec<String>, Vec<Vec<String>>) {
     let row = |case: &Case| {
         let comparison = &case.comparison;
         let (last, end) = (case.outcome.records.last(), &comparison.until_end);
-        let until = &comparison.until_overfitting;
+        let until = comparison.until_overfitting;
         vec![
             if case.label.is_empty() {
                 "network".into()
@@ -61,9 +72,9 @@ pub fn table_rows(cases: &[Case]) -> (Vec<String>, Vec<Vec<String>>) {
             },
             significant(case.outcome.setting.model.crossover(), 3),
             significant(comparison.overfits_from, 3),
-            percent(until.gamma),
-            percent(until.nodes),
-            significant(until.unsatisfied, 2),
+            until.map_or(String::new(), |until| percent(until.gamma)),
+            until.map_or(String::new(), |until| percent(until.nodes)),
+            until.map_or(String::new(), |until| significant(until.unsatisfied, 2)),
             percent(end.gamma),
             percent(end.nodes),
             last.map_or(String::new(), |r| significant(r.gamma, 4)),

@@ -135,11 +135,12 @@ pub fn summary(cases: &[Case]) -> Value {
             "noise": model.noise,
             "steps": setting.steps,
             "theory": {
-                "rate": model.rate(),
-                "crossover": model.crossover(),
-                "overfits_below": overfits_below(model, setting.examples),
+                "rate": comparison.first_stage_rate,
+                // The others are those of isotropic data.
+                "crossover": comparison.mean_field.then(|| model.crossover()),
+                "overfits_below": comparison.mean_field.then(|| overfits_below(model, setting.examples)),
                 "overfits_from": comparison.overfits_from,
-                "final_gamma": comparison.clock.final_gamma(),
+                "final_gamma": comparison.mean_field.then(|| comparison.clock.final_gamma()),
             },
             "final": {
                 "gamma": last.map(|r| r.gamma),
@@ -150,7 +151,7 @@ pub fn summary(cases: &[Case]) -> Value {
                 "train_error": last.map(|r| r.train_error),
                 "test_error": last.map(|r| r.test_error),
             },
-            "distance_until_overfitting": distances(&comparison.until_overfitting),
+            "distance_until_overfitting": comparison.until_overfitting.as_ref().map(distances),
             "distance_until_end": distances(&comparison.until_end),
             "plane_invariant_change": comparison.plane_invariant,
             "norm_invariant_change": comparison.norm_invariant,

@@ -89,12 +89,12 @@ pub struct Comparison {
     pub rows: Vec<Row>,
     /// t_c, from when on examples are overfitted; infinite with fresh examples.
     pub overfits_from: f64,
-    /// Until t_c.
-    pub until_overfitting: Distances,
+    /// Until t_c; `None` if no record after the first is that early.
+    pub until_overfitting: Option<Distances>,
     /// Until the end.
     pub until_end: Distances,
-    /// Of a^2 - w_par^2, until t_c.
-    pub plane_invariant: f64,
+    /// Of a^2 - w_par^2, until t_c; `None` as above.
+    pub plane_invariant: Option<f64>,
     /// Of a^2 - |w|^2, until the end.
     pub norm_invariant: f64,
     /// By projection, from large to small; empty for fresh examples.
@@ -105,6 +105,12 @@ pub struct Comparison {
 pub const PROJECTIONS: [f64; 9] = [3.0, 2.0, 1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03];
 
 impl Comparison {
+    /// Takes note of the distances, and of the change of a^2 - w_par^2, at a time before t_c.
+    pub(super) fn include_early(&mut self, here: Distances, plane: f64) {
+        self.until_overfitting.get_or_insert_default().include(here);
+        self.plane_invariant = Some(largest(self.plane_invariant.unwrap_or(0.0), plane));
+    }
+
     /// The theory's gamma at each of `times`, which must not decrease.
     ///
     /// # Errors
@@ -148,13 +154,13 @@ pub fn compare(outcome: &Outcome, from: From) -> Result<Comparison, StudyError> 
         first_stage_rate: setting.model.rate(),
         rows: Vec::new(),
         overfits_from,
-        until_overfitting: Distances::default(),
+        until_overfitting: None,
         until_end: Distances::default(),
-        plane_invariant: 0.0,
+        plane_invariant: None,
         norm_invariant: 0.0,
         satisfaction: satisfaction(outcome, &clock)?,
     };
-    let level = setting.model.threshold / setting.model.alpha;
+    let level = Some(setting.model.threshold / setting.model.alpha);
     for ((record, t), gamma) in outcome.records.iter().zip(times).zip(gammas) {
         let observables = clock.observables(gamma);
         let row = Row {
@@ -175,33 +181,31 @@ pub fn compare(outcome: &Outcome, from: From) -> Result<Comparison, StudyError> 
         let (plane, norm) = invariants(outcome, record);
         comparison.norm_invariant = largest(comparison.norm_invariant, norm);
         if t <= overfits_from {
-            comparison.until_overfitting.include(here);
-            comparison.plane_invariant = largest(comparison.plane_invariant, plane);
+            comparison.include_early(here, plane);
         }
     }
     Ok(comparison)
 }
 
-/// The distances at a time; `level` is h / alpha, 0 where the training set's state has no theory.
-pub(super) fn distances_at(record: &Record, row: &Row, level: f64) -> Distances {
-    let known = level > 0.0;
-    let or_none = |distance: f64| if known { distance } else { 0.0 };
+/// The distances at a time; `level` is h / alpha, `None` where the training set's state has no theory: NaN.
+pub(super) fn distances_at(record: &Record, row: &Row, level: Option<f64>) -> Distances {
+    let level = level.unwrap_or(f64::NAN);
     Distances {
         gamma: row.gamma_distance,
         nodes: row.nodes_distance,
-        unsatisfied: or_none((record.unsatisfied - row.observables.unsatisfied).abs()),
-        loss: or_none((record.loss - row.observables.loss).abs() / level),
+        unsatisfied: (record.unsatisfied - row.observables.unsatisfied).abs(),
+        loss: (record.loss - row.observables.loss).abs() / level,
     }
 }
 
 /// The larger of two, or what is no number.
-fn largest(a: f64, b: f64) -> f64 {
+pub(super) fn largest(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
 }
 
 impl Distances {
     /// The larger of each.
-    pub(super) fn include(&mut self, other: Distances) {
+    pub fn include(&mut self, other: Distances) {
         self.gamma = largest(self.gamma, other.gamma);
         self.nodes = largest(self.nodes, other.nodes);
         self.unsatisfied = largest(self.unsatisfied, other.unsatisfied);

@@ -5,7 +5,8 @@
 //!
 //! R = sqrt(c d v p_u / N) / (G F(X)),
 //!
-//! grows as X falls. R = 1 at X_c, for Gaussian data and X << 1 at (5 c d / N)^{1/3}; from t_c = t_sat(X_c) on w_perp grows, the
+//! grows as X falls. (With flipped labels p_u = (1 - eta) P(X) + eta, and (1 - eta) F(X) - eta stands for F(X): the force ends at
+//! X_inf > 0, before which R is 1.) R = 1 at X_c, for Gaussian data and X << 1 at (5 c d / N)^{1/3}; from t_c = t_sat(X_c) on w_perp grows, the
 //! unsatisfied fraction and the training error fall below mean field, and the test error stops falling. The paper obtains
 //! overfitting "by analysing corrections to mean-field theory"; its formula is not known to us.
 
@@ -15,9 +16,14 @@ use crate::study::StudyError;
 
 /// R at X.
 pub fn noise_over_force(model: &Model, examples: usize, x: f64) -> f64 {
-    let d = model.dimension as f64;
-    let variance = model.unit.c() * d * model.distribution.variance(model.dimension) * model.below(x);
-    (variance / examples as f64).sqrt() / (model.mean_projection() * model.share_below(x))
+    let (d, clean) = (model.dimension as f64, 1.0 - model.noise);
+    let unsatisfied = clean * model.below(x) + model.noise;
+    let force = model.mean_projection() * (clean * model.share_below(x) - model.noise);
+    if force <= 0.0 {
+        return f64::INFINITY;
+    }
+    let variance = model.unit.c() * d * model.distribution.variance(model.dimension) * unsatisfied;
+    (variance / examples as f64).sqrt() / force
 }
 
 /// X_c, where R = 1; `None` if the noise outweighs the force from the start, R(infinity) >= 1.
@@ -78,6 +84,13 @@ mod tests {
         let x = overfits_below(&model, 100_000).unwrap();
         assert!((x - 0.215).abs() < 0.005, "{x}");
         assert!(overfits_below(&model, 50).is_none());
+        // Flipped labels: overfitting begins before the force has gone, at a finite time.
+        let noisy = Model { noise: 0.05, ..model };
+        let stop = super::super::label_noise::final_projection(&noisy).unwrap();
+        let crossing = overfits_below(&noisy, 100_000).unwrap();
+        assert!(crossing > stop && crossing > x, "{crossing} {stop}");
+        let from = overfits_from(&Clock::population(noisy), 100_000).unwrap();
+        assert!(from > 0.0 && from.is_finite(), "{from}");
         // The sphere is the same data on shorter vectors: X_c is shorter by about sqrt d.
         let sphere = Model {
             distribution: Distribution::Sphere,

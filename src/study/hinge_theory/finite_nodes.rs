@@ -38,9 +38,3 @@ pub fn test_error(model: &Model, nodes: usize, gamma: f64) -> f64 {
 pub fn band(model: &Model, nodes: usize, gamma: f64) -> f64 {
     noise_over_signal(model, nodes, gamma) * model.distribution.variance(model.dimension).sqrt()
 }
-
-/// sd_f at |x|^2 = d times the variance of a coordinate.
-pub fn output_deviation(model: &Model, nodes: usize, gamma: f64) -> f64 {
-    let variance = parts(model.unit) * (2.0 * gamma).cosh() / nodes as f64;
-    (variance * model.distribution.variance(model.dimension)).sqrt() / model.unit.c()
-}

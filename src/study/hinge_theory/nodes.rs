@@ -10,6 +10,7 @@
 use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::data::streams::{Stream, generator};
+use crate::study::projection::dot;
 
 /// How the nodes start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,11 +129,6 @@ pub fn measured_gamma(start: &[(f64, f64)], now: &[(f64, f64)]) -> f64 {
         (_, Some(&middle)) => middle,
         _ => f64::NAN,
     }
-}
-
-/// a . b
-pub fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@
 //! Reported, not tested against a number.
 
 use super::clock::Clock;
-use super::comparison::{Comparison, Distances, Row, distances_at, invariants, nodes_distance};
+use super::comparison::{Comparison, Distances, Row, distances_at, invariants, largest, nodes_distance};
 use super::examples::Examples;
-use super::nodes::dot;
 use super::observables::Observables;
 use super::simulation::{Data, Outcome};
 use crate::study::StudyError;
 use crate::study::prepare::Prepared;
+use crate::study::projection::dot;
 
 /// The first stage ends when so much of the training set is satisfied.
 const SATISFIED: f64 = 0.01;
@@ -71,9 +71,9 @@ pub fn compare(outcome: &Outcome, rate: f64) -> Comparison {
         first_stage_rate: rate,
         rows: Vec::new(),
         overfits_from: ends,
-        until_overfitting: Distances::default(),
+        until_overfitting: None,
         until_end: Distances::default(),
-        plane_invariant: 0.0,
+        plane_invariant: None,
         norm_invariant: 0.0,
         satisfaction: Vec::new(),
     };
@@ -91,13 +91,12 @@ pub fn compare(outcome: &Outcome, rate: f64) -> Comparison {
         };
         comparison.rows.push(row);
         if record.step > 0 {
-            let here = distances_at(record, &row, 0.0);
+            let here = distances_at(record, &row, None);
             let (plane, norm) = invariants(outcome, record);
             comparison.until_end.include(here);
-            comparison.norm_invariant = comparison.norm_invariant.max(norm);
+            comparison.norm_invariant = largest(comparison.norm_invariant, norm);
             if t < ends {
-                comparison.until_overfitting.include(here);
-                comparison.plane_invariant = comparison.plane_invariant.max(plane);
+                comparison.include_early(here, plane);
             }
         }
     }

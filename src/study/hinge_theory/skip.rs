@@ -14,7 +14,7 @@
 //! A look at the other examples is then all that a step needs, and their gradient is the whole gradient: skipping is exact up to
 //! roundings, for which the bound is widened.
 
-use super::nodes::dot;
+use crate::study::projection::dot;
 
 /// Roundings of an output in f32 at both ends of a budget, as a share of the sum of the moduli of what is added: chains of at most
 /// 300 roundings of 2^-24.
@@ -153,8 +153,14 @@ impl Skip {
     }
 }
 
+/// Dimensions above which |W|_F has to do: W^T W would be large, and its square slow.
+const MANY: usize = 1024;
+
 /// An upper bound of the largest singular value of `[rows, d]`: |(W^T W)^2|_F^{1/4}, which is at most d^{1/8} too large.
 fn largest_singular_value(w: &[f64], d: usize) -> f64 {
+    if d > MANY {
+        return dot(w, w).sqrt() * (1.0 + 1e-9);
+    }
     let mut gram = vec![0.0; d * d];
     for row in w.chunks_exact(d) {
         for (line, &wi) in gram.chunks_exact_mut(d).zip(row) {
