@@ -23,6 +23,15 @@ fn sets_that_are_no_sets() {
         Err(PairwiseError::Label { position: 2, .. })
     ));
     assert!(matches!(points.labels(&[0, 0, 0], 0), Err(PairwiseError::Empty { .. })));
+    assert!(matches!(
+        points.labels(&[0, 0, 0], usize::MAX),
+        Err(PairwiseError::Classes { found: usize::MAX })
+    ));
+    // Labels of one set of two are not those of both in one.
+    let six = [1.0f64, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let of_one = Points::new(&six[..], 1).unwrap().replicas(2).unwrap();
+    let of_one = of_one.labels(&[0, 1, 0], 2).unwrap();
+    assert!(matches!(of_one.replicas(1), Err(PairwiseError::Length { .. })));
 }
 
 #[test]

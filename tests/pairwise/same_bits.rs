@@ -1,4 +1,4 @@
-//! The same bits for any number of threads, and for a replica alone or beside others, on every instruction set.
+//! The same bits for any number of threads, and for a replica alone or beside others, on the instruction set in use (`tests/run.sh` goes through them).
 
 use disentangle::backend::pairwise::{Bins, Form, Metric, PairFunction, Points};
 use disentangle::backend::{Cpu, Pairwise};

@@ -24,6 +24,11 @@ pub enum PairwiseError {
         /// Replicas, rows, columns.
         shape: (usize, usize, usize),
     },
+    /// More classes than there can be pairs of.
+    Classes {
+        /// How many.
+        found: usize,
+    },
     /// A label that is not below the number of classes.
     Label {
         /// Where it stands.
@@ -106,6 +111,9 @@ impl fmt::Display for PairwiseError {
             PairwiseError::Empty { what } => write!(f, "points: no {what}, expected at least one"),
             PairwiseError::Length { what, found, expected } => {
                 write!(f, "{what}: {found} values, expected {expected}")
+            }
+            PairwiseError::Classes { found } => {
+                write!(f, "{found} classes, expected at most {}", super::points::MOST_CLASSES)
             }
             PairwiseError::TooLarge {
                 shape: (replicas, rows, dim),

@@ -2,6 +2,9 @@
 
 use super::error::PairwiseError;
 
+/// Classes at most: results have a number for each pair of them.
+pub const MOST_CLASSES: usize = 1 << 12;
+
 /// Rows that are fetched one by one: a memory-mapped file, or anything else that need not lie in memory as a whole.
 pub trait RowSource: Sync {
     /// Copies of the rows along the replica axis.
@@ -112,7 +115,7 @@ impl<'a> Points<'a> {
     /// The same numbers seen as `replicas` sets one after the other. A source says itself how many it has.
     ///
     /// # Errors
-    /// [`PairwiseError::Empty`], [`PairwiseError::Length`] if the rows cannot be divided so.
+    /// [`PairwiseError::Empty`], [`PairwiseError::Length`] if the rows, or the labels that they have, cannot be divided so.
     pub fn replicas(self, replicas: usize) -> Result<Points<'a>, PairwiseError> {
         if replicas == 0 {
             return Err(PairwiseError::Empty { what: "replicas" });
@@ -126,6 +129,13 @@ impl<'a> Points<'a> {
                 expected: self.replicas * all.div_ceil(replicas),
             });
         }
+        if !self.labels.is_empty() && self.labels.len() != all && self.labels.len() != all / replicas {
+            return Err(PairwiseError::Length {
+                what: "labels",
+                found: self.labels.len(),
+                expected: all,
+            });
+        }
         let points = Points {
             replicas,
             rows: all / replicas,
@@ -137,10 +147,14 @@ impl<'a> Points<'a> {
     /// With a class below `classes` for each row: `[rows]` for all replicas or `[replicas, rows]`. Classes may be empty.
     ///
     /// # Errors
-    /// [`PairwiseError::Length`], [`PairwiseError::Label`], [`PairwiseError::Empty`] for no classes.
+    /// [`PairwiseError::Length`], [`PairwiseError::Label`], [`PairwiseError::Empty`] for no classes, [`PairwiseError::Classes`] for more
+    /// than [`MOST_CLASSES`].
     pub fn labels(self, labels: &'a [u32], classes: usize) -> Result<Points<'a>, PairwiseError> {
         if classes == 0 {
             return Err(PairwiseError::Empty { what: "classes" });
+        }
+        if classes > MOST_CLASSES {
+            return Err(PairwiseError::Classes { found: classes });
         }
         if labels.len() != self.rows && labels.len() != self.rows * self.replicas {
             return Err(PairwiseError::Length {

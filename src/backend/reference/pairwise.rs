@@ -98,8 +98,13 @@ fn squared(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum()
 }
 
+/// |x|, of rows of any size: squares of numbers below 1e-154 would be lost.
 fn norm(x: &[f64]) -> f64 {
-    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+    let top = x.iter().fold(0.0f64, |top, x| top.max(x.abs()));
+    if top == 0.0 {
+        return 0.0;
+    }
+    top * x.iter().map(|x| (x / top) * (x / top)).sum::<f64>().sqrt()
 }
 
 /// |x/|x| - y/|y||^2 / 2, which keeps the digits of small angles.

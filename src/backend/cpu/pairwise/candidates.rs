@@ -2,7 +2,6 @@
 //!
 //! f32 decides who may be a neighbour, with room for what it may be wrong by; f64 decides who is one.
 
-use std::cmp::Ordering;
 use std::sync::Mutex;
 
 use super::super::Cpu;
@@ -164,16 +163,18 @@ impl<'a> Heaps<'a> {
             }
             if kept > self.k + ROOM / 2 {
                 // So many within a rounding: exact distances tell them apart, and equal ones their indices.
-                keys[..kept].sort_unstable_by(|a, b| self.compare(position, *a, *b));
+                self.sort(position, &mut keys[..kept]);
                 kept = self.k;
             }
             *length = kept as u32;
         }
     }
 
-    pub(super) fn compare(&self, position: usize, a: u64, b: u64) -> Ordering {
+    /// By exact distances, of equal ones by index. A distance is not negative, so its bits are in its order; each is asked for
+    /// once.
+    fn sort(&self, position: usize, keys: &mut [u64]) {
         let distance = |key: u64| self.exact.distance(position, key as u32 as usize);
-        distance(a).total_cmp(&distance(b)).then((a as u32).cmp(&(b as u32)))
+        keys.sort_by_cached_key(|&key| (distance(key).to_bits(), key as u32));
     }
 
     /// Lowers a row's threshold by the k-th smallest of some distances, if there are as many.

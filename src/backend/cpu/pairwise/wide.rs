@@ -135,7 +135,7 @@ pub(super) fn value(function: PairFunction, distance: f64) -> f64 {
         PairFunction::Cosine => distance / 2.0,
         PairFunction::Euclidean => distance.sqrt(),
         PairFunction::Gaussian { temperature } => libm::exp(-distance / temperature),
-        PairFunction::Within { radius } => f64::from(distance < radius * radius),
+        PairFunction::Within { radius } => f64::from(distance.sqrt() < radius),
     }
 }
 
