@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use disentangle::backend::cpu::pool::MAX_THREADS;
 use disentangle::backend::pairwise::Form;
-use disentangle::backend::{Backend, Cpu, Reference};
 use disentangle::data::arrays::{ArrayPlace, arrays, labels, natural};
 use disentangle::geometry::{Classifier, METRICS, Metric, NEIGHBORS, Settings, metric};
 use disentangle::report::measured::Findings;
@@ -13,7 +13,7 @@ use disentangle::study::measure::{LabelClasses, Measured, Measurer, Representati
 
 use super::error::CliError;
 use super::output::{new_folder, print};
-use super::resolve::threads_error;
+use super::resolve::backend_named;
 
 const AFTER_HELP: &str = "\
 Arrays are .npy, .npz or .safetensors of f16, f32 or f64; FILE.npz:NAME is one
@@ -93,7 +93,7 @@ pub fn run(options: MeasureOptions) -> Result<(), CliError> {
         other => return Err(CliError::Input(format!("--normalize '{other}': expected none or unit"))),
     };
     let settings = settings(&options)?;
-    let backend = backend(&options, settings.threads)?;
+    let (backend, _) = backend_named(&options.device, settings.threads)?;
     let places = arrays(&path).map_err(|error| CliError::Input(format!("--activations: {error}")))?;
     let given = labels(options.labels.as_deref(), &path);
     let given = given.map_err(|error| CliError::Input(format!("--labels: {error}")))?;
@@ -198,25 +198,19 @@ fn settings(options: &MeasureOptions) -> Result<Settings, CliError> {
         )));
     }
     let present = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.unwrap_or(present);
+    if !(1..=MAX_THREADS).contains(&threads) {
+        return Err(CliError::Input(format!(
+            "--threads {threads}: expected 1 to {MAX_THREADS}"
+        )));
+    }
     Ok(Settings {
         neighbors: options.k,
         temperature,
         explained,
         form,
-        threads: options.threads.unwrap_or(present),
+        threads,
     })
-}
-
-fn backend(options: &MeasureOptions, threads: usize) -> Result<Box<dyn Backend>, CliError> {
-    match options.device.as_str() {
-        "reference" => Ok(Box::new(Reference)),
-        "cpu" => Ok(Box::new(
-            Cpu::new(threads).map_err(|error| threads_error(threads, &error))?,
-        )),
-        other => Err(CliError::Input(format!(
-            "--device '{other}': expected cpu or reference"
-        ))),
-    }
 }
 
 /// Measures what is at a place: one representation, or one per replica.

@@ -82,7 +82,7 @@ pub fn arrays(path: &Path) -> Result<Vec<ArrayPlace>, DataError> {
         path: file.clone(),
         source,
     })?;
-    let mut found = in_file(&file, &stem(&file))?;
+    let mut found = in_file(&file, &stem(&file), member.is_some())?;
     if let Some(member) = member {
         let present: Vec<String> = found.iter().filter_map(|place| place.member.clone()).collect();
         found.retain(|place| place.member.as_ref() == Some(&member));
@@ -92,9 +92,6 @@ pub fn arrays(path: &Path) -> Result<Vec<ArrayPlace>, DataError> {
                 fault: FormatFault::NoArray { name: member, present },
             });
         }
-    } else if found.len() > 1 {
-        // Labels in the same archive are no layer.
-        found.retain(|place| place.member.as_deref().is_none_or(|member| !LABELS.contains(&member)));
     }
     if found.is_empty() {
         return Err(DataError::NoArrays { path: file });
@@ -124,14 +121,21 @@ fn in_folder(folder: &Path) -> Result<Vec<ArrayPlace>, DataError> {
     }
     files.sort_by(|a, b| natural(&stem(a), &stem(b)).then_with(|| a.cmp(b)));
     let mut places = Vec::new();
-    for file in files {
-        places.extend(in_file(&file, &stem(&file))?);
+    for (n, file) in files.iter().enumerate() {
+        // Files that differ in their kind alone are told apart by it.
+        let twin = |other: &PathBuf| stem(other) == stem(file);
+        let name = match files[..n].iter().chain(&files[n + 1..]).any(twin) {
+            true => format!("{}.{}", stem(file), extension(file)),
+            false => stem(file),
+        };
+        places.extend(in_file(file, &name, false)?);
     }
     Ok(places)
 }
 
-fn in_file(file: &Path, name: &str) -> Result<Vec<ArrayPlace>, DataError> {
-    let members = match extension(file).as_str() {
+/// With `all` also labels, which are no layer among others.
+fn in_file(file: &Path, name: &str, all: bool) -> Result<Vec<ArrayPlace>, DataError> {
+    let mut members = match extension(file).as_str() {
         "npy" => {
             return Ok(vec![ArrayPlace {
                 name: name.into(),
@@ -147,6 +151,9 @@ fn in_file(file: &Path, name: &str) -> Result<Vec<ArrayPlace>, DataError> {
         }
         _ => return Err(DataError::ArrayFile { path: file.into() }),
     };
+    if !all && members.len() > 1 {
+        members.retain(|member| !LABELS.contains(&member.as_str()));
+    }
     let several = members.len() > 1;
     let place = |member: String| ArrayPlace {
         name: if several {
