@@ -1,4 +1,4 @@
-"""Mini-batch steps against PyTorch, JAX, candle and burn, interleaved: prints a Markdown table.
+"""Mini-batch steps against PyTorch, JAX, candle and burn, interleaved: prints a Markdown table; exit code 1 below a floor.
 
 The work: a network with tanh layers and softmax cross-entropy on synthetic samples; each step takes the next batch, goes
 forward and backward, and updates by gradient descent. All contenders start from the same weights, see the same batches and
@@ -60,6 +60,7 @@ def contenders(widths, batch, case):
 
 
 def table(name, batch, floors, all_contenders, others):
+    """The table, and whether every floor holds that a peer was there for."""
     ours = all_contenders[0]
     lines = [
         f"## {name}, batch {batch}",
@@ -75,12 +76,15 @@ def table(name, batch, floors, all_contenders, others):
         microseconds = statistics.median(contender.times) * 1e6
         lines.append(f"| {contender.name} | {microseconds:.1f} | {middle:.2f} ({low:.2f} to {high:.2f}) |")
     lines.append("")
+    passed = True
     for family, floor in floors.items():
         ratios = [contest.ratio(c, ours)[0] for c in all_contenders if c.family == family and "compile" not in c.name]
         if ratios:
-            word = "at least" if min(ratios) >= floor else "BELOW"
+            held = min(ratios) >= floor
+            passed &= held
+            word = "at least" if held else "BELOW"
             lines.append(f"Fastest {family} (not compiled) / disentangle: {min(ratios):.2f}, {word} {floor}.")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n", passed
 
 
 def main():
@@ -91,6 +95,7 @@ def main():
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "jax", "numpy"))
     print(f"# Mini-batch steps\n\n{contest.processor()}; {contest.THREADS} threads each.")
     print(f"{versions}; disentangle {commit()}; {datetime.date.today()}.\n", flush=True)
+    passed = True
     with tempfile.TemporaryDirectory() as folder:
         for name in options.net or SHAPES:
             batch, floors = SHAPES[name]
@@ -104,8 +109,10 @@ def main():
             finally:
                 for contender in running:
                     contender.close()
-            print(table(name, batch, floors, running, others), flush=True)
-    return 0
+            text, held = table(name, batch, floors, running, others)
+            print(text, flush=True)
+            passed &= held
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":
