@@ -23,11 +23,11 @@ echo "no C in any feature set"
 target=$(mktemp -d)
 trap 'rm -rf "$target"' EXIT
 cargo fetch --quiet
-# 30 s on two idle cores, which is at most 60 s of processor time. A busy machine stretches the wall time without limit and the
-# processor time by up to a half (two threads of one core get 1.5 times the work of one done, and caches are shared).
+# 30 s on two idle cores. A busy machine stretches the wall time without limit and the processor time by up to a half (two
+# threads of one core get 1.5 times the work of one done, so each may take 1.33 times as long, and caches are shared).
 TIMEFORMAT='%R %U %S'
 { time cargo build --quiet --release --no-default-features --lib --target-dir "$target"; } 2>"$target/time"
 read -r wall user system <"$target/time"
-echo "cold release build of the core: $wall s, $user + $system s of processor time (at most 30, or 55 on a busy machine)"
-awk -v w="$wall" -v u="$user" -v s="$system" 'BEGIN { exit w > 30 && u + s > 55 }' ||
+echo "cold release build of the core: $wall s, $user + $system s of processor time (at most 30, or 45 on a busy machine)"
+awk -v w="$wall" -v u="$user" -v s="$system" 'BEGIN { exit w > 30 && u + s > 45 }' ||
     die "the core took $wall s to build, expected at most 30"
