@@ -4,7 +4,7 @@
 #
 #   repro/stragglers/run.sh [FOLDER] [STUDY ...]
 #
-# Each finished study's tables (but the long ones) and figures are those committed beside this file.
+# It has not been run to the end yet, so nothing is committed beside this file.
 set -eu
 cd "$(dirname "$0")/../.."
 out=${1:-runs/stragglers}
