@@ -148,7 +148,7 @@ impl<'a> Points<'a> {
     ///
     /// # Errors
     /// [`PairwiseError::Length`], [`PairwiseError::Label`], [`PairwiseError::Empty`] for no classes, [`PairwiseError::Classes`] for more
-    /// than [`MOST_CLASSES`].
+    /// than 4,096.
     pub fn labels(self, labels: &'a [u32], classes: usize) -> Result<Points<'a>, PairwiseError> {
         if classes == 0 {
             return Err(PairwiseError::Empty { what: "classes" });
