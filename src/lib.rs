@@ -1,8 +1,8 @@
 //! A small, exact and fast numeric engine that trains dense networks and measures, while they train, how class
 //! manifolds disentangle and entangle again.
 //!
-//! The rooms of the house, each of which imports only from those after it: [`report`] (files and pages), [`mod@bench`]
-//! (timings of kernels), [`study`] (experiments), [`train`] (epochs, batches, replicas), [`geometry`] (manifold metrics), [`nn`] (layers, losses,
+//! The rooms of the house, each of which imports only from those after it: [`report`] (files and pages), [`verify`]
+//! (a backend against the reference), [`mod@bench`] (timings of kernels), [`study`] (experiments), [`train`] (epochs, batches, replicas), [`geometry`] (manifold metrics), [`nn`] (layers, losses,
 //! optimisers), [`autograd`] (record once, plan, replay), [`backend`] (who computes) and [`data`] (what is computed on).
 
 pub mod autograd;
@@ -17,3 +17,5 @@ pub mod report;
 #[cfg(feature = "study")]
 pub mod study;
 pub mod train;
+#[cfg(feature = "study")]
+pub mod verify;

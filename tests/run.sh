@@ -43,7 +43,8 @@ cargo test --workspace --no-fail-fast
 narrower=portable
 if grep -qw avx512f /proc/cpuinfo; then narrower="portable avx2"; fi
 for isa in $narrower; do
-    DISENTANGLE_ISA=$isa cargo test --test cpu_reference --test pairwise
+    DISENTANGLE_ISA=$isa cargo test --lib verify
+    DISENTANGLE_ISA=$isa cargo test --test pairwise
 done
 for example in examples/*.rs; do
     cargo run --quiet --no-default-features --example "$(basename "$example" .rs)"

@@ -15,7 +15,7 @@ pub use program::{BufferId, EntryId, Program, RowSpace};
 pub use reference::Reference;
 
 /// Something that can execute programs and reduce pairs.
-pub trait Backend: Pairwise {
+pub trait Backend {
     /// Short name: `reference`, `cpu`.
     fn name(&self) -> &'static str;
 
@@ -24,6 +24,9 @@ pub trait Backend: Pairwise {
     /// # Errors
     /// [`BackendError::TooLarge`] if a buffer's size overflows or its memory is not to be had.
     fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError>;
+
+    /// Who reduces pairs for it: itself, or the reference.
+    fn pairs(&self) -> &dyn Pairwise;
 }
 
 /// The two numbers that change from step to step.

@@ -177,7 +177,7 @@ fn row(line: &Line) -> String {
 }
 
 /// Three digits and a unit.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let (value, unit) = match seconds {
         s if s < 1e-6 => (s * 1e9, "ns"),
         s if s < 1e-3 => (s * 1e6, "us"),

@@ -119,7 +119,7 @@ pub fn run(options: MeasureOptions) -> Result<(), CliError> {
     let measurer = Measurer {
         metrics: &metrics,
         classes: &classes,
-        pairs: backend.as_ref(),
+        pairs: backend.pairs(),
         settings,
     };
     let quiet = options.quiet || options.json;

@@ -19,6 +19,7 @@ mod report;
 mod resolve;
 mod resume;
 mod stragglers;
+mod verify;
 mod watch;
 mod watched;
 
@@ -68,6 +69,9 @@ enum Command {
     /// Time every kernel, as percent of what this machine can do
     #[command(allow_negative_numbers = true)]
     Bench(bench::BenchOptions),
+    /// Compare every op of a device with the reference
+    #[command(allow_negative_numbers = true)]
+    Verify(verify::VerifyOptions),
     /// Show a run in the browser while it goes on
     #[command(allow_negative_numbers = true)]
     Watch(watch::WatchOptions),
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
+            Command::Verify(options) => verify::run(options),
         },
         Err(error) if !error.use_stderr() => {
             let _ = error.print();

@@ -352,7 +352,13 @@ fn follow_metrics(
             .enumerate()
         {
             let classifier = reads.and_then(|p| classifier(p, &recipe.architecture, recipe.classes, r, replicas));
-            values.extend(follow.values(rows, &data.train_labels, recipe.classes, classifier.as_ref(), backend));
+            values.extend(follow.values(
+                rows,
+                &data.train_labels,
+                recipe.classes,
+                classifier.as_ref(),
+                backend.pairs(),
+            ));
         }
     }
     Ok(values)

@@ -10,6 +10,7 @@ mod measuring;
 mod reports;
 mod runs;
 mod timings;
+mod verifying;
 mod watching;
 
 use std::fs;

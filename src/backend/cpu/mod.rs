@@ -23,8 +23,6 @@ mod optimizer;
 mod order;
 #[cfg(feature = "pairwise")]
 mod pairwise;
-#[cfg(not(feature = "pairwise"))]
-mod pairwise_by_reference;
 pub mod peak;
 pub mod pool;
 mod probe;
@@ -41,7 +39,7 @@ mod tile;
 use std::sync::Arc;
 
 use super::program::Program;
-use super::{Backend, BackendError, Executable, check_sizes};
+use super::{Backend, BackendError, Executable, Pairwise, check_sizes};
 pub use blocks::{BLOCK_ROWS, is_wide};
 use isa::Isa;
 pub use machine::{MAX_LANES, TILE_ROWS};
@@ -103,5 +101,16 @@ impl Backend for Cpu {
             self.pool.clone(),
             self.skip_zeros,
         )?))
+    }
+
+    #[cfg(feature = "pairwise")]
+    fn pairs(&self) -> &dyn Pairwise {
+        self
+    }
+
+    /// The kernels take a third of the core's build: without the feature the reference reduces pairs.
+    #[cfg(not(feature = "pairwise"))]
+    fn pairs(&self) -> &dyn Pairwise {
+        &super::Reference
     }
 }

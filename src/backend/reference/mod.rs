@@ -13,7 +13,7 @@ use std::collections::TryReserveError;
 
 use super::kernel::{Kernel, Target, Write};
 use super::program::{BufferId, Element, EntryId, Program, RowSpace};
-use super::{Backend, BackendError, Executable, Step, check_access, check_indices, check_rows, check_sizes};
+use super::{Backend, BackendError, Executable, Pairwise, Step, check_access, check_indices, check_rows, check_sizes};
 
 /// The f64 backend that defines what the others must compute.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +51,10 @@ impl Backend for Reference {
                 number: 1,
             },
         }))
+    }
+
+    fn pairs(&self) -> &dyn Pairwise {
+        self
     }
 }
 

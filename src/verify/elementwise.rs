@@ -3,28 +3,28 @@
 //! What the library functions err by: exp and ln_1p at most 1 ulp, which is at most 2 u of the result, erfcf at most 2 ulp
 //! (4 u), tanh `TANH_ULP` ulps. An error e of an argument t becomes |t f'(t) / f(t)| e / |t| of the result.
 
-use disentangle::backend::Cpu;
-use disentangle::backend::cpu::math::{EXP_ULP, TANH_ULP};
-use disentangle::backend::kernel::{Kernel, Unary, Write};
+use crate::backend::cpu::math::{EXP_ULP, TANH_ULP};
+use crate::backend::kernel::{Kernel, Unary, Write};
 
-use crate::case::{Case, ETA, U};
-use crate::data::Data;
-use crate::judge::{Report, finite};
+use super::Judge;
+use super::case::{Case, ETA, U};
+use super::inputs::Inputs;
+use super::report::finite;
 
 /// The constant is rounded.
-pub fn fill(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub(super) fn fill(case: &mut Case) -> Judge {
     let value = case.pick(&[0.0, 1.0, -2.5, 0.1, 1e-40]);
     let replicated = case.flag();
     let y = case.result(case.cols, replicated);
     case.push(Kernel::Fill { y, value });
-    report.judge("fill", &case.results(cpu), case, y, |_, _, _| {
-        U * value.abs() + 0.5 * ETA
-    });
+    Box::new(move |case, results, report| {
+        report.judge("fill", results, case, y, |_, _, _| U * value.abs() + 0.5 * ETA);
+    })
 }
 
 /// The factor, the product, the sum: 3 roundings.
-pub fn add(case: &mut Case, cpu: &Cpu, report: &mut Report) {
-    let exact = case.data == Data::Integers;
+pub(super) fn add(case: &mut Case) -> Judge {
+    let exact = case.inputs == Inputs::Integers;
     let factor = if exact {
         -2.0
     } else {
@@ -35,12 +35,14 @@ pub fn add(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let (a, b) = (case.x(cols, a_own), case.x(cols, b_own));
     let y = case.result(cols, a_own || b_own);
     case.push(Kernel::Add { a, b, factor, y });
-    report.sum("add", &case.results(cpu), case, y, 3, 1);
+    Box::new(move |case, results, report| {
+        report.sum("add", results, case, y, 3, 1);
+    })
 }
 
 /// The factor, the product, the old value: 3 roundings.
-pub fn accumulate(case: &mut Case, cpu: &Cpu, report: &mut Report) {
-    let exact = case.data == Data::Integers;
+pub(super) fn accumulate(case: &mut Case) -> Judge {
+    let exact = case.inputs == Inputs::Integers;
     let factor = if exact {
         -2.0
     } else {
@@ -49,35 +51,49 @@ pub fn accumulate(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let x = case.x(case.cols, true);
     let y = case.target(case.cols);
     case.push(Kernel::Accumulate { x, factor, y });
-    report.sum("accumulate", &case.results(cpu), case, y.buffer, 3, 1);
+    Box::new(move |case, results, report| {
+        report.sum("accumulate", results, case, y.buffer, 3, 1);
+    })
 }
 
-fn function(case: &mut Case) -> Unary {
-    // Thresholds that f32 has: the kink is then at the same place.
-    let h = case.pick(&[1.0, 0.75, 0.0, -0.5, 2.5]);
-    // Other constants are rounded to f32.
-    let a = if case.data == Data::Integers {
+/// A factor, rounded to f32; a whole number for integers.
+fn factor(case: &mut Case) -> f64 {
+    if case.inputs == Inputs::Integers {
         -3.0
     } else {
         case.pick(&[0.1, -2.0, 3.7])
-    };
-    case.pick(&[
-        Unary::Tanh,
-        Unary::Relu,
-        Unary::Gelu,
-        Unary::Sigmoid,
-        Unary::Scale(a),
-        Unary::SubtractConstant(a),
-        Unary::Logistic,
-        Unary::Hinge(h),
-        Unary::SquaredHinge(h),
-    ])
+    }
 }
 
-fn name(function: Unary) -> String {
-    let name = format!("{function:?}").to_lowercase();
-    name.split('(').next().unwrap_or_default().to_string()
+/// A threshold that f32 has: the kink is then at the same place.
+fn threshold(case: &mut Case) -> f64 {
+    case.pick(&[1.0, 0.75, 0.0, -0.5, 2.5])
 }
+
+/// The checks of a function and of its derivative, under a name.
+macro_rules! function {
+    ($name:ident, $gradient:ident, $case:ident => $function:expr) => {
+        pub(super) fn $name($case: &mut Case) -> Judge {
+            let function = $function;
+            unary(stringify!($name), $case, function)
+        }
+
+        pub(super) fn $gradient($case: &mut Case) -> Judge {
+            let function = $function;
+            unary_grad(stringify!($gradient), $case, function)
+        }
+    };
+}
+
+function!(tanh, tanh_grad, case => Unary::Tanh);
+function!(relu, relu_grad, case => Unary::Relu);
+function!(gelu, gelu_grad, case => Unary::Gelu);
+function!(sigmoid, sigmoid_grad, case => Unary::Sigmoid);
+function!(scale, scale_grad, case => Unary::Scale(factor(case)));
+function!(subtract_constant, subtract_constant_grad, case => Unary::SubtractConstant(factor(case)));
+function!(logistic, logistic_grad, case => Unary::Logistic);
+function!(hinge, hinge_grad, case => Unary::Hinge(threshold(case)));
+function!(squared_hinge, squared_hinge_grad, case => Unary::SquaredHinge(threshold(case)));
 
 /// Bound of f(x) as computed, given its exact value.
 fn value_error(function: Unary, x: f64, y: f64) -> f64 {
@@ -100,21 +116,22 @@ fn value_error(function: Unary, x: f64, y: f64) -> f64 {
 }
 
 /// y = f(x)
-pub fn unary(case: &mut Case, cpu: &Cpu, report: &mut Report) {
-    let (function, own) = (function(case), case.flag());
+fn unary(what: &'static str, case: &mut Case, function: Unary) -> Judge {
+    let own = case.flag();
     let x = case.x(case.cols, own);
     let y = case.result(case.cols, own);
     case.push(Kernel::Unary { function, x, y });
-    let results = case.results(cpu);
-    let (given, exact) = (case.given(x), results.exact(y));
-    let rational = !matches!(function, Unary::Tanh | Unary::Gelu | Unary::Sigmoid | Unary::Logistic);
-    report.judge(&name(function), &results, case, y, |r, i, j| {
-        if rational && case.data == Data::Integers {
-            return 0.0;
-        }
-        let (x, y) = (given.at(r, i, j), exact.at(r, i, j));
-        finite(value_error(function, x, y), y.abs())
-    });
+    Box::new(move |case, results, report| {
+        let (given, exact) = (case.given(x), results.exact(y));
+        let rational = !matches!(function, Unary::Tanh | Unary::Gelu | Unary::Sigmoid | Unary::Logistic);
+        report.judge(what, results, case, y, |r, i, j| {
+            if rational && case.inputs == Inputs::Integers {
+                return 0.0;
+            }
+            let (x, y) = (given.at(r, i, j), exact.at(r, i, j));
+            finite(value_error(function, x, y), y.abs())
+        });
+    })
 }
 
 /// Error of a sigmoid in u: the exponential (an ulp is at most 2 u), which the sum damps, the sum, the quotient.
@@ -159,24 +176,20 @@ fn slope(function: Unary, x: f64) -> (f64, f64) {
 }
 
 /// dx (=, +=) f'(x) dy: the slope's error, the product, the old value.
-pub fn unary_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
-    let (function, cols) = (function(case), case.cols);
+fn unary_grad(what: &'static str, case: &mut Case, function: Unary) -> Judge {
+    let cols = case.cols;
     let x = case.x(cols, true);
     let dy = case.x(cols, true);
     let y = case.result(cols, true);
     let dx = case.target(cols);
     case.push(Kernel::Unary { function, x, y });
     case.push(Kernel::UnaryGrad { function, x, y, dy, dx });
-    let results = case.results(cpu);
-    let (x, dy, old) = (case.given(x), case.given(dy), case.given(dx.buffer));
-    let rational = !matches!(function, Unary::Tanh | Unary::Gelu | Unary::Sigmoid | Unary::Logistic);
-    report.judge(
-        &format!("{} grad", name(function)),
-        &results,
-        case,
-        dx.buffer,
-        |r, i, j| {
-            if rational && case.data == Data::Integers {
+    case.derivative(Kernel::Unary { function, x, y }, y, x, dy, dx);
+    Box::new(move |case, results, report| {
+        let (x, dy, old) = (case.given(x), case.given(dy), case.given(dx.buffer));
+        let rational = !matches!(function, Unary::Tanh | Unary::Gelu | Unary::Sigmoid | Unary::Logistic);
+        report.judge(what, results, case, dx.buffer, |r, i, j| {
+            if rational && case.inputs == Inputs::Integers {
                 return 0.0;
             }
             let (slope, error) = slope(function, x.at(r, i, j));
@@ -190,6 +203,6 @@ pub fn unary_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
                     finite(set + U * magnitude * (1.0 + 8.0 * U), magnitude)
                 }
             }
-        },
-    );
+        });
+    })
 }

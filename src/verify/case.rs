@@ -4,25 +4,25 @@
 //! to, whether row buffers live in tile storage, whether fewer rows are active than there is room for. Memory that the
 //! kernel must not read is NaN: rows past the active ones, and targets that are to be overwritten.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use disentangle::backend::cpu::{MAX_LANES, TILE_ROWS};
-use disentangle::backend::kernel::{Divisor, Kernel, Target, Write};
-use disentangle::backend::program::Storage;
-use disentangle::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment};
-use disentangle::backend::{Backend, Cpu, Executable, Reference, Step};
+use crate::backend::cpu::{MAX_LANES, TILE_ROWS};
+use crate::backend::kernel::{Divisor, Kernel, Target, Write};
+use crate::backend::program::Storage;
+use crate::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment};
+use crate::backend::{Backend, BackendError, Executable, Reference, Step};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::data::Data;
-use crate::judge::View;
-use crate::kernels::{absolute_factor, copy, name};
+use super::inputs::Inputs;
+use super::kernels::{absolute_factor, copy};
+use super::report::View;
 
 /// Unit roundoff of f32.
-pub const U: f64 = 1.0 / (1u64 << 24) as f64;
+pub(super) const U: f64 = 1.0 / (1u64 << 24) as f64;
 /// The smallest f32 above 0: a rounding of a subnormal result errs by at most half of it.
-pub const ETA: f64 = 1.401_298_464_324_817e-45;
+pub(super) const ETA: f64 = 1.401_298_464_324_817e-45;
 
 const SPACE: RowSpace = RowSpace(0);
 
@@ -30,13 +30,14 @@ const SPACE: RowSpace = RowSpace(0);
 const BLOCK_ROWS: usize = TILE_ROWS * MAX_LANES;
 
 /// See the [module](self).
-pub struct Case {
-    pub seed: u64,
-    pub rows: usize,
-    pub cols: usize,
-    pub replicas: usize,
-    pub data: Data,
-    pub step: Step,
+#[derive(Clone)]
+pub(super) struct Case {
+    pub(super) seed: u64,
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    pub(super) replicas: usize,
+    pub(super) inputs: Inputs,
+    pub(super) step: Step,
     /// Whether the program has a wide layer.
     wide: bool,
     rng: ChaCha8Rng,
@@ -48,11 +49,22 @@ pub struct Case {
     indices: Vec<(BufferId, Vec<u32>)>,
     /// The persistent twin of a buffer in tile storage.
     hosts: HashMap<BufferId, BufferId>,
+    derivative: Option<Derivative>,
+}
+
+/// The claim that `gradient` is the gradient of sum dy y by `by`, where `forward` makes y.
+#[derive(Clone)]
+pub(super) struct Derivative {
+    pub(super) forward: Kernel,
+    pub(super) y: BufferId,
+    pub(super) by: BufferId,
+    pub(super) dy: BufferId,
+    pub(super) gradient: Target,
 }
 
 impl Case {
     /// The case of a seed: rows 1..=600, columns 1..=70 and 1..=5 replicas, every tenth with up to 9,000 rows of few columns.
-    pub fn new(seed: u64) -> Case {
+    pub(super) fn new(seed: u64) -> Case {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut between = |low: usize, high: usize| low + (rng.next_u64() % (high - low + 1) as u64) as usize;
         let edges = [1, 2, 255, 256, 257, 511, 512, 513, 600];
@@ -68,8 +80,17 @@ impl Case {
         Case::of(seed, rng, [rows, rows + spare, cols, replicas])
     }
 
+    /// As [`Case::new`], always of standard normal numbers and at most 600 rows.
+    pub(super) fn smooth(seed: u64) -> Case {
+        // Every eighth seed has normal numbers; long cases have odd ones.
+        Case {
+            seed,
+            ..Case::new(8 * seed)
+        }
+    }
+
     /// A case of a shape of one's choice, for operands of one's own.
-    pub fn shaped(rows: usize, cols: usize, replicas: usize) -> Case {
+    pub(super) fn shaped(rows: usize, cols: usize, replicas: usize) -> Case {
         Case::of(0, ChaCha8Rng::seed_from_u64(0), [rows, rows, cols, replicas])
     }
 
@@ -79,7 +100,7 @@ impl Case {
             rows,
             cols,
             replicas,
-            data: Data::ALL[seed as usize % Data::ALL.len()],
+            inputs: Inputs::ALL[seed as usize % Inputs::ALL.len()],
             step: Step {
                 learning_rate: 0.125,
                 number: 1 + seed % 5,
@@ -98,19 +119,20 @@ impl Case {
             reals: vec![],
             indices: vec![],
             hosts: HashMap::new(),
+            derivative: None,
         }
     }
 
     /// Low..=high
-    pub fn between(&mut self, low: usize, high: usize) -> usize {
+    pub(super) fn between(&mut self, low: usize, high: usize) -> usize {
         low + (self.rng.next_u64() % (high - low + 1) as u64) as usize
     }
 
-    pub fn flag(&mut self) -> bool {
+    pub(super) fn flag(&mut self) -> bool {
         self.between(0, 1) == 1
     }
 
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.between(0, from.len() - 1)]
     }
 
@@ -140,13 +162,13 @@ impl Case {
         self.program.len(id, &active)
     }
 
-    /// Numbers of the case's kind of data.
-    pub fn numbers(&mut self, n: usize) -> Vec<f64> {
-        self.data.draw(&mut self.rng, n, n)
+    /// Numbers of the case's kind of inputs.
+    pub(super) fn numbers(&mut self, n: usize) -> Vec<f64> {
+        self.inputs.draw(&mut self.rng, n, n)
     }
 
     /// Shared real rows `[rows, cols]` that are written once for many runs.
-    pub fn samples(&mut self, cols: usize, values: impl FnOnce(&mut ChaCha8Rng, usize) -> Vec<f64>) -> BufferId {
+    pub(super) fn samples(&mut self, cols: usize, values: impl FnOnce(&mut ChaCha8Rng, usize) -> Vec<f64>) -> BufferId {
         let id = self.given_rows(cols, false, values);
         self.program.buffers[id.0].lasting = true;
         id
@@ -172,7 +194,7 @@ impl Case {
     }
 
     /// Real rows `[rows, cols]` that the kernel reads, in persistent or in tile storage.
-    pub fn rows_of(
+    pub(super) fn rows_of(
         &mut self,
         cols: usize,
         replicated: bool,
@@ -188,15 +210,15 @@ impl Case {
         tile
     }
 
-    /// Rows of the case's kind of data.
-    pub fn x(&mut self, cols: usize, replicated: bool) -> BufferId {
-        let data = self.data;
-        self.rows_of(cols, replicated, |rng, n| data.draw(rng, n, cols))
+    /// Rows of the case's kind of inputs.
+    pub(super) fn x(&mut self, cols: usize, replicated: bool) -> BufferId {
+        let inputs = self.inputs;
+        self.rows_of(cols, replicated, |rng, n| inputs.draw(rng, n, cols))
     }
 
     /// One number per row, every third 0.
-    pub fn weights(&mut self, replicated: bool) -> BufferId {
-        let integers = self.data == Data::Integers;
+    pub(super) fn weights(&mut self, replicated: bool) -> BufferId {
+        let integers = self.inputs == Inputs::Integers;
         self.rows_of(1, replicated, |rng, n| {
             let weight = |i: usize, z: f64| match i % 3 {
                 1 => 0.0,
@@ -208,7 +230,7 @@ impl Case {
     }
 
     /// A whole real buffer that the kernel reads.
-    pub fn whole(
+    pub(super) fn whole(
         &mut self,
         rows: usize,
         cols: usize,
@@ -228,14 +250,14 @@ impl Case {
         id
     }
 
-    /// A parameter of the case's kind of data.
-    pub fn parameter(&mut self, rows: usize, cols: usize) -> BufferId {
-        let data = self.data;
-        self.whole(rows, cols, true, |rng, n| data.draw(rng, n, cols))
+    /// A parameter of the case's kind of inputs.
+    pub(super) fn parameter(&mut self, rows: usize, cols: usize) -> BufferId {
+        let inputs = self.inputs;
+        self.whole(rows, cols, true, |rng, n| inputs.draw(rng, n, cols))
     }
 
     /// Indices below `bound`, one per row.
-    pub fn index(&mut self, bound: usize, replicated: bool) -> BufferId {
+    pub(super) fn index(&mut self, bound: usize, replicated: bool) -> BufferId {
         let element = Element::Index { bound: bound as u32 };
         let id = self.buffer(element, replicated, Extent::Rows(SPACE), 1, Storage::Persistent);
         let values = (0..self.elements(id))
@@ -246,14 +268,14 @@ impl Case {
     }
 
     /// A shared table in a row space of its own, real or of indices below `bound`.
-    pub fn table(&mut self, rows: usize, cols: usize, bound: Option<u32>) -> BufferId {
+    pub(super) fn table(&mut self, rows: usize, cols: usize, bound: Option<u32>) -> BufferId {
         self.program.spaces.push(rows);
         let extent = Extent::Rows(RowSpace(self.program.spaces.len() - 1));
         let element = bound.map_or(Element::Real, |bound| Element::Index { bound });
         let id = self.buffer(element, false, extent, cols, Storage::Persistent);
         match bound {
             None => {
-                let values = self.data.draw(&mut self.rng, rows * cols, cols);
+                let values = self.inputs.draw(&mut self.rng, rows * cols, cols);
                 self.reals.push((id, values));
             }
             Some(bound) => {
@@ -265,7 +287,7 @@ impl Case {
     }
 
     /// Indices that the kernel writes.
-    pub fn index_result(&mut self, bound: u32, replicated: bool) -> BufferId {
+    pub(super) fn index_result(&mut self, bound: u32, replicated: bool) -> BufferId {
         self.buffer(
             Element::Index { bound },
             replicated,
@@ -276,24 +298,24 @@ impl Case {
     }
 
     /// Real rows that the kernel overwrites.
-    pub fn result(&mut self, cols: usize, replicated: bool) -> BufferId {
+    pub(super) fn result(&mut self, cols: usize, replicated: bool) -> BufferId {
         self.result_of(Extent::Rows(SPACE), cols, replicated, Write::Set).buffer
     }
 
     /// Real rows that the kernel overwrites or adds to.
-    pub fn target(&mut self, cols: usize) -> Target {
+    pub(super) fn target(&mut self, cols: usize) -> Target {
         let write = self.pick(&[Write::Set, Write::Add]);
         self.result_of(Extent::Rows(SPACE), cols, true, write)
     }
 
     /// A whole buffer that the kernel overwrites or adds to.
-    pub fn whole_target(&mut self, rows: usize, cols: usize) -> Target {
+    pub(super) fn whole_target(&mut self, rows: usize, cols: usize) -> Target {
         let write = self.pick(&[Write::Set, Write::Add]);
         self.result_of(Extent::Whole { rows }, cols, true, write)
     }
 
     /// One number per replica that the kernel overwrites.
-    pub fn scalar(&mut self, replicated: bool) -> BufferId {
+    pub(super) fn scalar(&mut self, replicated: bool) -> BufferId {
         self.result_of(Extent::Whole { rows: 1 }, 1, replicated, Write::Set)
             .buffer
     }
@@ -303,7 +325,7 @@ impl Case {
         let n = self.elements(host);
         let values = match write {
             Write::Set => vec![f64::NAN; n],
-            Write::Add => self.data.draw(&mut self.rng, n, cols),
+            Write::Add => self.inputs.draw(&mut self.rng, n, cols),
         };
         self.reals.push((host, values));
         if matches!(extent, Extent::Whole { .. }) || !self.flag() {
@@ -317,7 +339,7 @@ impl Case {
     }
 
     /// Counts and class sums.
-    pub fn wide(&mut self, rows: usize, cols: usize, replicated: bool) -> BufferId {
+    pub(super) fn wide(&mut self, rows: usize, cols: usize, replicated: bool) -> BufferId {
         self.buffer(
             Element::Wide,
             replicated,
@@ -327,12 +349,34 @@ impl Case {
         )
     }
 
-    pub fn push(&mut self, kernel: Kernel) {
+    pub(super) fn push(&mut self, kernel: Kernel) {
         self.kernels.push(kernel);
     }
 
+    /// Says what the kernels pushed so far compute a gradient of.
+    pub(super) fn derivative(&mut self, forward: Kernel, y: BufferId, by: BufferId, dy: BufferId, gradient: Target) {
+        self.derivative = Some(Derivative {
+            forward,
+            y,
+            by,
+            dy,
+            gradient,
+        });
+    }
+
+    /// See [`Case::derivative`].
+    pub(super) fn claim(&self) -> Option<&Derivative> {
+        self.derivative.as_ref()
+    }
+
+    /// Real rows in persistent storage that only the forward kernel of a derivative touches.
+    pub(super) fn spare(&mut self, cols: usize) -> BufferId {
+        let inputs = self.inputs;
+        self.given_rows(cols, true, |rng, n| inputs.draw(rng, n, cols))
+    }
+
     /// Overwrites an operand's numbers, element by element.
-    pub fn map(&mut self, id: BufferId, f: impl Fn(usize, f64) -> f64) {
+    pub(super) fn map(&mut self, id: BufferId, f: impl Fn(usize, f64) -> f64) {
         let host = self.host(id);
         for (_, values) in self.reals.iter_mut().filter(|(own, _)| *own == host) {
             values.iter_mut().enumerate().for_each(|(n, v)| *v = f(n, *v));
@@ -340,7 +384,8 @@ impl Case {
     }
 
     /// Overwrites an index operand.
-    pub fn set_index(&mut self, id: BufferId, indices: Vec<u32>) {
+    #[cfg(test)]
+    pub(super) fn set_index(&mut self, id: BufferId, indices: Vec<u32>) {
         for (_, values) in self.indices.iter_mut().filter(|(own, _)| *own == id) {
             values.clone_from(&indices);
         }
@@ -351,14 +396,14 @@ impl Case {
     }
 
     /// What was written into an operand.
-    pub fn given(&self, id: BufferId) -> View {
+    pub(super) fn given(&self, id: BufferId) -> View {
         let host = self.host(id);
         let values = self.reals.iter().find(|(own, _)| *own == host);
         self.view(host, values.map(|(_, v)| v.clone()).unwrap_or_default())
     }
 
     /// What was written into an index operand.
-    pub fn given_index(&self, id: BufferId) -> View {
+    pub(super) fn given_index(&self, id: BufferId) -> View {
         let values = self.indices.iter().find(|(own, _)| *own == id);
         self.view(
             id,
@@ -379,14 +424,25 @@ impl Case {
         }
     }
 
-    /// Names of the kernels under test.
-    pub fn kernel_names(&self) -> BTreeSet<&'static str> {
-        self.kernels.iter().map(name).collect()
+    /// The kernels under test.
+    pub(super) fn kernels(&self) -> &[Kernel] {
+        &self.kernels
     }
 
     /// Runs on a backend. With `absolute`, on the absolute values of all operands and factors, with the learning rate
     /// negated: what a product or sum then gives is the sum of the absolute values of its terms.
-    fn run(&self, backend: &dyn Backend, absolute: bool) -> Box<dyn Executable> {
+    fn run(&self, backend: &dyn Backend, absolute: bool) -> Result<Vec<View>, BackendError> {
+        let (mut executable, step) = self.load(backend, absolute)?;
+        executable.run(EntryId(0), step)?;
+        let buffers = (0..self.program.buffers.len()).map(BufferId);
+        buffers.map(|id| self.read(&*executable, id)).collect()
+    }
+
+    /// The program with its operands, and its step.
+    ///
+    /// # Errors
+    /// What the backend refuses.
+    fn load(&self, backend: &dyn Backend, absolute: bool) -> Result<(Box<dyn Executable>, Step), BackendError> {
         let mut program = self.program.clone();
         let kernels = self.before.iter().chain(&self.kernels).chain(&self.after);
         let kernels: Vec<Kernel> = kernels
@@ -398,39 +454,84 @@ impl Case {
         if self.wide {
             program.entries.push(vec![wide_layer(&mut program.buffers)]);
         }
-        let mut executable = backend.load(program).unwrap();
+        let mut executable = backend.load(program)?;
         for (id, _) in &self.reals {
             let poison = vec![f64::NAN; self.program.len(*id, &self.program.spaces)];
-            executable.write(*id, &poison).unwrap();
+            executable.write(*id, &poison)?;
         }
-        executable.set_rows(SPACE, self.rows).unwrap();
+        executable.set_rows(SPACE, self.rows)?;
         for (id, values) in &self.reals {
             let values: Vec<f64> = values.iter().map(|v| if absolute { v.abs() } else { *v }).collect();
-            executable.write(*id, &values).unwrap();
+            executable.write(*id, &values)?;
         }
         for (id, values) in &self.indices {
-            executable.write_index(*id, values).unwrap();
+            executable.write_index(*id, values)?;
         }
         let mut step = self.step;
         if absolute {
             step.learning_rate = -step.learning_rate;
         }
-        executable.run(EntryId(0), step).unwrap();
-        executable
+        Ok((executable, step))
     }
 
-    /// Runs on the CPU, on the reference, and on the reference with absolute values.
-    pub fn results(&self, cpu: &Cpu) -> Results<'_> {
-        Results {
-            case: self,
-            cpu: self.run(cpu, false),
-            exact: self.run(&Reference, false),
-            magnitude: self.run(&Reference, true),
+    /// What a buffer, or its persistent twin, holds.
+    fn read(&self, from: &dyn Executable, id: BufferId) -> Result<View, BackendError> {
+        let host = self.host(id);
+        let n = self.elements(host);
+        let values = if matches!(self.program.buffer(host).element, Element::Index { .. }) {
+            let mut values = vec![0; n];
+            from.read_index(host, &mut values)?;
+            values.into_iter().map(f64::from).collect()
+        } else {
+            let mut values = vec![0.0; n];
+            from.read(host, &mut values)?;
+            values
+        };
+        Ok(self.view(host, values))
+    }
+
+    /// Runs on a backend, on the reference, and on the reference with absolute values.
+    ///
+    /// # Errors
+    /// What a backend refuses.
+    pub(super) fn results(&self, backend: &dyn Backend) -> Result<Results, BackendError> {
+        Ok(Results {
+            got: self.run(backend, false)?,
+            exact: self.run(&Reference, false)?,
+            magnitude: self.run(&Reference, true)?,
+        })
+    }
+
+    /// A run that can be repeated, and timed.
+    ///
+    /// # Errors
+    /// What the backend refuses.
+    pub(super) fn ready(
+        &self,
+        backend: &dyn Backend,
+    ) -> Result<impl FnMut() -> Result<(), BackendError> + use<>, BackendError> {
+        let (mut executable, step) = self.load(backend, false)?;
+        Ok(move || executable.run(EntryId(0), step))
+    }
+
+    /// The case with other kernels under test.
+    pub(super) fn only(&self, kernel: &Kernel) -> Case {
+        Case {
+            kernels: vec![kernel.clone()],
+            ..self.clone()
         }
     }
 
+    /// Buffers after a run on the reference.
+    ///
+    /// # Errors
+    /// What it refuses.
+    pub(super) fn exactly(&self) -> Result<Vec<View>, BackendError> {
+        self.run(&Reference, false)
+    }
+
     /// Roundings of a sum over the rows after those inside a tile: the tiles of a lane, and the tree over the lanes.
-    pub fn lane_chain(&self) -> usize {
+    pub(super) fn lane_chain(&self) -> usize {
         let tiles = self.rows.div_ceil(TILE_ROWS);
         let (each, lanes) = if self.in_blocks() {
             (self.rows.div_ceil(BLOCK_ROWS), MAX_LANES)
@@ -442,7 +543,7 @@ impl Case {
     }
 
     /// Rows of the largest tile.
-    pub fn tile_rows(&self) -> usize {
+    pub(super) fn tile_rows(&self) -> usize {
         self.rows.min(TILE_ROWS)
     }
 
@@ -452,7 +553,7 @@ impl Case {
     }
 
     /// Rows that one product sums over.
-    pub fn product_rows(&self) -> usize {
+    pub(super) fn product_rows(&self) -> usize {
         self.rows.min(if self.in_blocks() { BLOCK_ROWS } else { TILE_ROWS })
     }
 }
@@ -483,53 +584,47 @@ fn wide_layer(buffers: &mut Vec<Buffer>) -> Segment {
     }
 }
 
-/// A case's results.
-pub struct Results<'a> {
-    case: &'a Case,
-    cpu: Box<dyn Executable>,
-    exact: Box<dyn Executable>,
-    magnitude: Box<dyn Executable>,
+/// What every buffer of a case held after the run.
+pub(super) struct Results {
+    got: Vec<View>,
+    exact: Vec<View>,
+    magnitude: Vec<View>,
 }
 
-impl Results<'_> {
-    fn read(&self, from: &dyn Executable, id: BufferId) -> View {
-        let host = self.case.host(id);
-        let n = self.case.elements(host);
-        let values = if matches!(self.case.program.buffer(host).element, Element::Index { .. }) {
-            let mut values = vec![0; n];
-            from.read_index(host, &mut values).unwrap();
-            values.into_iter().map(f64::from).collect()
-        } else {
-            let mut values = vec![0.0; n];
-            from.read(host, &mut values).unwrap();
-            values
+impl Results {
+    /// Whether the backend left the same bits.
+    #[cfg(test)]
+    pub(super) fn same_bits(&self, other: &Results) -> bool {
+        let bits = |views: &[View]| -> Vec<u64> {
+            let values = views.iter().flat_map(|view| &view.values);
+            values.map(|value| value.to_bits()).collect()
         };
-        self.case.view(host, values)
+        bits(&self.got) == bits(&other.got)
     }
 
-    /// What the CPU computed.
-    pub fn cpu(&self, id: BufferId) -> View {
-        self.read(&*self.cpu, id)
+    /// What the backend computed.
+    pub(super) fn got(&self, id: BufferId) -> &View {
+        &self.got[id.0]
     }
 
     /// What the reference computed.
-    pub fn exact(&self, id: BufferId) -> View {
-        self.read(&*self.exact, id)
+    pub(super) fn exact(&self, id: BufferId) -> &View {
+        &self.exact[id.0]
     }
 
     /// What the reference computed from absolute values.
-    pub fn magnitude(&self, id: BufferId) -> View {
-        self.read(&*self.magnitude, id)
+    pub(super) fn magnitude(&self, id: BufferId) -> &View {
+        &self.magnitude[id.0]
     }
 }
 
 /// One of the three divisors of a sum over rows, with the buffer of the total.
-pub fn divisor(case: &mut Case, replicated: bool) -> Divisor {
+pub(super) fn divisor(case: &mut Case, replicated: bool) -> Divisor {
     match case.between(0, 2) {
         0 => Divisor::One,
         1 => Divisor::Rows,
         _ => {
-            let total = if case.data == Data::Integers { 4.0 } else { 37.3f32 };
+            let total = if case.inputs == Inputs::Integers { 4.0 } else { 37.3f32 };
             Divisor::Total(case.whole(1, 1, replicated, |_, n| vec![f64::from(total); n]))
         }
     }

@@ -1,9 +1,9 @@
 //! NaN, infinities and the ends of f32: the CPU must say what the reference says.
 
-use disentangle::backend::kernel::{Divisor, Kernel, Target, Unary, UpdateRule, Write};
-use disentangle::backend::{BufferId, Cpu};
+use crate::backend::kernel::{Divisor, Kernel, Target, Unary, UpdateRule, Write};
+use crate::backend::{BufferId, Cpu};
 
-use crate::case::{Case, ETA, U};
+use super::case::{Case, ETA, U};
 
 /// The same kind of number: NaN for NaN, an infinity (or what rounds to it) for that infinity, else near it. How near is
 /// judged elsewhere, on ordinary numbers; here the argument's size x may magnify a rounding x^2 times, and `absolute` is
@@ -23,10 +23,10 @@ fn compare(what: &str, case: &Case, results: &[BufferId], x: BufferId) {
 }
 
 fn compare_within(absolute: f64, what: &str, case: &Case, results: &[BufferId], x: BufferId) {
-    let outcome = case.results(&Cpu::new(1).unwrap());
+    let outcome = case.results(&Cpu::new(1).unwrap()).unwrap();
     let x = case.given(x);
     for &id in results {
-        let (got, want) = (outcome.cpu(id), outcome.exact(id));
+        let (got, want) = (outcome.got(id), outcome.exact(id));
         for (n, (g, w)) in got.values.iter().zip(&want.values).enumerate() {
             let (r, i, j) = (n / (got.rows * got.cols), n / got.cols % got.rows, n % got.cols);
             let row = if x.rows == got.rows { x.row(r, i) } else { &x.values };
@@ -214,7 +214,7 @@ fn rows_of_any_size_are_normalised() {
     });
     case.push(Kernel::RowNormalizeGrad { y, norms, dy, dx });
     compare("row_normalize grad", &case, &[dx.buffer], x);
-    let unit = case.results(&Cpu::new(1).unwrap()).cpu(y);
+    let unit = case.results(&Cpu::new(1).unwrap()).unwrap().got(y).clone();
     for r in [0, 1, 4] {
         let length = unit.at(r, 0, 0).hypot(unit.at(r, 0, 1));
         assert!((length - 1.0).abs() <= 2.0 * U, "replica {r}: {length}");

@@ -1,10 +1,10 @@
 //! Kernels by name, exact copies, absolute factors.
 
-use disentangle::backend::BufferId;
-use disentangle::backend::kernel::{Kernel, Target, Write};
+use crate::backend::BufferId;
+use crate::backend::kernel::{Kernel, Target, Write};
 
 /// y = x, exactly.
-pub fn copy(x: BufferId, y: BufferId) -> Kernel {
+pub(super) fn copy(x: BufferId, y: BufferId) -> Kernel {
     let y = Target {
         buffer: y,
         write: Write::Set,
@@ -13,7 +13,7 @@ pub fn copy(x: BufferId, y: BufferId) -> Kernel {
 }
 
 /// The kernel with the absolute value of its factor.
-pub fn absolute_factor(kernel: &Kernel) -> Kernel {
+pub(super) fn absolute_factor(kernel: &Kernel) -> Kernel {
     let mut kernel = kernel.clone();
     match &mut kernel {
         Kernel::Add { factor, .. } | Kernel::Accumulate { factor, .. } => *factor = factor.abs(),
@@ -23,7 +23,7 @@ pub fn absolute_factor(kernel: &Kernel) -> Kernel {
 }
 
 /// Every kernel by name. A new variant does not compile until it has a name here, and the test fails until a check runs it.
-pub fn name(kernel: &Kernel) -> &'static str {
+pub(super) fn name(kernel: &Kernel) -> &'static str {
     match kernel {
         Kernel::Fill { .. } => "Fill",
         Kernel::Add { .. } => "Add",
@@ -56,4 +56,5 @@ pub fn name(kernel: &Kernel) -> &'static str {
 }
 
 /// How many names [`name`] gives.
-pub const KERNELS: usize = 27;
+#[cfg(test)]
+pub(super) const KERNELS: usize = 27;

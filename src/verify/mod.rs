@@ -1,0 +1,380 @@
+//! How far is a backend from the reference? Every op, loss, optimiser and reduction, forward and backward, on random operands.
+//!
+//! An [`Op`] makes a case from a seed: shape, kind of numbers, which operands replicas share, where buffers lie, and a rounding bound
+//! whose derivation stands beside it. One list, [`OPS`], serves every question: [`verify`] compares with
+//! [`Reference`](crate::backend::Reference), [`gradients`] compares backward kernels with differences of forward ones,
+//! [`timings`] runs each on a large shape, [`support`] asks whether a backend runs it at all. A new op is one function and one
+//! line in the list; a kernel that no op runs fails a test.
+//!
+//! Both sides get the same f32 numbers, so what is compared are the roundings of the backend alone. `docs/numerics.md` explains the
+//! bounds.
+
+mod case;
+mod elementwise;
+mod gradient;
+mod inputs;
+mod kernels;
+mod losses;
+mod optimizers;
+mod pairs;
+mod products;
+mod report;
+mod rows;
+#[cfg(test)]
+mod special;
+mod ulps;
+mod zeros;
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::backend::pairwise::PairwiseError;
+use crate::backend::{Backend, BackendError};
+use crate::bench::{BenchError, Ready, median_time};
+use case::{Case, Results};
+pub use gradient::{Gradient, gradients};
+pub use inputs::Inputs;
+pub use report::{CaseName, Check, Report};
+pub use ulps::{Ulps, ulp};
+
+/// Compares a case's results with their bounds.
+type Judge = Box<dyn Fn(&Case, &Results, &mut Report)>;
+
+/// What is verified: a kernel, or a reduction over pairs, with its backward pass under a name of its own.
+#[derive(Clone, Copy)]
+pub struct Op {
+    /// As `--ops` has it.
+    pub name: &'static str,
+    work: Work,
+}
+
+#[derive(Clone, Copy)]
+enum Work {
+    /// Records kernels, and says how to judge them.
+    Program(fn(&mut Case) -> Judge),
+    /// Reduces all pairs.
+    Pairs(pairs::Reduction),
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Why something cannot be verified.
+#[derive(Debug)]
+pub enum VerifyError {
+    /// There is no op of that name.
+    UnknownOp {
+        /// What was asked for.
+        found: String,
+    },
+    /// The backend refuses a case that it should run.
+    Backend {
+        /// Which.
+        case: CaseName,
+        /// Why.
+        source: BackendError,
+    },
+    /// A reduction over pairs refuses a case that it should run.
+    Pairs {
+        /// Which.
+        case: CaseName,
+        /// Why.
+        source: PairwiseError,
+    },
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VerifyError::UnknownOp { found } => {
+                let names: Vec<&str> = OPS.iter().map(|op| op.name).collect();
+                write!(f, "'{found}' is no op, expected {}", names.join(", "))
+            }
+            VerifyError::Backend { case, source } => write!(f, "{case}: {source}"),
+            VerifyError::Pairs { case, source } => write!(f, "{case}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+macro_rules! ops {
+    ($($room:ident: $($name:ident),+;)+) => {
+        &[$($(Op { name: stringify!($name), work: Work::Program($room::$name) },)+)+]
+    };
+}
+
+/// Every op that is a kernel of programs.
+const PROGRAMS: &[Op] = ops! {
+    elementwise: fill, add, accumulate, tanh, tanh_grad, relu, relu_grad, gelu, gelu_grad, sigmoid, sigmoid_grad, scale, scale_grad,
+        subtract_constant, subtract_constant_grad, logistic, logistic_grad, hinge, hinge_grad, squared_hinge, squared_hinge_grad;
+    products: dense, dense_input_grad, dense_weight_grad, dense_weight_and_bias_grad;
+    zeros: dense_skipping, dense_weight_grad_skipping;
+    rows: row_normalize, row_normalize_grad, row_sum, row_sum_grad, sum_squares, sum_squares_grad, gather, class_moments,
+        error_count;
+    losses: softmax_cross_entropy, softmax_cross_entropy_grad, margin, squared_error, logit_penalty;
+    optimizers: sgd, adam, rms_prop;
+};
+
+/// Every op.
+pub static OPS: &[Op] = &all();
+
+const fn all() -> [Op; PROGRAMS.len() + pairs::REDUCTIONS.len()] {
+    let mut ops = [PROGRAMS[0]; PROGRAMS.len() + pairs::REDUCTIONS.len()];
+    let mut n = 0;
+    while n < ops.len() {
+        ops[n] = if n < PROGRAMS.len() {
+            PROGRAMS[n]
+        } else {
+            pairs::REDUCTIONS[n - PROGRAMS.len()]
+        };
+        n += 1;
+    }
+    ops
+}
+
+/// The ops of a list of names separated by commas, or `all`; in the order of [`OPS`]. A name stands for its gradient too if it
+/// ends with a star: `tanh*`.
+///
+/// # Errors
+/// [`VerifyError::UnknownOp`]
+pub fn listed(list: &str) -> Result<Vec<&'static Op>, VerifyError> {
+    if list.trim() == "all" {
+        return Ok(OPS.iter().collect());
+    }
+    let mut asked = vec![false; OPS.len()];
+    for name in list.split(',').map(str::trim) {
+        let fits = |op: &Op| match name.strip_suffix('*') {
+            Some(start) => op.name.starts_with(start),
+            None => op.name == name,
+        };
+        let mut found = false;
+        for (op, asked) in OPS.iter().zip(&mut asked) {
+            (*asked, found) = (*asked || fits(op), found || fits(op));
+        }
+        if !found {
+            return Err(VerifyError::UnknownOp { found: name.into() });
+        }
+    }
+    Ok(OPS
+        .iter()
+        .zip(asked)
+        .filter(|(_, asked)| *asked)
+        .map(|(op, _)| op)
+        .collect())
+}
+
+/// Runs every op on the cases of all these seeds, on the backend and on the reference, and compares. `told` hears each op's name
+/// before it is run. Eight seeds in a row have all kinds of numbers, ten have a case of thousands of rows.
+///
+/// # Errors
+/// [`VerifyError::Backend`], [`VerifyError::Pairs`] for a case that the backend refuses.
+pub fn verify(
+    backend: &dyn Backend,
+    ops: &[&'static Op],
+    seeds: Range<u64>,
+    mut told: impl FnMut(&'static str),
+) -> Result<Report, VerifyError> {
+    let mut report = Report::default();
+    for op in ops {
+        told(op.name);
+        for seed in seeds.clone() {
+            let name = CaseName { op: op.name, seed };
+            report.begin(name);
+            match &op.work {
+                Work::Program(record) => {
+                    let mut case = Case::new(seed);
+                    let judge = record(&mut case);
+                    let refused = |source| VerifyError::Backend { case: name, source };
+                    judge(&case, &case.results(backend).map_err(refused)?, &mut report);
+                }
+                Work::Pairs(reduction) => {
+                    let refused = |source| VerifyError::Pairs { case: name, source };
+                    pairs::judge(*reduction, backend, name, &mut report).map_err(refused)?;
+                }
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// Whether the backend runs an op, asked with one small case; why not, where it does not.
+pub fn support(backend: &dyn Backend, ops: &[&'static Op]) -> Vec<(&'static str, Result<(), VerifyError>)> {
+    let ask = |op: &'static Op| {
+        let name = CaseName { op: op.name, seed: 0 };
+        let refused = |source| VerifyError::Backend { case: name, source };
+        match &op.work {
+            Work::Program(record) => {
+                let mut case = Case::shaped(33, 5, 2);
+                drop(record(&mut case));
+                let mut run = case.ready(backend).map_err(refused)?;
+                run().map_err(refused)
+            }
+            Work::Pairs(reduction) => {
+                pairs::runs(*reduction, backend).map_err(|source| VerifyError::Pairs { case: name, source })
+            }
+        }
+    };
+    ops.iter().map(|op| (op.name, ask(op))).collect()
+}
+
+/// An op's time.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// The op.
+    pub op: &'static str,
+    /// On what, in words.
+    pub shape: String,
+    /// Median of one run.
+    pub seconds: f64,
+}
+
+/// The median time of an op on 8192 rows of 64 columns (of pairs: 2048 rows), from samples that take about `budget` together.
+///
+/// # Errors
+/// [`VerifyError::Backend`], [`VerifyError::Pairs`] for an op that the backend refuses.
+pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Result<Timing, VerifyError> {
+    let name = CaseName { op: op.name, seed: 0 };
+    let (shape, seconds) = match &op.work {
+        Work::Program(record) => {
+            let refused = |source| VerifyError::Backend { case: name, source };
+            let mut case = Case::shaped(8192, 64, 1);
+            drop(record(&mut case));
+            let mut run = case.ready(backend).map_err(refused)?;
+            let mut work: Ready = Box::new(move || Ok(run()?));
+            let seconds = median_time(&mut work, Duration::ZERO, budget).map_err(|error| match error {
+                BenchError::Backend(source) => refused(source),
+                // The work above fails with nothing else.
+                _ => refused(BackendError::UnknownEntry { id: 0 }),
+            })?;
+            ("8192 x 64".to_string(), seconds)
+        }
+        Work::Pairs(reduction) => {
+            let time = pairs::time(*reduction, backend, budget);
+            time.map_err(|source| VerifyError::Pairs { case: name, source })?
+        }
+    };
+    Ok(Timing {
+        op: op.name,
+        shape,
+        seconds,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::program::{BufferId, EntryId, Program, RowSpace};
+    use crate::backend::{Cpu, Executable, Pairwise, Reference, Step};
+
+    /// Cases of each op; every eighth has the same kind of numbers, every tenth thousands of rows.
+    const CASES: u64 = 80;
+
+    #[test]
+    fn every_op_of_the_cpu_is_within_its_bound_of_the_reference() {
+        let ops = listed("all").unwrap();
+        let report = verify(&Cpu::new(2).unwrap(), &ops, 0..CASES, |_| ()).unwrap();
+        let failures: Vec<&String> = report.checks.iter().flat_map(|check| &check.failures).collect();
+        assert!(failures.is_empty(), "{failures:#?}");
+        for check in &report.checks {
+            assert!(check.judged > 0, "{}: nothing was compared", check.what);
+        }
+        assert_eq!(report.within(), report.cases());
+        assert_eq!(
+            report.kernels().len(),
+            kernels::KERNELS,
+            "a kernel without an op: {:?}",
+            report.kernels()
+        );
+    }
+
+    #[test]
+    fn a_list_of_ops_by_name() {
+        let names = |list: &str| listed(list).unwrap().iter().map(|op| op.name).collect::<Vec<_>>();
+        assert_eq!(names("tanh_grad, tanh"), ["tanh", "tanh_grad"]);
+        assert_eq!(names("hinge*"), ["hinge", "hinge_grad"]);
+        assert_eq!(names("all").len(), OPS.len());
+        assert!(matches!(listed("tanh,"), Err(VerifyError::UnknownOp { .. })));
+    }
+
+    /// The reference, but for the last number of what it computes.
+    struct Slip;
+
+    struct Slipping(Box<dyn Executable>);
+
+    impl Backend for Slip {
+        fn name(&self) -> &'static str {
+            "slip"
+        }
+
+        fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError> {
+            Ok(Box::new(Slipping(Reference.load(program)?)))
+        }
+
+        fn pairs(&self) -> &dyn Pairwise {
+            &Reference
+        }
+    }
+
+    impl Executable for Slipping {
+        fn program(&self) -> &Program {
+            self.0.program()
+        }
+
+        fn set_rows(&mut self, space: RowSpace, rows: usize) -> Result<(), BackendError> {
+            self.0.set_rows(space, rows)
+        }
+
+        fn rows(&self, space: RowSpace) -> usize {
+            self.0.rows(space)
+        }
+
+        fn write(&mut self, buffer: BufferId, values: &[f64]) -> Result<(), BackendError> {
+            self.0.write(buffer, values)
+        }
+
+        fn write_index(&mut self, buffer: BufferId, values: &[u32]) -> Result<(), BackendError> {
+            self.0.write_index(buffer, values)
+        }
+
+        fn read(&self, buffer: BufferId, values: &mut [f64]) -> Result<(), BackendError> {
+            self.0.read(buffer, values)?;
+            if let Some(last) = values.last_mut() {
+                *last += 1e-3;
+            }
+            Ok(())
+        }
+
+        fn read_index(&self, buffer: BufferId, values: &mut [u32]) -> Result<(), BackendError> {
+            self.0.read_index(buffer, values)
+        }
+
+        fn run(&mut self, entry: EntryId, step: Step) -> Result<(), BackendError> {
+            self.0.run(entry, step)
+        }
+    }
+
+    #[test]
+    fn the_reference_agrees_with_itself_and_one_wrong_number_is_found() {
+        let ops = listed("tanh,dense").unwrap();
+        let report = verify(&Reference, &ops, 0..8, |_| ()).unwrap();
+        assert!(
+            report
+                .checks
+                .iter()
+                .all(|check| check.worst == 0.0 && check.within == check.cases)
+        );
+        assert_eq!(report.cases(), 16);
+        let report = verify(&Slip, &ops, 0..2, |_| ()).unwrap();
+        for check in &report.checks {
+            assert_eq!((check.within, check.cases), (0, 2), "{check:?}");
+            assert_eq!(check.failures.len(), 2);
+            assert!(check.worst > 1.0 && check.worst_case.is_some());
+        }
+        assert!(support(&Slip, &ops).iter().all(|(_, runs)| runs.is_ok()));
+    }
+}
