@@ -19,6 +19,7 @@ mod report;
 mod resolve;
 mod resume;
 mod stragglers;
+mod trajectory;
 mod verify;
 mod watch;
 mod watched;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::error::CliError;
 use super::output::print;
 use super::resolve::backend_named;
+use super::trajectory;
 
 /// The options of `verify`.
 #[derive(Args, Clone, Debug)]
@@ -37,6 +38,11 @@ pub struct VerifyOptions {
     /// What to ask of each op
     #[arg(long, value_enum, default_value_t = Mode::Test)]
     pub mode: Mode,
+    /// Train in both precisions and follow how they part
+    #[arg(long, conflicts_with_all = ["ops", "case", "mode", "trials"])]
+    pub trajectory: bool,
+    #[command(flatten)]
+    pub training: trajectory::TrainingOptions,
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
@@ -65,6 +71,11 @@ const MOST_TRIALS: u64 = 1_000_000;
 /// within its bound.
 pub fn run(options: VerifyOptions) -> Result<(), CliError> {
     let (ops, seeds) = asked(&options)?;
+    if !options.trajectory
+        && let Some(name) = options.training.given()
+    {
+        return Err(CliError::Input(format!("--{name}: expected --trajectory too")));
+    }
     if options.device == "reference" {
         return Err(CliError::Input(
             "--device 'reference': it is what others are compared with, expected cpu".into(),
@@ -74,6 +85,9 @@ pub fn run(options: VerifyOptions) -> Result<(), CliError> {
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (backend, device) = backend_named(&options.device, threads)?;
+    if options.trajectory {
+        return trajectory::run(&*backend, &device, &options.training, options.seed, options.json);
+    }
     match options.mode {
         Mode::Test => test(&*backend, &device, &ops, seeds, options.json),
         Mode::Gradient => gradient(&ops, seeds, options.json),
@@ -123,7 +137,7 @@ struct Line {
 }
 
 /// JSON has no infinity.
-fn number(value: f64) -> Option<f64> {
+pub(super) fn number(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
@@ -321,7 +335,7 @@ fn support(backend: &dyn Backend, device: &str, ops: &[&'static Op], json: bool)
     print(&text)
 }
 
-fn print_json(value: &Value) -> Result<(), CliError> {
+pub(super) fn print_json(value: &Value) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| CliError::Failed(error.to_string()))?;
     print(&format!("{text}\n"))
 }

@@ -21,6 +21,7 @@ pub mod number;
 pub mod ode;
 pub mod outcome;
 pub mod parts;
+pub mod precision;
 pub mod prepare;
 pub mod projection;
 pub mod stragglers;

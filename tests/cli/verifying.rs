@@ -70,6 +70,41 @@ fn the_same_list_is_differentiated_timed_and_asked_for() {
 }
 
 #[test]
+fn two_precisions_side_by_side() {
+    let place = Place::new();
+    let output = place.run(&[
+        "verify",
+        "--trajectory",
+        "--epochs",
+        "25",
+        "--replicas",
+        "2",
+        "--lr",
+        "0.5",
+        "--loss",
+        "hinge",
+        "--json",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let found: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(
+        (&found["runs"], found["arms"].as_array().unwrap().len()),
+        (&2.into(), 1)
+    );
+    let arm = &found["arms"][0];
+    assert_eq!((&arm["loss"], &arm["learning_rate"]), (&"hinge".into(), &0.5.into()));
+    for replica in arm["replicas"].as_array().unwrap() {
+        let distances = replica["distances"].as_array().unwrap();
+        assert_eq!(
+            (&distances[0]["epoch"], &distances[0]["weights"]),
+            (&0.into(), &0.0.into())
+        );
+        assert_eq!(distances.last().unwrap()["epoch"], 25);
+        assert!(distances.last().unwrap()["weights"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[test]
 fn what_cannot_be_verified_is_one_line() {
     let place = Place::new();
     for (args, line) in [
