@@ -7,7 +7,7 @@
 
 pub mod autograd;
 pub mod backend;
-#[cfg(feature = "study")]
+#[cfg(feature = "verify")]
 pub mod bench;
 pub mod data;
 pub mod geometry;
@@ -17,5 +17,5 @@ pub mod report;
 #[cfg(feature = "study")]
 pub mod study;
 pub mod train;
-#[cfg(feature = "study")]
+#[cfg(feature = "verify")]
 pub mod verify;

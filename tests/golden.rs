@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use disentangle::autograd::{Entry, Graph, Plan, Session, Training, Value};
-use disentangle::backend::kernel::UpdateRule;
-use disentangle::backend::{Backend, Cpu, EntryId, Reference, Step};
+use disentangle::backend::kernel::{Kernel, Unary, UpdateRule};
+use disentangle::backend::program::{Buffer, Domain, Element, Extent, Program, Segment, Storage};
+use disentangle::backend::{Backend, BufferId, Cpu, EntryId, Reference, RowSpace, Step};
+use disentangle::verify::function_error;
 use serde_json::Value as Json;
 
 fn golden(name: &str) -> PathBuf {
@@ -380,5 +382,102 @@ fn metrics_agree_with_scikit_learn_in_f64() {
 fn metrics_agree_with_scikit_learn_on_the_reference() {
     for name in ["mnist", "digits", "clouds"] {
         agrees(name, &["--device", "reference", "--metrics", WITHOUT_OPTIMUM], 1e-10);
+    }
+}
+
+/// Runs one kernel of x, `[x.len(), 1]`, that writes y.
+fn run_on(
+    backend: &dyn Backend,
+    x: &[f64],
+    kernel: impl Fn(BufferId, BufferId, BufferId) -> Kernel,
+    cols: usize,
+) -> Vec<f64> {
+    let rows = x.len() / cols;
+    let buffer = |name: &str, element: Element, cols: usize| Buffer {
+        name: name.into(),
+        element,
+        replicated: false,
+        extent: Extent::Rows(RowSpace(0)),
+        cols,
+        storage: Storage::Persistent,
+        lasting: false,
+    };
+    let [own, labels, y] = [BufferId(0), BufferId(1), BufferId(2)];
+    let kernel = kernel(own, labels, y);
+    let width = if matches!(kernel, Kernel::Unary { .. }) {
+        cols
+    } else {
+        1
+    };
+    let program = Program {
+        replicas: 1,
+        spaces: vec![rows],
+        buffers: vec![
+            buffer("x", Element::Real, cols),
+            buffer("labels", Element::Index { bound: 2 }, 1),
+            buffer("y", Element::Real, width),
+        ],
+        entries: vec![vec![Segment {
+            domain: Domain::Rows(RowSpace(0)),
+            kernels: vec![kernel],
+        }]],
+    };
+    let mut executable = backend.load(program).unwrap();
+    executable.write(own, x).unwrap();
+    // Row [x, 0] with label 1: log(e^x + 1) - 0.
+    executable.write_index(labels, &vec![1; rows]).unwrap();
+    let step = Step {
+        learning_rate: 0.0,
+        number: 1,
+    };
+    executable.run(EntryId(0), step).unwrap();
+    let mut values = vec![0.0; rows * width];
+    executable.read(y, &mut values).unwrap();
+    values
+}
+
+/// Activations and losses over the whole range of f32 against mpmath, whose 40 digits are rounded once to f64.
+#[test]
+fn elementary_functions_agree_with_mpmath_over_all_of_f32() {
+    let file: Json = serde_json::from_slice(&std::fs::read(golden("elementary.json")).unwrap()).unwrap();
+    let x = numbers(&file["x"]);
+    assert!(x.len() > 2_000);
+    let functions = [
+        ("tanh", Unary::Tanh),
+        ("gelu", Unary::Gelu),
+        ("sigmoid", Unary::Sigmoid),
+        ("logistic", Unary::Logistic),
+    ];
+    // What remains of the bound in f64, and some of its smallest numbers.
+    let narrow = (0.5f64.powi(29), 1e-300);
+    for (backend, (scale, tiny)) in [
+        (&Cpu::new(1).unwrap() as &dyn Backend, (1.0, 0.0)),
+        (&Reference, narrow),
+    ] {
+        let compare = |what: &str, got: &[f64], exact: &[f64], function: Unary| {
+            for (n, (got, exact)) in got.iter().zip(exact).enumerate() {
+                let bound = function_error(function, x[n], *exact) * scale + tiny;
+                let equal = got == exact || f64::from(*exact as f32) == *got;
+                assert!(
+                    equal || (got - exact).abs() <= bound,
+                    "{what} of {:e} on {}: {got:e}, expected {exact:e} within {bound:e}",
+                    x[n],
+                    backend.name()
+                );
+            }
+        };
+        for (name, function) in functions {
+            let got = run_on(backend, &x, |x, _, y| Kernel::Unary { function, x, y }, 1);
+            compare(name, &got, &numbers(&file[name]), function);
+        }
+        // log(e^x + e^0) is the logistic loss of -x, computed another way: the same roundings, and a difference.
+        let rows: Vec<f64> = x.iter().flat_map(|&x| [x, 0.0]).collect();
+        let got = run_on(
+            backend,
+            &rows,
+            |x, labels, y| Kernel::SoftmaxCrossEntropy { x, labels, y },
+            2,
+        );
+        compare("log-sum-exp", &got, &numbers(&file["log_sum_exp"]), Unary::Logistic);
     }
 }

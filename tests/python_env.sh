@@ -15,7 +15,7 @@ die() { echo "python_env.sh: $*" >&2; exit 1; }
 
 command -v python3 >/dev/null || die "no python3 on the path; expected CPython 3.10 or later"
 
-if cmp -s "$wanted" "$made" && "$venv/bin/python" -c 'import numpy, safetensors, sklearn' 2>/dev/null; then
+if cmp -s "$wanted" "$made" && "$venv/bin/python" -c 'import mpmath, numpy, safetensors, sklearn' 2>/dev/null; then
     exit 0
 fi
 

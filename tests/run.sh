@@ -34,6 +34,7 @@ if [ "$(cat "$golden/made-by" 2>/dev/null)" != "$made" ]; then
     .venv/bin/python tests/golden/three_layer.py "$golden"
     .venv/bin/python tests/golden/inversion.py --data data/mnist --out "$golden/inversion" --epochs 200 --replicas 2
     .venv/bin/python tests/golden/metrics.py data/mnist "$golden/metrics"
+    .venv/bin/python tests/golden/elementary.py "$golden/elementary.json"
     echo "$made" >"$golden/made-by"
 fi
 
@@ -43,8 +44,9 @@ cargo test --workspace --no-fail-fast
 narrower=portable
 if grep -qw avx512f /proc/cpuinfo; then narrower="portable avx2"; fi
 for isa in $narrower; do
-    DISENTANGLE_ISA=$isa cargo test --lib verify
-    DISENTANGLE_ISA=$isa cargo test --test pairwise
+    # With --workspace, as above: other features of dependencies would build everything anew.
+    DISENTANGLE_ISA=$isa cargo test --workspace --lib verify
+    DISENTANGLE_ISA=$isa cargo test --workspace --test pairwise
 done
 for example in examples/*.rs; do
     cargo run --quiet --no-default-features --example "$(basename "$example" .rs)"

@@ -52,7 +52,7 @@ esac
 if [ "$which" != thread ]; then
     # The pool forgets the payload of a second panic in one region on purpose, so leaks are not looked for.
     ASAN_OPTIONS=detect_leaks=0 sanitized address "-Zsanitizer=address" \
-        --lib --test same_bits -- backend::cpu verify:: two_threads
+        --features verify --lib --test same_bits -- backend::cpu verify:: two_threads
 fi
 
 if [ "$which" != address ]; then

@@ -110,6 +110,17 @@ pub fn compare(
     told: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Replica>, StudyError> {
     let epochs = grid(setup.recipe.epochs);
+    // Drawn in f64; a backend of f32 would round them.
+    let rounded = |values: &Vec<f64>| values.iter().map(|&w| f64::from(w as f32)).collect();
+    let initial: Parameters = setup
+        .initial
+        .iter()
+        .map(|(name, w)| (name.clone(), rounded(w)))
+        .collect();
+    let setup = Setup {
+        initial: &initial,
+        ..setup
+    };
     let mut trained = |backend: &dyn Backend| -> Result<(Vec<ReplicaOutcome>, Vec<Parameters>), StudyError> {
         let mut keeper = Keeper {
             epochs: Epochs::Listed(epochs.iter().map(|&epoch| epoch..=epoch).collect()),

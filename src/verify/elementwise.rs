@@ -95,8 +95,8 @@ function!(logistic, logistic_grad, case => Unary::Logistic);
 function!(hinge, hinge_grad, case => Unary::Hinge(threshold(case)));
 function!(squared_hinge, squared_hinge_grad, case => Unary::SquaredHinge(threshold(case)));
 
-/// Bound of f(x) as computed, given its exact value.
-fn value_error(function: Unary, x: f64, y: f64) -> f64 {
+/// How far f(x) computed in f32 may be from its exact value y, for an x that f32 has. In f64 the same holds with 2^-29 of it.
+pub fn function_error(function: Unary, x: f64, y: f64) -> f64 {
     let (u, size) = (U, y.abs());
     match function {
         Unary::Relu => 0.0,
@@ -129,7 +129,7 @@ fn unary(what: &'static str, case: &mut Case, function: Unary) -> Judge {
                 return 0.0;
             }
             let (x, y) = (given.at(r, i, j), exact.at(r, i, j));
-            finite(value_error(function, x, y), y.abs())
+            finite(function_error(function, x, y), y.abs())
         });
     })
 }

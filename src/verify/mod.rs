@@ -33,6 +33,7 @@ use crate::backend::pairwise::PairwiseError;
 use crate::backend::{Backend, BackendError};
 use crate::bench::{BenchError, Ready, median_time};
 use case::{Case, Results};
+pub use elementwise::function_error;
 pub use gradient::{Gradient, gradients};
 pub use inputs::Inputs;
 pub use report::{CaseName, Check, Report};

@@ -36,8 +36,8 @@ pub fn ulp(x: f64) -> f64 {
 }
 
 impl Ulps {
-    /// Counts one number. What is not finite on either side counts as infinitely wrong unless both are equal.
-    pub fn add(&mut self, got: f64, exact: f64) {
+    /// Counts one number, and returns its error. What is not finite on either side counts as infinitely wrong unless both are equal.
+    pub fn add(&mut self, got: f64, exact: f64) -> f64 {
         let error = if got == exact {
             0.0
         } else {
@@ -47,6 +47,17 @@ impl Ulps {
         self.counts[((error as f32).to_bits() >> (23 - BITS)) as usize] += 1;
         self.total += 1;
         self.worst = self.worst.max(error);
+        error
+    }
+
+    /// Counts what another has counted.
+    pub fn merge(&mut self, other: &Ulps) {
+        self.counts
+            .iter_mut()
+            .zip(&other.counts)
+            .for_each(|(own, other)| *own += other);
+        self.total += other.total;
+        self.worst = self.worst.max(other.worst);
     }
 
     /// The largest error.
