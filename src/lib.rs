@@ -5,6 +5,8 @@
 //! (a backend against the reference), [`mod@bench`] (timings of kernels), [`study`] (experiments), [`train`] (epochs, batches, replicas), [`geometry`] (manifold metrics), [`nn`] (layers, losses,
 //! optimisers), [`autograd`] (record once, plan, replay), [`backend`] (who computes) and [`data`] (what is computed on).
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod autograd;
 pub mod backend;
 #[cfg(feature = "verify")]

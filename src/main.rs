@@ -1,5 +1,7 @@
 //! The `disentangle` command: parse, call, print.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 mod cli;
 
 use std::process::ExitCode;

@@ -31,3 +31,9 @@ read -r wall user system <"$target/time"
 echo "cold release build of the core: $wall s, $user + $system s of processor time (at most 30, or 45 on a busy machine)"
 awk -v w="$wall" -v u="$user" -v s="$system" 'BEGIN { exit w > 30 && u + s > 45 }' ||
     die "the core took $wall s to build, expected at most 30"
+
+# What an embedder ships: training and radii in one program.
+cargo build --quiet --profile small --no-default-features --example embed --target-dir "$target"
+bytes=$(wc -c <"$target/small/examples/embed")
+echo "examples/embed: $bytes bytes (at most 1000000)"
+[ "$bytes" -le 1000000 ] || die "examples/embed has $bytes bytes, expected at most 1000000"

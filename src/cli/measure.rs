@@ -356,7 +356,7 @@ impl Weights {
         };
         let array = weight.read().map_err(|error| failed(&error))?;
         let values = own(array.shape.as_slice(), 2, array.values, replica);
-        let Some((shape, values)) = values.filter(|(shape, _)| shape[0] == classes) else {
+        let Some((shape, values)) = values.filter(|(shape, _)| shape.first() == Some(&classes)) else {
             return Err(CliError::Input(format!(
                 "--weights: {}: shape {:?}, expected {classes} rows (one per class), with or without the activations' replicas before them",
                 weight.place(),
@@ -374,7 +374,7 @@ impl Weights {
             Some(bias) => {
                 let array = bias.read().map_err(|error| failed(&error))?;
                 let values = own(array.shape.as_slice(), 1, array.values, replica);
-                let Some((_, values)) = values.filter(|(shape, _)| shape[0] == classes) else {
+                let Some((_, values)) = values.filter(|(shape, _)| shape.first() == Some(&classes)) else {
                     return Err(CliError::Input(format!(
                         "--weights: {}: shape {:?}, expected {classes} numbers, one per class",
                         bias.place(),

@@ -123,8 +123,8 @@ fn in_folder(folder: &Path) -> Result<Vec<ArrayPlace>, DataError> {
     let mut places = Vec::new();
     for (n, file) in files.iter().enumerate() {
         // Files that differ in their kind alone are told apart by it.
-        let twin = |other: &PathBuf| stem(other) == stem(file);
-        let name = match files[..n].iter().chain(&files[n + 1..]).any(twin) {
+        let twin = |(m, other): (usize, &PathBuf)| m != n && stem(other) == stem(file);
+        let name = match files.iter().enumerate().any(twin) {
             true => format!("{}.{}", stem(file), extension(file)),
             false => stem(file),
         };

@@ -4,6 +4,9 @@
 //! file's labels into class indices and keeps the rows that have one, [`select`] takes consecutive or random rows of those, and a
 //! [`Standardizer`] fitted on exactly those rows turns bytes into `f64`.
 
+// Whatever a file holds comes here first: no index is taken on trust.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 #[cfg(feature = "data")]
 pub mod arrays;
 pub mod cifar;

@@ -77,12 +77,10 @@ pub fn select(
         Subset::Consecutive => (offset..offset + count).collect(),
         Subset::Random => draw(from, count, seed).into_iter().map(|n| offset + n).collect(),
     };
-    let labels: Vec<u32> = chosen.iter().map(|&n| kept.labels[n]).collect();
+    let rows = chosen.iter().filter_map(|&n| kept.rows.get(n).copied()).collect();
+    let labels: Vec<u32> = chosen.iter().filter_map(|&n| kept.labels.get(n).copied()).collect();
     classes.check_present(&labels)?;
-    Ok(Labelled {
-        rows: chosen.iter().map(|&n| kept.rows[n]).collect(),
-        labels,
-    })
+    Ok(Labelled { rows, labels })
 }
 
 /// `count` of the numbers below `from`, ascending: the first `count` steps of Fisher and Yates.

@@ -134,10 +134,7 @@ fn what_cannot_be_verified_is_one_line() {
             "--device 'reference': it is what others are compared with",
         ),
         (&["verify", "--device", "tpu"], "--device 'tpu': expected cpu"),
-        (
-            &["verify", "--threads", "0"],
-            "--threads 0: 0 threads, expected 1 to 1024",
-        ),
+        (&["verify", "--threads", "0"], "0 threads, expected 1 to 1024"),
         (
             &["verify", "--mode", "gradient", "--ops", "fill"],
             "--ops: none of these is a backward kernel",
