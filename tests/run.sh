@@ -20,7 +20,7 @@ tests/dependencies.sh
 
 say "style and documentation"
 cargo fmt --all --check
-for features in "" study; do
+for features in "" study cuda; do
     cargo clippy --quiet --no-default-features --features "$features" -- -D warnings
 done
 cargo clippy --quiet --workspace --all-targets -- -D warnings
@@ -48,6 +48,11 @@ done
 for example in examples/*.rs; do
     cargo run --quiet --no-default-features --example "$(basename "$example" .rs)"
 done
+
+say "CUDA without a GPU"
+tests/cuda_ptx.sh
+tests/stand_in_test.sh
+cargo test --no-default-features --features cuda --test cuda
 
 say "the report in a browser"
 tests/browser.sh

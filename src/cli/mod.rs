@@ -4,6 +4,7 @@
 
 mod bench;
 mod config;
+mod devices;
 mod error;
 mod facts;
 mod guard;
@@ -45,7 +46,6 @@ const AFTER_HELP: &str = "\
 Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle measure --activations h.npy --labels y.npy
-
 Each run writes a folder with a report.html. `disentangle NAME --help`: options.";
 
 #[derive(Subcommand)]
@@ -68,6 +68,8 @@ enum Command {
     /// Time every kernel, as percent of what this machine can do
     #[command(allow_negative_numbers = true)]
     Bench(bench::BenchOptions),
+    /// What can compute here, and why what cannot cannot
+    Devices(devices::DevicesOptions),
     /// Show a run in the browser while it goes on
     #[command(allow_negative_numbers = true)]
     Watch(watch::WatchOptions),
@@ -90,6 +92,7 @@ pub fn main() -> ExitCode {
             Command::Report(options) => report::run(options),
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
+            Command::Devices(options) => devices::run(options),
         },
         Err(error) if !error.use_stderr() => {
             let _ = error.print();

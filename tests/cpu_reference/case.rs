@@ -10,7 +10,7 @@ use disentangle::backend::cpu::{MAX_LANES, TILE_ROWS};
 use disentangle::backend::kernel::{Divisor, Kernel, Target, Write};
 use disentangle::backend::program::Storage;
 use disentangle::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment};
-use disentangle::backend::{Backend, Cpu, Executable, Reference, Step};
+use disentangle::backend::{Backend, Executable, Reference, Step};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
@@ -419,11 +419,11 @@ impl Case {
         executable
     }
 
-    /// Runs on the CPU, on the reference, and on the reference with absolute values.
-    pub fn results(&self, cpu: &Cpu) -> Results<'_> {
+    /// Runs on the tested backend, on the reference, and on the reference with absolute values.
+    pub fn results(&self, tested: &dyn Backend) -> Results<'_> {
         Results {
             case: self,
-            cpu: self.run(cpu, false),
+            got: self.run(tested, false),
             exact: self.run(&Reference, false),
             magnitude: self.run(&Reference, true),
         }
@@ -446,9 +446,9 @@ impl Case {
         self.rows.min(TILE_ROWS)
     }
 
-    /// Whether it runs on blocks of rows: a wide layer, or room for few rows.
+    /// Whether it runs on blocks of rows, where the backend has them: a wide layer, or room for few rows.
     fn in_blocks(&self) -> bool {
-        self.wide || self.program.spaces[SPACE.0] <= TILE_ROWS
+        crate::HAS_BLOCKS && (self.wide || self.program.spaces[SPACE.0] <= TILE_ROWS)
     }
 
     /// Rows that one product sums over.
@@ -486,7 +486,7 @@ fn wide_layer(buffers: &mut Vec<Buffer>) -> Segment {
 /// A case's results.
 pub struct Results<'a> {
     case: &'a Case,
-    cpu: Box<dyn Executable>,
+    got: Box<dyn Executable>,
     exact: Box<dyn Executable>,
     magnitude: Box<dyn Executable>,
 }
@@ -507,9 +507,9 @@ impl Results<'_> {
         self.case.view(host, values)
     }
 
-    /// What the CPU computed.
-    pub fn cpu(&self, id: BufferId) -> View {
-        self.read(&*self.cpu, id)
+    /// What the tested backend computed.
+    pub fn got(&self, id: BufferId) -> View {
+        self.read(&*self.got, id)
     }
 
     /// What the reference computed.

@@ -3,7 +3,7 @@
 //! What the library functions err by: exp and ln_1p at most 1 ulp, which is at most 2 u of the result, erfcf at most 2 ulp
 //! (4 u), tanh `TANH_ULP` ulps. An error e of an argument t becomes |t f'(t) / f(t)| e / |t| of the result.
 
-use disentangle::backend::Cpu;
+use disentangle::backend::Backend;
 use disentangle::backend::cpu::math::{EXP_ULP, TANH_ULP};
 use disentangle::backend::kernel::{Kernel, Unary, Write};
 
@@ -12,18 +12,18 @@ use crate::data::Data;
 use crate::judge::{Report, finite};
 
 /// The constant is rounded.
-pub fn fill(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn fill(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let value = case.pick(&[0.0, 1.0, -2.5, 0.1, 1e-40]);
     let replicated = case.flag();
     let y = case.result(case.cols, replicated);
     case.push(Kernel::Fill { y, value });
-    report.judge("fill", &case.results(cpu), case, y, |_, _, _| {
+    report.judge("fill", &case.results(tested), case, y, |_, _, _| {
         U * value.abs() + 0.5 * ETA
     });
 }
 
 /// The factor, the product, the sum: 3 roundings.
-pub fn add(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn add(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let exact = case.data == Data::Integers;
     let factor = if exact {
         -2.0
@@ -35,11 +35,11 @@ pub fn add(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let (a, b) = (case.x(cols, a_own), case.x(cols, b_own));
     let y = case.result(cols, a_own || b_own);
     case.push(Kernel::Add { a, b, factor, y });
-    report.sum("add", &case.results(cpu), case, y, 3, 1);
+    report.sum("add", &case.results(tested), case, y, 3, 1);
 }
 
 /// The factor, the product, the old value: 3 roundings.
-pub fn accumulate(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn accumulate(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let exact = case.data == Data::Integers;
     let factor = if exact {
         -2.0
@@ -49,7 +49,7 @@ pub fn accumulate(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let x = case.x(case.cols, true);
     let y = case.target(case.cols);
     case.push(Kernel::Accumulate { x, factor, y });
-    report.sum("accumulate", &case.results(cpu), case, y.buffer, 3, 1);
+    report.sum("accumulate", &case.results(tested), case, y.buffer, 3, 1);
 }
 
 fn function(case: &mut Case) -> Unary {
@@ -100,12 +100,12 @@ fn value_error(function: Unary, x: f64, y: f64) -> f64 {
 }
 
 /// y = f(x)
-pub fn unary(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn unary(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (function, own) = (function(case), case.flag());
     let x = case.x(case.cols, own);
     let y = case.result(case.cols, own);
     case.push(Kernel::Unary { function, x, y });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (given, exact) = (case.given(x), results.exact(y));
     let rational = !matches!(function, Unary::Tanh | Unary::Gelu | Unary::Sigmoid | Unary::Logistic);
     report.judge(&name(function), &results, case, y, |r, i, j| {
@@ -159,7 +159,7 @@ fn slope(function: Unary, x: f64) -> (f64, f64) {
 }
 
 /// dx (=, +=) f'(x) dy: the slope's error, the product, the old value.
-pub fn unary_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn unary_grad(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (function, cols) = (function(case), case.cols);
     let x = case.x(cols, true);
     let dy = case.x(cols, true);
@@ -167,7 +167,7 @@ pub fn unary_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let dx = case.target(cols);
     case.push(Kernel::Unary { function, x, y });
     case.push(Kernel::UnaryGrad { function, x, y, dy, dx });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (x, dy, old) = (case.given(x), case.given(dy), case.given(dx.buffer));
     let rational = !matches!(function, Unary::Tanh | Unary::Gelu | Unary::Sigmoid | Unary::Logistic);
     report.judge(

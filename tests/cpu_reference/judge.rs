@@ -44,7 +44,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Compares what the CPU and the reference left in `id`: |got - exact| <= bound(r, i, j). An infinite bound says that
+    /// Compares what the tested backend and the reference left in `id`: |got - exact| <= bound(r, i, j). An infinite bound says that
     /// a result or what leads to it is no finite f32, so there is nothing to compare.
     pub fn judge(
         &mut self,
@@ -54,7 +54,7 @@ impl Report {
         id: BufferId,
         bound: impl Fn(usize, usize, usize) -> f64,
     ) {
-        let (got, exact) = (results.cpu(id), results.exact(id));
+        let (got, exact) = (results.got(id), results.exact(id));
         self.kernels.extend(case.kernel_names());
         let worst = self.worst.entry(what.into()).or_insert(Worst {
             ratio: 0.0,

@@ -1,6 +1,6 @@
 //! Losses per row and their gradients.
 
-use disentangle::backend::Cpu;
+use disentangle::backend::Backend;
 use disentangle::backend::kernel::{Kernel, Write};
 
 use disentangle::backend::cpu::math::EXP_ULP;
@@ -16,14 +16,14 @@ const EXP: f64 = 2.0 * EXP_ULP;
 /// With d_j = x_j - top (one rounding, which exp magnifies by |d_j|) and exp 5 u ([`EXP_ULP`]): e_j errs by (|d_j| + 5) e_j u. They are
 /// summed in f64 and rounded once; ln_1p damps an error of its argument s by 1 + s and errs by 2 u; the difference to the
 /// label's and the sum of both are rounded.
-pub fn softmax_cross_entropy(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn softmax_cross_entropy(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (cols, own) = (case.cols, case.flag());
     let x = case.x(cols, own);
     let labels_own = own && case.flag();
     let labels = case.index(cols, labels_own);
     let y = case.result(1, own);
     case.push(Kernel::SoftmaxCrossEntropy { x, labels, y });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (x, labels) = (case.given(x), case.given_index(labels));
     report.judge("softmax_cross_entropy", &results, case, y, |r, i, _| {
         let row = x.row(r, i);
@@ -45,7 +45,7 @@ pub fn softmax_cross_entropy(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 
 /// p_j = e_j / sum e: the error of e_j, that of the sum (the mean of theirs), the quotient and the product with dy, which
 /// are in f64 and rounded once; the label's slope -sum of the others / sum e likewise.
-pub fn softmax_cross_entropy_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn softmax_cross_entropy_grad(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let cols = case.cols;
     let x = case.x(cols, true);
     let labels_own = case.flag();
@@ -53,7 +53,7 @@ pub fn softmax_cross_entropy_grad(case: &mut Case, cpu: &Cpu, report: &mut Repor
     let dy = case.x(1, true);
     let dx = case.target(cols);
     case.push(Kernel::SoftmaxCrossEntropyGrad { x, labels, dy, dx });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (x, labels, dy, old) = (
         case.given(x),
         case.given_index(labels),
@@ -91,7 +91,7 @@ pub fn softmax_cross_entropy_grad(case: &mut Case, cpu: &Cpu, report: &mut Repor
 }
 
 /// One difference; its gradient is dy, -dy or 0. Duplicates have ties for the best other.
-pub fn margin(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn margin(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let cols = if case.between(0, 4) == 0 { 1 } else { case.cols };
     let x = case.x(cols, true);
     let labels_own = case.flag();
@@ -101,7 +101,7 @@ pub fn margin(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let dx = case.target(cols);
     case.push(Kernel::Margin { x, labels, y });
     case.push(Kernel::MarginGrad { x, labels, dy, dx });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (exact, slopes) = (results.exact(y), results.exact(dx.buffer));
     let integers = case.data == Data::Integers;
     report.judge("margin", &results, case, y, |r, i, j| match integers {
@@ -115,7 +115,7 @@ pub fn margin(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 }
 
 /// In f64, rounded once; the gradient meets the old value. Integers in a power of two of columns are exact.
-pub fn squared_error(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn squared_error(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let integers = case.data == Data::Integers;
     let cols = if integers {
         case.pick(&[1, 2, 4, 16, 64])
@@ -130,7 +130,7 @@ pub fn squared_error(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let dx = case.target(cols);
     case.push(Kernel::SquaredError { x, target, y });
     case.push(Kernel::SquaredErrorGrad { x, target, dy, dx });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (exact, slopes, old) = (results.exact(y), results.exact(dx.buffer), case.given(dx.buffer));
     report.judge("squared_error", &results, case, y, |r, i, j| match integers {
         true => 0.0,
@@ -155,7 +155,7 @@ pub fn squared_error(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 }
 
 /// In f64, rounded once; the gradient meets the old value. Integers with integer centres are exact.
-pub fn logit_penalty(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn logit_penalty(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let integers = case.data == Data::Integers;
     let (cols, classes) = (case.cols, case.between(1, 4));
     let x = case.x(cols, true);
@@ -181,7 +181,7 @@ pub fn logit_penalty(case: &mut Case, cpu: &Cpu, report: &mut Report) {
         dy,
         dx,
     });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (exact, slopes, old) = (results.exact(y), results.exact(dx.buffer), case.given(dx.buffer));
     report.judge("logit_penalty", &results, case, y, |r, i, j| match integers {
         true => 0.0,

@@ -14,11 +14,11 @@ mod special;
 mod zeros;
 
 use case::Case;
-use disentangle::backend::Cpu;
+use disentangle::backend::{Backend, Cpu};
 use judge::Report;
 use kernels::KERNELS;
 
-type Check = fn(&mut Case, &Cpu, &mut Report);
+type Check = fn(&mut Case, &dyn Backend, &mut Report);
 
 const CHECKS: [Check; 28] = [
     elementwise::fill,
@@ -54,6 +54,14 @@ const CHECKS: [Check; 28] = [
 /// Cases of each check; every eighth has the same kind of data, every tenth thousands of rows.
 const CASES: u64 = 80;
 
+/// Wide layers and small batches run on blocks of rows.
+const HAS_BLOCKS: bool = true;
+
+/// Calls `f` with a backend whose results are to be judged.
+fn with_tested<R>(f: impl FnOnce(&dyn Backend) -> R) -> R {
+    f(&Cpu::new(1).unwrap())
+}
+
 #[test]
 fn every_kernel_is_within_its_bound_of_the_reference() {
     let cpu = Cpu::new(2).unwrap();
@@ -70,4 +78,22 @@ fn every_kernel_is_within_its_bound_of_the_reference() {
         report.kernels
     );
     report.finish();
+}
+
+/// Tests that other backends run too, in their own way.
+macro_rules! special_values {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            special::$name();
+        })*
+    };
+}
+
+special_values! {
+    functions_of_one_number
+    losses_and_error_counts_of_any_row_and_label
+    rows_of_any_size_are_normalised
+    masked_rows_may_hold_anything_and_a_total_of_zero_gives_zero
+    a_gradient_that_is_no_number_reaches_its_parameter
 }

@@ -1,7 +1,7 @@
 //! One step of every optimiser, on parameters, gradients and states of any size.
 
 use disentangle::backend::kernel::{Kernel, UpdateRule};
-use disentangle::backend::{BufferId, Cpu};
+use disentangle::backend::{Backend, BufferId};
 
 use crate::case::{Case, ETA, Results, U};
 use crate::data::Data;
@@ -31,7 +31,7 @@ fn push(case: &mut Case, rule: UpdateRule, parameter: BufferId, gradient: Buffer
 /// g + decay w: the decay, its product, the sum (3); v = momentum v + g: one more (4), or the momentum's own path (3);
 /// nesterov's g + momentum v: the momentum and its product on top of v's, the sum (7); the rate, its product, the
 /// difference (3): 10 at most. With dyadic constants and integers all is exact.
-pub fn sgd(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn sgd(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let integers = case.data == Data::Integers;
     let (momentum, weight_decay) = if integers {
         (case.pick(&[0.0, 0.5]), case.pick(&[0.0, 0.25]))
@@ -46,7 +46,7 @@ pub fn sgd(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     case.step.learning_rate = if integers { 0.125 } else { 0.1 };
     let (parameter, gradient, states) = operands(case, rule.states(), None);
     push(case, rule, parameter, gradient, &states);
-    let results = case.results(cpu);
+    let results = case.results(tested);
     report.sum("sgd", &results, case, parameter, 10, 10);
     for state in states {
         report.sum("sgd: velocity", &results, case, state, 4, 3);
@@ -113,7 +113,7 @@ fn judge(
 
 /// See the helpers above; m = b1 m + n1 g: 3 roundings of the first term, 3 of the second beside g's own; the corrections
 /// c1, c2 are rounded and divided by (2 more), the rate, its product and the difference 3, the decay of AdamW 4.
-pub fn adam(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn adam(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let decoupled = case.flag();
     let (weight_decay, epsilon) = (case.pick(&[0.0, 0.01]), case.pick(&[1e-8, 1e-3]));
     let (beta1, beta2) = case.pick(&[(0.9, 0.999), (0.8, 0.99), (0.0, 0.9)]);
@@ -127,7 +127,7 @@ pub fn adam(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     case.step.learning_rate = 0.01;
     let (parameter, gradient, states) = operands(case, 2, Some(1));
     push(case, rule, parameter, gradient, &states);
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let [w, g, m, v] = [parameter, gradient, states[0], states[1]].map(|id| case.given(id));
     let lr = case.step.learning_rate;
     let t = case.step.number as i32;
@@ -170,7 +170,7 @@ pub fn adam(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 
 /// See the helpers above; b = momentum b + g / (sqrt v + epsilon): the momentum, its product and the sum, then the rate, its
 /// product and the difference.
-pub fn rms_prop(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn rms_prop(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (alpha, epsilon) = (case.pick(&[0.99, 0.9]), case.pick(&[1e-8, 1e-3]));
     let (momentum, weight_decay) = (case.pick(&[0.0, 0.9]), case.pick(&[0.0, 0.01]));
     let rule = UpdateRule::RmsProp {
@@ -182,7 +182,7 @@ pub fn rms_prop(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     case.step.learning_rate = 0.01;
     let (parameter, gradient, states) = operands(case, rule.states(), Some(0));
     push(case, rule, parameter, gradient, &states);
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let [w, g, v] = [parameter, gradient, states[0]].map(|id| case.given(id));
     let b = states.get(1).map(|&b| case.given(b));
     let lr = case.step.learning_rate;

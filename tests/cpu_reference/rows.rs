@@ -1,6 +1,6 @@
 //! Normalisation, sums over rows, sums of squares, gathers, probes.
 
-use disentangle::backend::Cpu;
+use disentangle::backend::Backend;
 use disentangle::backend::kernel::{Divisor, Kernel, Write};
 
 use crate::case::{Case, ETA, Results, U, divisor};
@@ -13,13 +13,13 @@ pub fn in_f64(terms: usize, magnitude: f64) -> f64 {
 }
 
 /// Norms and rows are computed in f64 and rounded once.
-pub fn row_normalize(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn row_normalize(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (cols, own) = (case.cols, case.flag());
     let x = case.x(cols, own);
     let y = case.result(cols, own);
     let norms = case.result(1, own);
     case.push(Kernel::RowNormalize { x, y, norms });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     for (what, id) in [("row_normalize", y), ("row_normalize: norms", norms)] {
         let exact = results.exact(id);
         report.judge(what, &results, case, id, |r, i, j| {
@@ -31,7 +31,7 @@ pub fn row_normalize(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 
 /// (dy - y (y . dy)) / n in f64, rounded once; y and n come rounded (n may be subnormal). With A = sum |y||dy|: y's
 /// rounding counts twice in |y| A, n's once, the result's once: (2 |y| A + 2 (|dy| + |y| A)) u / n.
-pub fn row_normalize_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn row_normalize_grad(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let cols = case.cols;
     let x = case.x(cols, true);
     let dy = case.x(cols, true);
@@ -40,7 +40,7 @@ pub fn row_normalize_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
     let dx = case.target(cols);
     case.push(Kernel::RowNormalize { x, y, norms });
     case.push(Kernel::RowNormalizeGrad { y, norms, dy, dx });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (y, norms) = (results.exact(y), results.exact(norms));
     let (dy, old) = (case.given(dy), case.given(dx.buffer));
     report.judge("row_normalize grad", &results, case, dx.buffer, |r, i, j| {
@@ -70,7 +70,7 @@ pub fn row_normalize_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 }
 
 /// The sum in f64, the quotient rounded once. Integers: by 4 or 1 or (a sum rounded once) the number of rows.
-pub fn row_sum(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn row_sum(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let own = case.flag();
     let x = case.x(1, own);
     let weights_own = own && case.flag();
@@ -91,7 +91,7 @@ pub fn row_sum(case: &mut Case, cpu: &Cpu, report: &mut Report) {
         });
     }
     case.push(Kernel::RowSum { x, weights, divisor, y });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let (exact, magnitude) = (results.exact(y), results.magnitude(y));
     report.judge("row_sum", &results, case, y, |r, i, j| {
         if case.data == Data::Integers && divisor != Divisor::Rows {
@@ -103,7 +103,7 @@ pub fn row_sum(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 }
 
 /// w dy / total in f64, rounded once, and the old value.
-pub fn row_sum_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn row_sum_grad(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let weights_own = case.flag();
     let weights = case.flag().then(|| case.weights(weights_own));
     let total_own = case.flag();
@@ -117,7 +117,7 @@ pub fn row_sum_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
         divisor,
         dx,
     });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let magnitude = results.magnitude(dx.buffer);
     report.judge("row_sum grad", &results, case, dx.buffer, |r, i, j| {
         let m = magnitude.at(r, i, j);
@@ -127,13 +127,13 @@ pub fn row_sum_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 }
 
 /// In f64, rounded once.
-pub fn sum_squares(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn sum_squares(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (rows, own) = (case.between(1, 90), case.flag());
     let (data, cols) = (case.data, case.cols);
     let x = case.whole(rows, cols, own, |rng, n| data.draw(rng, n, cols));
     let y = case.scalar(own);
     case.push(Kernel::SumSquares { x, y });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let exact = results.exact(y);
     report.judge("sum_squares", &results, case, y, |r, i, j| {
         let size = exact.at(r, i, j);
@@ -145,17 +145,17 @@ pub fn sum_squares(case: &mut Case, cpu: &Cpu, report: &mut Report) {
 }
 
 /// 2 dy is exact; the product and the old value are rounded.
-pub fn sum_squares_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn sum_squares_grad(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (rows, cols, data) = (case.between(1, 90), case.cols, case.data);
     let x = case.parameter(rows, cols);
     let dy = case.whole(1, 1, true, |rng, n| data.draw(rng, n, 1));
     let dx = case.whole_target(rows, cols);
     case.push(Kernel::SumSquaresGrad { x, dy, dx });
-    report.sum("sum_squares grad", &case.results(cpu), case, dx.buffer, 2, 1);
+    report.sum("sum_squares grad", &case.results(tested), case, dx.buffer, 2, 1);
 }
 
 /// Exact, for reals and indices.
-pub fn gather(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn gather(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (own, rows) = (case.flag(), case.between(1, 300));
     let index = case.index(rows, own);
     let cols = case.cols;
@@ -169,13 +169,13 @@ pub fn gather(case: &mut Case, cpu: &Cpu, report: &mut Report) {
         index,
         y: label,
     });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     report.equal("gather", &results, case, y);
     report.equal("gather: indices", &results, case, label);
 }
 
 /// Sums in f64 on both sides (squares of f32 are exact there), in different orders.
-pub fn class_moments(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn class_moments(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (own, classes, cols) = (case.flag(), case.between(1, 7), case.cols);
     let x = case.x(cols, own);
     let labels_own = own && case.flag();
@@ -193,7 +193,7 @@ pub fn class_moments(case: &mut Case, cpu: &Cpu, report: &mut Report) {
         weights,
         moments,
     });
-    let results = case.results(cpu);
+    let results = case.results(tested);
     let magnitude = results.magnitude(moments);
     report.judge("class_moments", &results, case, moments, |r, i, j| match case.data {
         Data::Integers => 0.0,
@@ -216,7 +216,7 @@ fn poison(case: &mut Case, x: disentangle::backend::BufferId, mask: &View) {
 }
 
 /// Counts are exact. Duplicates give ties, zero rows give undecided outputs.
-pub fn error_count_and_zero_rows(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn error_count_and_zero_rows(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let (own, cols) = (case.flag(), case.cols);
     let x = case.x(cols, own);
     let labels_own = own && case.flag();
@@ -235,7 +235,7 @@ pub fn error_count_and_zero_rows(case: &mut Case, cpu: &Cpu, report: &mut Report
     let count = case.wide(1, 1, own);
     case.push(Kernel::RowNormalize { x, y, norms });
     case.push(Kernel::ZeroRows { norms, count });
-    let results: Results = case.results(cpu);
+    let results: Results = case.results(tested);
     report.equal("error_count", &results, case, counts);
     report.equal("zero_rows", &results, case, count);
 }

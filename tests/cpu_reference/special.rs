@@ -1,7 +1,7 @@
-//! NaN, infinities and the ends of f32: the CPU must say what the reference says.
+//! NaN, infinities and the ends of f32: a backend must say what the reference says.
 
+use disentangle::backend::BufferId;
 use disentangle::backend::kernel::{Divisor, Kernel, Target, Unary, UpdateRule, Write};
-use disentangle::backend::{BufferId, Cpu};
 
 use crate::case::{Case, ETA, U};
 
@@ -23,10 +23,10 @@ fn compare(what: &str, case: &Case, results: &[BufferId], x: BufferId) {
 }
 
 fn compare_within(absolute: f64, what: &str, case: &Case, results: &[BufferId], x: BufferId) {
-    let outcome = case.results(&Cpu::new(1).unwrap());
+    let outcome = crate::with_tested(|tested| case.results(tested));
     let x = case.given(x);
     for &id in results {
-        let (got, want) = (outcome.cpu(id), outcome.exact(id));
+        let (got, want) = (outcome.got(id), outcome.exact(id));
         for (n, (g, w)) in got.values.iter().zip(&want.values).enumerate() {
             let (r, i, j) = (n / (got.rows * got.cols), n / got.cols % got.rows, n % got.cols);
             let row = if x.rows == got.rows { x.row(r, i) } else { &x.values };
@@ -52,8 +52,7 @@ fn set(buffer: BufferId) -> Target {
     }
 }
 
-#[test]
-fn functions_of_one_number() {
+pub fn functions_of_one_number() {
     let values = [
         f64::NAN,
         f64::INFINITY,
@@ -138,8 +137,7 @@ fn every_row(cols: usize) -> Vec<f64> {
         .collect()
 }
 
-#[test]
-fn losses_and_error_counts_of_any_row_and_label() {
+pub fn losses_and_error_counts_of_any_row_and_label() {
     for cols in 1..=3 {
         let values = every_row(cols);
         let replicas = values.len() / cols;
@@ -180,8 +178,7 @@ fn losses_and_error_counts_of_any_row_and_label() {
     }
 }
 
-#[test]
-fn rows_of_any_size_are_normalised() {
+pub fn rows_of_any_size_are_normalised() {
     let values = [
         [3e30, 4e30],
         [3e-40, 4e-40],
@@ -214,15 +211,14 @@ fn rows_of_any_size_are_normalised() {
     });
     case.push(Kernel::RowNormalizeGrad { y, norms, dy, dx });
     compare("row_normalize grad", &case, &[dx.buffer], x);
-    let unit = case.results(&Cpu::new(1).unwrap()).cpu(y);
+    let unit = crate::with_tested(|tested| case.results(tested)).got(y);
     for r in [0, 1, 4] {
         let length = unit.at(r, 0, 0).hypot(unit.at(r, 0, 1));
         assert!((length - 1.0).abs() <= 2.0 * U, "replica {r}: {length}");
     }
 }
 
-#[test]
-fn masked_rows_may_hold_anything_and_a_total_of_zero_gives_zero() {
+pub fn masked_rows_may_hold_anything_and_a_total_of_zero_gives_zero() {
     let nan = f64::NAN;
     // Numbers, weights, total.
     let cases: [([f64; 3], [f64; 3], f64); 7] = [
@@ -258,8 +254,7 @@ fn masked_rows_may_hold_anything_and_a_total_of_zero_gives_zero() {
     }
 }
 
-#[test]
-fn a_gradient_that_is_no_number_reaches_its_parameter() {
+pub fn a_gradient_that_is_no_number_reaches_its_parameter() {
     let rules = [
         UpdateRule::Sgd {
             momentum: 0.9,

@@ -4,7 +4,7 @@
 //! of a sum of |w| (|r| + |c|): larger than |w| |x| where r and c cancel.
 
 use disentangle::backend::kernel::{Kernel, Target, Write};
-use disentangle::backend::{BufferId, Cpu};
+use disentangle::backend::{Backend, BufferId, Cpu};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
@@ -90,10 +90,10 @@ impl Dense {
     }
 }
 
-pub fn dense(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn dense(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let out = case.between(1, 100);
     let dense = record_dense(case, out);
-    dense.judge(case, &case.results(cpu), report);
+    dense.judge(case, &case.results(tested), report);
 }
 
 /// A layer's weight gradient on samples, and the commonest number of each column.
@@ -147,10 +147,10 @@ impl WeightGrad {
     }
 }
 
-pub fn dense_weight_grad(case: &mut Case, cpu: &Cpu, report: &mut Report) {
+pub fn dense_weight_grad(case: &mut Case, tested: &dyn Backend, report: &mut Report) {
     let out = case.between(1, 100);
     let gradient = record_weight_grad(case, out);
-    gradient.judge(case, &case.results(cpu), report);
+    gradient.judge(case, &case.results(tested), report);
 }
 
 /// Runs a case with and without skipping: both within the bound, and not the same bits.
@@ -161,7 +161,7 @@ fn compare(mut case: Case, record: impl Fn(&mut Case) -> (BufferId, Judge)) {
     let outputs = ways.map(|cpu| {
         let results = case.results(&cpu);
         judge(&case, &results, &mut report);
-        results.cpu(result).values
+        results.got(result).values
     });
     assert_ne!(outputs[0], outputs[1], "nothing was skipped");
     report.finish();

@@ -16,12 +16,16 @@
 //! [`crate::backend::Reference`] computes in f64 with plain loops and is the definition; [`crate::backend::Cpu`] computes
 //! in the precision of the [`Form`].
 
+#[cfg(any(feature = "cuda", not(feature = "pairwise")))]
+mod delegate;
 mod error;
 #[cfg(feature = "data")]
 mod mapped;
 mod points;
 pub mod soft_nearest_neighbor;
 
+#[cfg(any(feature = "cuda", not(feature = "pairwise")))]
+pub(crate) use delegate::delegate_pairs;
 pub use error::PairwiseError;
 pub use points::{Points, RowSource, Values};
 pub use soft_nearest_neighbor::{SoftNearestNeighbor, SoftNearestNeighborGradient};
