@@ -12,7 +12,7 @@ runs=$shots/runs
 rm -rf "$shots"
 mkdir -p "$runs"
 # As the tests build it: with other features of dependencies it would be built anew.
-cargo build --quiet --workspace --bin disentangle
+cargo build --quiet --workspace --features disentangle/cuda --bin disentangle
 disentangle=target/debug/disentangle
 "$disentangle" inversion --replicas 4 --epochs 60 --quiet --out "$runs/default" >/dev/null
 "$disentangle" inversion --replicas 3 --epochs 90 --hidden 40 --lr 0.3 --quiet --out "$runs/wide" >/dev/null

@@ -12,13 +12,16 @@ echo "core: $lines crates with the root (at most 12)"
 [ "$lines" -le 12 ] || die "the core has $lines crates, expected at most 12"
 
 # Crates that compile or link foreign code do it through one of these.
-for features in "" data study cli; do
+for features in "" data study cli cuda cli,cuda; do
     if cargo tree --edges normal,build --no-default-features --features "$features" --prefix none --target all |
         grep -E '^(cc|cmake|pkg-config|bindgen|nasm-rs|vcpkg|[a-z0-9_-]+-sys) v' | grep -vE '^(windows|web|js|linux-raw)-sys'; then
         die "features '$features' compile or link C, expected Rust only"
     fi
 done
 echo "no C in any feature set"
+lines=$(cargo tree --edges normal --no-default-features --features cuda --prefix none | sort -u | wc -l)
+echo "core with cuda: $lines crates with the root (at most 13)"
+[ "$lines" -le 13 ] || die "the core with cuda has $lines crates, expected at most 13"
 
 target=$(mktemp -d)
 trap 'rm -rf "$target"' EXIT

@@ -10,6 +10,8 @@ say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 
 # A fresh build gains nothing from being incremental, and its kernels run faster when units are optimised together.
 export CARGO_INCREMENTAL=0
+# Built once, with the same features everywhere: others would build everything anew.
+all=(--workspace --features disentangle/cuda)
 
 say "data and Python"
 tests/fetch_data.sh
@@ -20,11 +22,11 @@ tests/dependencies.sh
 
 say "style and documentation"
 cargo fmt --all --check
-for features in "" study; do
+for features in "" study cuda cli; do
     cargo clippy --quiet --no-default-features --features "$features" -- -D warnings
 done
-cargo clippy --quiet --workspace --all-targets -- -D warnings
-RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
+cargo clippy --quiet "${all[@]}" --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet "${all[@]}" --no-deps
 
 say "golden numbers by NumPy, scikit-learn and scikit-dimension"
 golden=target/golden
@@ -39,18 +41,21 @@ if [ "$(cat "$golden/made-by" 2>/dev/null)" != "$made" ]; then
 fi
 
 say "tests"
-cargo test --workspace --no-fail-fast
+cargo test "${all[@]}" --no-fail-fast
 # The widest instruction set has been tested; the kernels on narrower ones are compiled from the same text.
 narrower=portable
 if grep -qw avx512f /proc/cpuinfo; then narrower="portable avx2"; fi
 for isa in $narrower; do
-    # With --workspace, as above: other features of dependencies would build everything anew.
-    DISENTANGLE_ISA=$isa cargo test --workspace --lib verify
-    DISENTANGLE_ISA=$isa cargo test --workspace --test pairwise
+    DISENTANGLE_ISA=$isa cargo test "${all[@]}" --lib verify
+    DISENTANGLE_ISA=$isa cargo test "${all[@]}" --test pairwise
 done
 for example in examples/*.rs; do
     cargo run --quiet --no-default-features --example "$(basename "$example" .rs)"
 done
+
+say "CUDA without a GPU"
+tests/cuda_ptx.sh
+tests/stand_in_test.sh
 
 say "the report in a browser"
 tests/browser.sh

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::cpu::isa::IsaError;
+#[cfg(feature = "cuda")]
+use super::cuda::CudaError;
 
 /// An error of a backend, one line each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,9 @@ pub enum BackendError {
         /// In one line.
         reason: String,
     },
+    /// The CUDA driver or device says no.
+    #[cfg(feature = "cuda")]
+    Cuda(CudaError),
 }
 
 impl fmt::Display for BackendError {
@@ -137,8 +142,17 @@ impl fmt::Display for BackendError {
             }
             BackendError::Isa(error) => error.fmt(f),
             BackendError::Threads { reason } => f.write_str(reason),
+            #[cfg(feature = "cuda")]
+            BackendError::Cuda(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for BackendError {}
+
+#[cfg(feature = "cuda")]
+impl From<CudaError> for BackendError {
+    fn from(error: CudaError) -> BackendError {
+        BackendError::Cuda(error)
+    }
+}

@@ -2,6 +2,8 @@
 //! f64 slices in the order `[replicas, rows, cols]` (one copy if shared), whatever the backend's precision and layout.
 
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod error;
 pub mod kernel;
 pub mod pairwise;
@@ -9,6 +11,8 @@ pub mod program;
 pub mod reference;
 
 pub use cpu::Cpu;
+#[cfg(feature = "cuda")]
+pub use cuda::Cuda;
 pub use error::BackendError;
 pub use pairwise::Pairwise;
 pub use program::{BufferId, EntryId, Program, RowSpace};
@@ -16,13 +20,13 @@ pub use reference::Reference;
 
 /// Something that can execute programs and reduce pairs.
 pub trait Backend {
-    /// Short name: `reference`, `cpu`.
+    /// Short name: `reference`, `cpu`, `cuda`.
     fn name(&self) -> &'static str;
 
     /// Prepares a program: allocates its buffers (all zero) and whatever else a run needs.
     ///
     /// # Errors
-    /// [`BackendError::TooLarge`] if a buffer's size overflows or its memory is not to be had.
+    /// [`BackendError::TooLarge`] if a buffer's size overflows or its memory is not to be had; on a device, its own.
     fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError>;
 
     /// Who reduces pairs for it: itself, or the reference.
@@ -76,10 +80,10 @@ pub trait Executable: Send {
     /// As [`Executable::write`].
     fn read_index(&self, buffer: BufferId, values: &mut [u32]) -> Result<(), BackendError>;
 
-    /// Runs an entry point once. Allocates nothing.
+    /// Runs an entry point once. Allocates nothing. A device may still be at it when this returns; reading waits for it.
     ///
     /// # Errors
-    /// [`BackendError::UnknownEntry`].
+    /// [`BackendError::UnknownEntry`]; on a device, a kernel that could not be launched, or an earlier one that failed.
     fn run(&mut self, entry: EntryId, step: Step) -> Result<(), BackendError>;
 }
 

@@ -56,7 +56,7 @@ pub struct MeasureOptions {
     /// Of distances: f32 | f64; all else is f64
     #[arg(long, value_name = "P", default_value = "f32")]
     pub precision: String,
-    /// cpu | reference, which is slow and plain, in f64
+    /// cpu | reference, which is slow and plain, in f64; pairs on cuda are the cpu's
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
     /// Threads; results do not depend on it [all]

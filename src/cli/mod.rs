@@ -4,6 +4,7 @@
 
 mod bench;
 mod config;
+mod devices;
 mod error;
 mod facts;
 mod guard;
@@ -47,7 +48,6 @@ const AFTER_HELP: &str = "\
 Examples:
   disentangle inversion            on the embedded digits, in seconds
   disentangle measure --activations h.npy --labels y.npy
-
 Each run writes a folder with a report.html. `disentangle NAME --help`: options.";
 
 #[derive(Subcommand)]
@@ -73,6 +73,8 @@ enum Command {
     /// Compare every op of a device with the reference
     #[command(allow_negative_numbers = true)]
     Verify(verify::VerifyOptions),
+    /// What can compute here, and why what cannot cannot
+    Devices(devices::DevicesOptions),
     /// Show a run in the browser while it goes on
     #[command(allow_negative_numbers = true)]
     Watch(watch::WatchOptions),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
             Command::Watch(options) => watch::run(options),
             Command::Bench(options) => bench::run(options),
             Command::Verify(options) => verify::run(options),
+            Command::Devices(options) => devices::run(options),
         },
         Err(error) if !error.use_stderr() => {
             let _ = error.print();

@@ -151,7 +151,7 @@ pub struct InversionOptions {
     #[serde(deserialize_with = "text")]
     pub save_weights: Option<String>,
 
-    /// cpu | reference [cpu]
+    /// cpu | cuda | cuda:N | reference [cpu]
     #[arg(long, value_name = "NAME", help_heading = "Run")]
     #[serde(deserialize_with = "text")]
     pub device: Option<String>,

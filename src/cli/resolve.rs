@@ -3,6 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "cuda")]
+use disentangle::backend::Cuda;
+#[cfg(feature = "cuda")]
+use disentangle::backend::cuda::CudaError;
 use disentangle::backend::{Backend, BackendError, Cpu, Reference};
 use disentangle::data::{Channels, DataError, DeadPixels, LabelRule, Standardize, Subset, TensorFile};
 use disentangle::geometry::Settings;
@@ -396,11 +400,42 @@ pub fn backend_named(device: &str, threads: usize) -> Result<(Box<dyn Backend>, 
             let name = format!("cpu (f32), {}, {threads} threads", cpu.isa());
             Ok((Box::new(cpu), name))
         }
-        _ if device == "cuda" || device.starts_with("cuda:") => Err(CliError::Input(format!(
-            "--device '{device}': this build has no CUDA backend, expected cpu or reference"
-        ))),
-        _ => Err(CliError::Input(format!(
-            "--device '{device}': expected cpu or reference"
-        ))),
+        _ if device == "cuda" || device.starts_with("cuda:") => cuda(device, threads),
+        _ => Err(CliError::Input(format!("--device '{device}': expected {DEVICES}"))),
     }
+}
+
+/// What `--device` takes in this build.
+#[cfg(feature = "cuda")]
+const DEVICES: &str = "cuda, cuda:N, cpu or reference";
+#[cfg(not(feature = "cuda"))]
+const DEVICES: &str = "cpu or reference";
+
+/// The device of `cuda` (the first) or `cuda:N`.
+#[cfg(feature = "cuda")]
+fn cuda(device: &str, threads: usize) -> Result<(Box<dyn Backend>, String), CliError> {
+    let number = device.strip_prefix("cuda:").unwrap_or("0");
+    let wrong = |_| {
+        CliError::Input(format!(
+            "--device '{device}': expected a number from 0 on after 'cuda:'"
+        ))
+    };
+    let ordinal = number.parse().map_err(wrong)?;
+    let cuda = Cuda::new(ordinal, threads).map_err(|error| match error {
+        // Where no device of this kind can be had, another kind is what is left.
+        BackendError::Cuda(CudaError::NoDriver | CudaError::DriverTooOld { .. } | CudaError::NoDevice) => {
+            CliError::Input(format!("--device '{device}': {error}; expected cpu or reference"))
+        }
+        BackendError::Cuda(_) => CliError::Input(format!("--device '{device}': {error}")),
+        other => threads_error(threads, &other),
+    })?;
+    let name = format!("cuda:{ordinal} (f32), {}", cuda.device().name);
+    Ok((Box::new(cuda), name))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(device: &str, _threads: usize) -> Result<(Box<dyn Backend>, String), CliError> {
+    Err(CliError::Input(format!(
+        "--device '{device}': this build has no CUDA backend (cargo's feature cuda), expected {DEVICES}"
+    )))
 }

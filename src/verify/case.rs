@@ -384,7 +384,6 @@ impl Case {
     }
 
     /// Overwrites an index operand.
-    #[cfg(test)]
     pub(super) fn set_index(&mut self, id: BufferId, indices: Vec<u32>) {
         for (_, values) in self.indices.iter_mut().filter(|(own, _)| *own == id) {
             values.clone_from(&indices);

@@ -20,7 +20,6 @@ mod pairs;
 mod products;
 mod report;
 mod rows;
-#[cfg(test)]
 mod special;
 mod ulps;
 mod zeros;
@@ -37,6 +36,7 @@ pub use elementwise::function_error;
 pub use gradient::{Gradient, gradients};
 pub use inputs::Inputs;
 pub use report::{CaseName, Check, Report};
+use special::Asked;
 pub use ulps::{Ulps, ulp};
 
 /// Compares a case's results with their bounds.
@@ -54,8 +54,17 @@ pub struct Op {
 enum Work {
     /// Records kernels, and says how to judge them.
     Program(fn(&mut Case) -> Judge),
+    /// NaN, infinities and the ends of f32, once.
+    Special(fn(&mut Asked) -> Result<(), BackendError>),
     /// Reduces all pairs.
     Pairs(pairs::Reduction),
+}
+
+impl Op {
+    /// Whether it runs as a program of the backend; else it reduces pairs.
+    pub fn is_program(&self) -> bool {
+        !matches!(self.work, Work::Pairs(_))
+    }
 }
 
 impl fmt::Debug for Op {
@@ -104,13 +113,13 @@ impl fmt::Display for VerifyError {
 impl std::error::Error for VerifyError {}
 
 macro_rules! ops {
-    ($($room:ident: $($name:ident),+;)+) => {
-        &[$($(Op { name: stringify!($name), work: Work::Program($room::$name) },)+)+]
+    ($kind:ident, $($room:ident: $($name:ident),+;)+) => {
+        &[$($(Op { name: stringify!($name), work: Work::$kind($room::$name) },)+)+]
     };
 }
 
 /// Every op that is a kernel of programs.
-const PROGRAMS: &[Op] = ops! {
+const PROGRAMS: &[Op] = ops! { Program,
     elementwise: fill, add, accumulate, tanh, tanh_grad, relu, relu_grad, gelu, gelu_grad, sigmoid, sigmoid_grad, scale, scale_grad,
         subtract_constant, subtract_constant_grad, logistic, logistic_grad, hinge, hinge_grad, squared_hinge, squared_hinge_grad;
     products: dense, dense_input_grad, dense_weight_grad, dense_weight_and_bias_grad;
@@ -121,17 +130,26 @@ const PROGRAMS: &[Op] = ops! {
     optimizers: sgd, adam, rms_prop;
 };
 
+/// What becomes of numbers that are none, and of the largest and smallest.
+const SPECIALS: &[Op] = ops! { Special,
+    special: special_functions, special_losses, special_norms, special_masks, special_updates;
+};
+
 /// Every op.
 pub static OPS: &[Op] = &all();
 
-const fn all() -> [Op; PROGRAMS.len() + pairs::REDUCTIONS.len()] {
-    let mut ops = [PROGRAMS[0]; PROGRAMS.len() + pairs::REDUCTIONS.len()];
+const COUNT: usize = PROGRAMS.len() + SPECIALS.len() + pairs::REDUCTIONS.len();
+
+const fn all() -> [Op; COUNT] {
+    let mut ops = [PROGRAMS[0]; COUNT];
     let mut n = 0;
-    while n < ops.len() {
+    while n < COUNT {
         ops[n] = if n < PROGRAMS.len() {
             PROGRAMS[n]
+        } else if n < PROGRAMS.len() + SPECIALS.len() {
+            SPECIALS[n - PROGRAMS.len()]
         } else {
-            pairs::REDUCTIONS[n - PROGRAMS.len()]
+            pairs::REDUCTIONS[n - PROGRAMS.len() - SPECIALS.len()]
         };
         n += 1;
     }
@@ -193,6 +211,16 @@ pub fn verify(
                     let refused = |source| VerifyError::Backend { case: name, source };
                     judge(&case, &case.results(backend).map_err(refused)?, &mut report);
                 }
+                Work::Special(ask) => {
+                    let mut asked = Asked {
+                        backend,
+                        report: &mut report,
+                        op: op.name,
+                    };
+                    ask(&mut asked).map_err(|source| VerifyError::Backend { case: name, source })?;
+                    // Nothing of it is random.
+                    break;
+                }
                 Work::Pairs(reduction) => {
                     let refused = |source| VerifyError::Pairs { case: name, source };
                     pairs::judge(*reduction, backend, name, &mut report).map_err(refused)?;
@@ -215,6 +243,14 @@ pub fn support(backend: &dyn Backend, ops: &[&'static Op]) -> Vec<(&'static str,
                 let mut run = case.ready(backend).map_err(refused)?;
                 run().map_err(refused)
             }
+            Work::Special(ask) => {
+                let mut asked = Asked {
+                    backend,
+                    report: &mut Report::default(),
+                    op: op.name,
+                };
+                ask(&mut asked).map_err(refused)
+            }
             Work::Pairs(reduction) => {
                 pairs::runs(*reduction, backend).map_err(|source| VerifyError::Pairs { case: name, source })
             }
@@ -234,11 +270,12 @@ pub struct Timing {
     pub seconds: f64,
 }
 
-/// The median time of an op on 8192 rows of 64 columns (of pairs: 2048 rows), from samples that take about `budget` together.
+/// The median time of an op on 8192 rows of 64 columns (of pairs: 2048 rows), from samples that take about `budget` together; none
+/// for what is no work but a question.
 ///
 /// # Errors
 /// [`VerifyError::Backend`], [`VerifyError::Pairs`] for an op that the backend refuses.
-pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Result<Timing, VerifyError> {
+pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Result<Option<Timing>, VerifyError> {
     let name = CaseName { op: op.name, seed: 0 };
     let (shape, seconds) = match &op.work {
         Work::Program(record) => {
@@ -254,16 +291,17 @@ pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Resul
             })?;
             ("8192 x 64".to_string(), seconds)
         }
+        Work::Special(_) => return Ok(None),
         Work::Pairs(reduction) => {
             let time = pairs::time(*reduction, backend, budget);
             time.map_err(|source| VerifyError::Pairs { case: name, source })?
         }
     };
-    Ok(Timing {
+    Ok(Some(Timing {
         op: op.name,
         shape,
         seconds,
-    })
+    }))
 }
 
 #[cfg(test)]

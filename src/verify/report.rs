@@ -67,6 +67,26 @@ pub struct Check {
     pub failures: Vec<String>,
 }
 
+impl Check {
+    /// A number beyond its bound.
+    fn fail(&mut self, case: Option<CaseName>, ratio: f64, told: impl FnOnce() -> String) {
+        if ratio > self.worst {
+            (self.worst, self.worst_case) = (ratio, case);
+        }
+        if self.failures.len() < TOLD {
+            let case = case.map_or(String::new(), |case| format!("{case} "));
+            self.failures.push(format!("{}: {case}{}", self.what, told()));
+        }
+    }
+
+    /// A case of so many numbers, some of them beyond their bounds.
+    fn count(&mut self, judged: u64, above: u64) {
+        self.judged += judged;
+        self.cases += u64::from(judged > 0);
+        self.within += u64::from(judged > 0 && above == 0);
+    }
+}
+
 /// How many numbers beyond their bounds are told; the first few tell the story.
 const TOLD: usize = 3;
 
@@ -147,23 +167,41 @@ impl Report {
                 f64::INFINITY
             };
             check.ulps.add(value, want);
-            if ratio > check.worst {
-                (check.worst, check.worst_case) = (ratio, now);
-            }
             if ratio > 1.0 {
                 above += 1;
-                if check.failures.len() < TOLD {
-                    let case = now.map_or(String::new(), |case| format!("{case} "));
-                    check.failures.push(format!(
-                        "{what}: {case}{}: got {value:e}, expected {want:e}, {ratio:.3} of the bound {bound:e}",
+                check.fail(now, ratio, || {
+                    format!(
+                        "{}: got {value:e}, expected {want:e}, {ratio:.3} of the bound {bound:e}",
                         place(n)
-                    ));
-                }
+                    )
+                });
+            } else if ratio > check.worst {
+                (check.worst, check.worst_case) = (ratio, now);
             }
         }
-        check.judged += judged;
-        check.cases += u64::from(judged > 0);
-        check.within += u64::from(judged > 0 && above == 0);
+        check.count(judged, above);
+    }
+
+    /// Asks of each number whether it is what it should be, where errors have no bound of one form.
+    pub(super) fn hold(
+        &mut self,
+        what: &str,
+        (got, exact): (&[f64], &[f64]),
+        holds: impl Fn(usize, f64, f64) -> bool,
+        place: impl Fn(usize) -> String,
+    ) {
+        let now = self.now;
+        let check = self.check(what);
+        let mut above = 0;
+        for (n, (&value, &want)) in got.iter().zip(exact).enumerate() {
+            if !holds(n, value, want) {
+                above += 1;
+                check.fail(now, f64::INFINITY, || {
+                    format!("{}: got {value:e}, expected {want:e}", place(n))
+                });
+            }
+        }
+        check.count(got.len() as u64, above);
     }
 
     /// Compares what the backend and the reference left in `id`, with a bound for replica, row and column.

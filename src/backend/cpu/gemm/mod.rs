@@ -162,7 +162,7 @@ impl MatMut {
 
 /// Depth of the blocks into which k is cut: equal ones of at most 256, in whole eights (which the packing likes), so
 /// that only the last may be shorter.
-fn block_depth(k: usize) -> usize {
+pub(crate) fn block_depth(k: usize) -> usize {
     let blocks = k.div_ceil(MAX_BLOCK_DEPTH).max(1);
     k.div_ceil(blocks).next_multiple_of(8)
 }

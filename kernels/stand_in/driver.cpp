@@ -1,0 +1,379 @@
+// libcuda.so.1 on the CPU: the driver functions that src/backend/cuda calls. Modules are the committed PTX; what runs is the C++
+// source of the same names, compiled by g++. Errors have a driver's numbers, and like a driver's a failed launch stays: every later
+// call answers with it. What a driver would not say stands on standard error, one line each.
+//
+//     DISENTANGLE_STAND_IN_ORDER    forward (default), backward, or a seed: the order of threads and blocks
+//     DISENTANGLE_STAND_IN_MEMORY   bytes that the device has (4 GiB)
+//     DISENTANGLE_STAND_IN_DEVICES  how many devices there are (1)
+//     DISENTANGLE_STAND_IN_DRIVER   the driver's version (12000)
+//     CUDA_LAUNCH_BLOCKING          1: a launch answers with its own error, as a driver's does
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "device.hpp"
+#include "memory.hpp"
+#include "ptx.hpp"
+#include "trace.hpp"
+
+namespace stand_in {
+
+std::vector<Kernel> &kernels() {
+    static std::vector<Kernel> list;
+    return list;
+}
+
+namespace {
+
+enum Code : int {
+    SUCCESS = 0,
+    INVALID_VALUE = 1,
+    OUT_OF_MEMORY = 2,
+    NOT_INITIALIZED = 3,
+    NO_DEVICE = 100,
+    INVALID_DEVICE = 101,
+    INVALID_CONTEXT = 201,
+    INVALID_PTX = 218,
+    UNSUPPORTED_PTX_VERSION = 222,
+    INVALID_HANDLE = 400,
+    NOT_FOUND = 500,
+};
+
+const struct {
+    int code;
+    const char *name, *words;
+} ERRORS[] = {
+    {SUCCESS, "CUDA_SUCCESS", "no error"},
+    {INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE", "invalid argument"},
+    {OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY", "out of memory"},
+    {NOT_INITIALIZED, "CUDA_ERROR_NOT_INITIALIZED", "initialization error"},
+    {NO_DEVICE, "CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected"},
+    {INVALID_DEVICE, "CUDA_ERROR_INVALID_DEVICE", "invalid device ordinal"},
+    {INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT", "invalid device context"},
+    {INVALID_PTX, "CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"},
+    {UNSUPPORTED_PTX_VERSION, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the provided PTX was compiled with an unsupported toolchain."},
+    {INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"},
+    {NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "named symbol not found"},
+    {ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
+    {MISALIGNED, "CUDA_ERROR_MISALIGNED_ADDRESS", "misaligned address"},
+    {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
+};
+
+struct Function {
+    const Kernel *kernel;
+    unsigned most_threads;
+};
+
+struct Module {
+    PtxModule ptx;
+    std::map<std::string, Function> functions;
+};
+
+std::mutex door;
+bool initialized = false;
+int sticky = SUCCESS;
+int retained = 0;
+// The context of each thread: there is one, of device 0.
+thread_local void *current_context = nullptr;
+char primary;
+
+void say(const std::string &line) { std::fprintf(stderr, "stand-in: %s\n", line.c_str()); }
+
+int from_environment(const char *name, int otherwise) {
+    const char *given = std::getenv(name);
+    return given ? std::atoi(given) : otherwise;
+}
+
+int devices() { return from_environment("DISENTANGLE_STAND_IN_DEVICES", 1); }
+int driver_version() { return from_environment("DISENTANGLE_STAND_IN_DRIVER", 12000); }
+
+// What every call but the first few asks before it does anything.
+int ready(bool needs_context = true) {
+    if (!initialized) return NOT_INITIALIZED;
+    if (sticky != SUCCESS) return sticky;
+    return needs_context && (current_context == nullptr || retained == 0) ? INVALID_CONTEXT : SUCCESS;
+}
+
+const Kernel *find_kernel(const std::string &name) {
+    for (const Kernel &kernel : kernels()) {
+        if (kernel.name == name) return &kernel;
+    }
+    return nullptr;
+}
+
+// Source and PTX must agree on the kernels' parameters: else one of them is stale.
+bool agrees(const std::string &name, const PtxEntry &entry, const Kernel *kernel) {
+    if (kernel == nullptr) {
+        say("PTX has a kernel '" + name + "' that the sources do not have");
+        return false;
+    }
+    std::vector<size_t> bytes;
+    for (const Parameter &parameter : kernel->parameters) bytes.push_back(parameter.bytes);
+    if (bytes != entry.parameter_bytes) {
+        say("kernel '" + name + "' has other parameters in the PTX than in the source: compile the PTX again");
+        return false;
+    }
+    return true;
+}
+
+uint64_t order() {
+    const char *given = std::getenv("DISENTANGLE_STAND_IN_ORDER");
+    if (given == nullptr || std::strcmp(given, "forward") == 0) return 0;
+    return std::strcmp(given, "backward") == 0 ? 1 : 2 + std::strtoull(given, nullptr, 10);
+}
+
+int launch(const Function &function, unsigned grid, unsigned block, void **parameters) {
+    const Kernel &kernel = *function.kernel;
+    auto failed = [&](int code, const std::string &why) {
+        say("kernel '" + kernel.name + "', " + why);
+        sticky = code;
+        return std::getenv("CUDA_LAUNCH_BLOCKING") ? code : static_cast<int>(SUCCESS);
+    };
+    std::string why;
+    for (size_t n = 0; n < kernel.parameters.size(); ++n) {
+        kernel.parameters[n].pointers(parameters[n], [&](const void *pointer) {
+            if (pointer != nullptr && !memory::holds(pointer, 1)) why = "parameter " + std::to_string(n) + ": no live allocation is there";
+        });
+    }
+    if (!why.empty()) return failed(ILLEGAL_ADDRESS, why);
+    blockDim = {block, 1, 1};
+    gridDim = {grid, 1, 1};
+    set_order(order());
+    trace::new_launch();
+    const Fault fault = run_grid(grid, block, [&] { kernel.thread(parameters); }, why);
+    if (fault != NONE) return failed(fault, why);
+    if (!memory::intact(why)) return failed(ILLEGAL_ADDRESS, why);
+    return SUCCESS;
+}
+
+} // namespace
+
+} // namespace stand_in
+
+using namespace stand_in;
+#define API extern "C" __attribute__((visibility("default"))) int
+
+API cuInit(unsigned flags) {
+    std::lock_guard lock(door);
+    if (flags != 0) return INVALID_VALUE;
+    if (devices() == 0) return NO_DEVICE;
+    initialized = true;
+    return SUCCESS;
+}
+
+API cuDriverGetVersion(int *version) {
+    *version = driver_version();
+    return SUCCESS;
+}
+
+API cuDeviceGetCount(int *count) {
+    std::lock_guard lock(door);
+    if (!initialized) return NOT_INITIALIZED;
+    *count = devices();
+    return SUCCESS;
+}
+
+API cuDeviceGet(int *device, int ordinal) {
+    std::lock_guard lock(door);
+    if (!initialized) return NOT_INITIALIZED;
+    if (ordinal < 0 || ordinal >= devices()) return INVALID_DEVICE;
+    *device = ordinal;
+    return SUCCESS;
+}
+
+API cuDeviceGetName(char *name, int length, int) {
+    std::snprintf(name, length, "CPU stand-in");
+    return SUCCESS;
+}
+
+API cuDeviceTotalMem_v2(size_t *bytes, int) {
+    *bytes = memory::limit();
+    return SUCCESS;
+}
+
+// Of the attributes that are asked for: compute capability 8.0 (75 and 76); whatever else, as an A100 that can do nothing special.
+API cuDeviceGetAttribute(int *value, int attribute, int) {
+    *value = attribute == 75 ? 8 : attribute == 16 ? 108 : 0;
+    return SUCCESS;
+}
+
+API cuDevicePrimaryCtxRetain(void **context, int device) {
+    std::lock_guard lock(door);
+    if (const int code = ready(false)) return code;
+    if (device < 0 || device >= devices()) return INVALID_DEVICE;
+    ++retained;
+    *context = &primary;
+    return SUCCESS;
+}
+
+API cuDevicePrimaryCtxRelease_v2(int) {
+    std::lock_guard lock(door);
+    if (retained == 0) return INVALID_CONTEXT;
+    // A driver frees what is left; here it is a leak, and said to be one.
+    if (--retained == 0 && memory::live() > 0) {
+        say(std::to_string(memory::live()) + " allocations of " + std::to_string(memory::used()) + " bytes were never freed");
+    }
+    return SUCCESS;
+}
+
+API cuCtxSetCurrent(void *context) {
+    if (context != nullptr && context != &primary) return INVALID_CONTEXT;
+    current_context = context;
+    return SUCCESS;
+}
+
+API cuCtxGetCurrent(void **context) {
+    *context = current_context;
+    return SUCCESS;
+}
+
+API cuCtxSynchronize() {
+    std::lock_guard lock(door);
+    return ready();
+}
+
+API cuMemAlloc_v2(unsigned long long *address, size_t bytes) {
+    std::lock_guard lock(door);
+    if (const int code = ready()) return code;
+    if (bytes == 0) return INVALID_VALUE;
+    void *got = memory::allocate(bytes);
+    if (got == nullptr) return OUT_OF_MEMORY;
+    *address = reinterpret_cast<uintptr_t>(got);
+    return SUCCESS;
+}
+
+API cuMemFree_v2(unsigned long long address) {
+    std::lock_guard lock(door);
+    if (retained == 0) return INVALID_CONTEXT;
+    if (!memory::release(reinterpret_cast<void *>(address))) {
+        say("an address is freed that is no allocation, or was freed before");
+        return INVALID_VALUE;
+    }
+    return sticky;
+}
+
+API cuMemGetInfo_v2(size_t *free, size_t *total) {
+    std::lock_guard lock(door);
+    if (const int code = ready()) return code;
+    *total = memory::limit();
+    *free = memory::limit() - std::min(memory::limit(), memory::used());
+    return SUCCESS;
+}
+
+namespace {
+
+// Whether device memory is there for a copy of that many bytes.
+int there(const void *address, size_t bytes) {
+    if (const int code = ready()) return code;
+    if (!memory::holds(address, bytes)) {
+        say("a copy of " + std::to_string(bytes) + " bytes from or to device memory that is not allocated");
+        return INVALID_VALUE;
+    }
+    return SUCCESS;
+}
+
+} // namespace
+
+API cuMemsetD8_v2(unsigned long long address, unsigned char value, size_t bytes) {
+    std::lock_guard lock(door);
+    auto *to = reinterpret_cast<void *>(address);
+    if (const int code = there(to, bytes)) return code;
+    std::memset(to, value, bytes);
+    return SUCCESS;
+}
+
+API cuMemcpyHtoD_v2(unsigned long long address, const void *from, size_t bytes) {
+    std::lock_guard lock(door);
+    auto *to = reinterpret_cast<void *>(address);
+    if (const int code = there(to, bytes)) return code;
+    std::memcpy(to, from, bytes);
+    return SUCCESS;
+}
+
+API cuMemcpyDtoH_v2(void *to, unsigned long long address, size_t bytes) {
+    std::lock_guard lock(door);
+    auto *from = reinterpret_cast<void *>(address);
+    if (const int code = there(from, bytes)) return code;
+    std::memcpy(to, from, bytes);
+    return SUCCESS;
+}
+
+API cuModuleLoadData(void **module, const void *image) {
+    std::lock_guard lock(door);
+    if (const int code = ready()) return code;
+    auto made = std::make_unique<Module>();
+    std::string why;
+    if (!read_ptx(static_cast<const char *>(image), made->ptx, why)) {
+        say("no PTX: " + why);
+        return INVALID_PTX;
+    }
+    // PTX 8.0 is what a driver of CUDA 12.0 reads, and so on.
+    const int wanted = (made->ptx.major + 4) * 1000 + made->ptx.minor * 10;
+    if (wanted > driver_version()) return UNSUPPORTED_PTX_VERSION;
+    for (const auto &[name, entry] : made->ptx.entries) {
+        const Kernel *kernel = find_kernel(name);
+        if (!agrees(name, entry, kernel)) return INVALID_PTX;
+        made->functions[name] = {kernel, entry.most_threads};
+    }
+    *module = made.release();
+    return SUCCESS;
+}
+
+API cuModuleUnload(void *module) {
+    std::lock_guard lock(door);
+    delete static_cast<Module *>(module);
+    return sticky;
+}
+
+API cuModuleGetFunction(void **function, void *module, const char *name) {
+    std::lock_guard lock(door);
+    if (const int code = ready()) return code;
+    auto &functions = static_cast<Module *>(module)->functions;
+    const auto found = functions.find(name);
+    if (found == functions.end()) return NOT_FOUND;
+    *function = &found->second;
+    return SUCCESS;
+}
+
+API cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
+                   unsigned block_z, unsigned shared_bytes, void *stream, void **parameters, void **extra) {
+    std::lock_guard lock(door);
+    if (const int code = ready()) return code;
+    if (function == nullptr) return INVALID_HANDLE;
+    const auto &of = *static_cast<Function *>(function);
+    const bool fits = grid_x >= 1 && grid_x <= 0x7fffffffu && grid_y == 1 && grid_z == 1 && block_x >= 1 && block_x <= of.most_threads &&
+                      block_y == 1 && block_z == 1 && shared_bytes == 0 && stream == nullptr && extra == nullptr;
+    if (!fits) {
+        say("kernel '" + of.kernel->name + "': a grid of " + std::to_string(grid_x) + " blocks of " + std::to_string(block_x) +
+            " threads is refused");
+        return INVALID_VALUE;
+    }
+    return launch(of, grid_x, block_x, parameters);
+}
+
+API cuGetErrorName(int code, const char **name) {
+    for (const auto &error : ERRORS) {
+        if (error.code == code) {
+            *name = error.name;
+            return SUCCESS;
+        }
+    }
+    *name = nullptr;
+    return INVALID_VALUE;
+}
+
+API cuGetErrorString(int code, const char **words) {
+    for (const auto &error : ERRORS) {
+        if (error.code == code) {
+            *words = error.words;
+            return SUCCESS;
+        }
+    }
+    *words = nullptr;
+    return INVALID_VALUE;
+}

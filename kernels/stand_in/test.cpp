@@ -1,0 +1,127 @@
+// The stand-in's own tests: it is loaded as a program loads a driver, and every check must fire on a kernel that deserves it.
+//
+//     test LIBCUDA KERNELS_PTX EXPECTATION...
+//
+// An EXPECTATION is KERNEL=CODE: the kernel of broken.cu, launched on 64 floats, must end with that number of the driver.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace {
+
+int failures = 0;
+
+void check(bool holds, const std::string &what) {
+    if (holds) return;
+    std::fprintf(stderr, "test: %s\n", what.c_str());
+    ++failures;
+}
+
+void *library;
+
+template <class F> F *find(const char *name) {
+    void *symbol = dlsym(library, name);
+    if (symbol == nullptr) {
+        std::fprintf(stderr, "test: no symbol %s\n", name);
+        std::exit(1);
+    }
+    return reinterpret_cast<F *>(symbol);
+}
+
+using Pointer = unsigned long long;
+
+struct Driver {
+    int (*init)(unsigned) = find<int(unsigned)>("cuInit");
+    int (*retain)(void **, int) = find<int(void **, int)>("cuDevicePrimaryCtxRetain");
+    int (*set_current)(void *) = find<int(void *)>("cuCtxSetCurrent");
+    int (*device)(int *, int) = find<int(int *, int)>("cuDeviceGet");
+    int (*allocate)(Pointer *, size_t) = find<int(Pointer *, size_t)>("cuMemAlloc_v2");
+    int (*release)(Pointer) = find<int(Pointer)>("cuMemFree_v2");
+    int (*to_device)(Pointer, const void *, size_t) = find<int(Pointer, const void *, size_t)>("cuMemcpyHtoD_v2");
+    int (*to_host)(void *, Pointer, size_t) = find<int(void *, Pointer, size_t)>("cuMemcpyDtoH_v2");
+    int (*load)(void **, const void *) = find<int(void **, const void *)>("cuModuleLoadData");
+    int (*function)(void **, void *, const char *) = find<int(void **, void *, const char *)>("cuModuleGetFunction");
+    int (*launch)(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **) =
+        find<int(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **)>("cuLaunchKernel");
+    int (*synchronize)() = find<int()>("cuCtxSynchronize");
+};
+
+// What is refused before any kernel runs, and that a good kernel runs.
+void without_kernels(Driver &driver, void *module) {
+    Pointer memory = 0, none = 0;
+    check(driver.allocate(&none, 0) == 1, "an allocation of no bytes");
+    check(driver.allocate(&none, 1ull << 50) == 2, "an allocation of more than there is");
+    check(driver.allocate(&memory, 100) == 0 && memory % 256 == 0, "an allocation, aligned");
+    char bytes[200] = {};
+    check(driver.to_device(memory, bytes, 100) == 0, "a copy of as much as there is");
+    check(driver.to_device(memory, bytes, 101) == 1, "a copy to past the end");
+    check(driver.to_host(bytes, memory + 50, 51) == 1, "a copy from past the end");
+    check(driver.release(memory + 1) == 1, "freeing the middle");
+    check(driver.release(memory) == 0 && driver.release(memory) == 1, "freeing twice");
+    check(driver.to_host(bytes, memory, 1) == 1, "a copy from freed memory");
+    void *function = nullptr;
+    check(driver.function(&function, module, "no_such_kernel") == 500, "a kernel that is not there");
+    void *other = nullptr;
+    check(driver.load(&other, "not PTX") == 218, "a text that is no PTX");
+    check(driver.load(&other, ".version 9.0\n.target sm_80\n") == 222, "PTX for a newer driver");
+    check(driver.load(&other, ".version 8.0\n.target sm_80\n.visible .entry unknown(\n") == 218, "PTX of no source");
+    check(driver.load(&other, ".version 8.0\n.target sm_80\n.visible .entry good(\n\t.param .u64 good_param_0\n)\n.maxntid 64, 1, 1\n") == 218,
+          "PTX with other parameters than the source");
+    check(driver.function(&function, module, "good") == 0, "a kernel that is there");
+    int device = 0;
+    check(driver.device(&device, 1) == 101, "a device that is not there");
+    for (unsigned threads : {0u, 65u}) {
+        check(driver.launch(function, 1, 1, 1, threads, 1, 1, 0, nullptr, nullptr, nullptr) == 1, "too few or too many threads");
+    }
+    check(driver.launch(function, 0, 1, 1, 64, 1, 1, 0, nullptr, nullptr, nullptr) == 1, "a grid of no blocks");
+}
+
+} // namespace
+
+int main(int count, char **words) {
+    if (count < 3) return 2;
+    library = dlopen(words[1], RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) {
+        std::fprintf(stderr, "test: %s\n", dlerror());
+        return 1;
+    }
+    Driver driver;
+    std::ifstream file(words[2]);
+    std::stringstream ptx;
+    ptx << file.rdbuf();
+    void *context = nullptr, *module = nullptr;
+    check(driver.retain(&context, 0) == 3, "a context before cuInit");
+    check(driver.init(0) == 0 && driver.retain(&context, 0) == 0, "a context");
+    check(driver.load(&module, ptx.str().c_str()) == 201, "a module without a current context");
+    check(driver.set_current(context) == 0 && driver.load(&module, ptx.str().c_str()) == 0, "a module");
+    if (failures > 0) return 1;
+    if (count == 3) without_kernels(driver, module);
+    for (int word = 3; word < count; ++word) {
+        const std::string name(words[word], std::strchr(words[word], '='));
+        const int code = std::atoi(std::strchr(words[word], '=') + 1);
+        void *function = nullptr;
+        Pointer x = 0, y = 0;
+        check(driver.function(&function, module, name.c_str()) == 0, name + " is there");
+        check(driver.allocate(&x, 256) == 0 && driver.allocate(&y, 256) == 0, "memory");
+        float numbers[64], results[64] = {};
+        for (int n = 0; n < 64; ++n) numbers[n] = static_cast<float>(n);
+        check(driver.to_device(x, numbers, 256) == 0 && driver.to_device(y, results, 256) == 0, "copies");
+        unsigned size = 64;
+        void *parameters[] = {&x, &y, &size};
+        const int launched = driver.launch(function, 1, 1, 1, 64, 1, 1, 0, nullptr, parameters, nullptr);
+        const int after = driver.synchronize();
+        check(launched == 0, name + ": launching answers " + std::to_string(launched));
+        check(after == code, name + ": ends with " + std::to_string(after) + ", expected " + std::to_string(code));
+        if (after != code) continue;
+        // A failed launch stays; a good one reverses the numbers.
+        const int read = driver.to_host(results, y, 256);
+        check(read == code, name + ": a copy then answers " + std::to_string(read));
+        for (int n = 0; code == 0 && n < 64; ++n) check(results[n] == 63.0f - n, name + ": wrong at " + std::to_string(n));
+        if (code != 0) break;
+    }
+    return failures > 0;
+}

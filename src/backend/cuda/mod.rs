@@ -1,0 +1,79 @@
+//! The CUDA backend: f32 on an NVIDIA device, kernel after kernel on one stream. The kernels are `kernels/*.cu`, embedded as PTX.
+//!
+//! Buffers lie on the device as hosts see them, `[replicas, rows, cols]`, packed for the active rows, and stay there: a step moves
+//! nothing between host and device. Sums over rows have two stages in a fixed order, so that no bit depends on the device or on
+//! the number of replicas. Nothing here needs a toolkit, or a driver before [`Cuda::new`] is called.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `driver` | the driver's functions, safe: context, memory, modules, launches |
+//! | `kernels` | the kernels by name |
+//! | `launch` | a launch written down once and replayed |
+//! | `lower`, `product`, `sums`, `functions` | from a program's kernels to launches |
+//! | `machine` | a program with its buffers |
+//!
+//! Reductions over pairs are the CPU's: they read hosts' arrays and give hosts' arrays.
+
+mod driver;
+mod error;
+mod functions;
+mod kernels;
+mod launch;
+mod lower;
+mod machine;
+mod product;
+mod sums;
+
+use std::sync::Arc;
+
+use super::program::Program;
+use super::{Backend, BackendError, Cpu, Executable, Pairwise, check_sizes};
+use driver::Context;
+pub use driver::{Device, devices};
+pub use error::{CudaError, OLDEST_DEVICE, OLDEST_DRIVER};
+use kernels::Kernels;
+
+/// The f32 backend on one device. Its programs share the device's primary context and its default stream.
+pub struct Cuda {
+    kernels: Arc<Kernels>,
+    context: Arc<Context>,
+    pairs: Cpu,
+}
+
+impl Cuda {
+    /// A backend on device `ordinal`, with `threads` threads of the host for the reductions over pairs.
+    ///
+    /// # Errors
+    /// [`BackendError::Cuda`] where there is no driver, it is too old, the device is not there or too old; those of [`Cpu::new`].
+    pub fn new(ordinal: usize, threads: usize) -> Result<Cuda, BackendError> {
+        let pairs = Cpu::new(threads)?;
+        let context = Context::open(ordinal)?;
+        let kernels = Arc::new(Kernels::load(&context)?);
+        Ok(Cuda {
+            kernels,
+            context,
+            pairs,
+        })
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.context.described
+    }
+}
+
+impl Backend for Cuda {
+    fn name(&self) -> &'static str {
+        "cuda"
+    }
+
+    fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError> {
+        check_sizes(&program)?;
+        let machine = machine::Machine::new(program, self.context.clone(), self.kernels.clone())?;
+        Ok(Box::new(machine))
+    }
+
+    fn pairs(&self) -> &dyn Pairwise {
+        self.pairs.pairs()
+    }
+}

@@ -1,0 +1,46 @@
+//! Every kernel of the CUDA backend against the reference: the cases, bounds and special values of `verify`, on the stand-in for the
+//! driver, which runs the very sources of the kernels on the CPU. On a card: `DISENTANGLE_CUDA=real`.
+//!
+//! The sums are the CPU's, rounding by rounding (blocks of k, tiles of 256 rows, lanes, the tree over the lanes), so the chains of
+//! roundings in the bounds are too.
+
+mod errors;
+mod stand_in;
+
+use disentangle::backend::Cuda;
+use disentangle::verify::{Op, listed, verify};
+
+/// Cases of each op, unless `DISENTANGLE_CUDA_CASES` says otherwise; every eighth has the same kind of numbers, every tenth
+/// thousands of rows.
+const CASES: u64 = 40;
+
+/// Ops on the device alone: reductions over pairs are the CPU's.
+fn on_the_device(op: &&'static Op) -> bool {
+    op.is_program()
+}
+
+fn within_bounds() {
+    let cuda = Cuda::new(0, 1).unwrap();
+    let cases = std::env::var("DISENTANGLE_CUDA_CASES").map_or(CASES, |n| n.parse().unwrap());
+    let ops: Vec<&Op> = listed("all").unwrap().into_iter().filter(on_the_device).collect();
+    assert!(ops.len() > 40);
+    let report = verify(&cuda, &ops, 0..cases, |_| ()).unwrap();
+    let failures: Vec<&String> = report.checks.iter().flat_map(|check| &check.failures).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(report.checks.iter().all(|check| check.judged > 0));
+    assert_eq!(report.within(), report.cases());
+}
+
+/// Tests that run on the stand-in or on a card.
+macro_rules! on_a_device {
+    ($($name:ident: $test:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            stand_in::with(stringify!($name), $test);
+        })*
+    };
+}
+
+on_a_device! {
+    every_kernel_is_within_its_bound_of_the_reference: within_bounds;
+}
