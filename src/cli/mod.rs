@@ -45,9 +45,7 @@ Trains dense networks and measures, while they train, how class manifolds
 disentangle and entangle again";
 
 const AFTER_HELP: &str = "\
-Examples:
-  disentangle inversion            on the embedded digits, in seconds
-  disentangle measure --activations h.npy --labels y.npy
+To begin: `disentangle inversion`, on the embedded digits, in seconds.
 Each run writes a folder with a report.html. `disentangle NAME --help`: options.";
 
 #[derive(Subcommand)]

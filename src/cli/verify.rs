@@ -247,6 +247,11 @@ fn gradient(ops: &[&'static Op], seeds: Range<u64>, json: bool) -> Result<(), Cl
     let found = verify::gradients(ops, seeds).map_err(failed)?;
     let cases: u64 = found.iter().map(|g| g.cases).sum();
     let within: u64 = found.iter().map(|g| g.within).sum();
+    if cases == 0 {
+        return Err(CliError::Input(
+            "--ops: none of these is a backward kernel, expected one such as tanh_grad".into(),
+        ));
+    }
     let worst_case = |g: &Gradient| g.worst_case.map(|case| case.to_string());
     if json {
         let each = |g: &Gradient| {
@@ -279,16 +284,13 @@ fn gradient(ops: &[&'static Op], seeds: Range<u64>, json: bool) -> Result<(), Cl
         text.push_str(&format!("\nverify: {within} of {cases} gradients within their bound\n"));
         print(&text)?;
     }
-    match cases {
-        0 => Err(CliError::Input(
-            "--ops: none of these is a backward kernel, expected one such as tanh_grad".into(),
-        )),
-        _ if within < cases => Err(CliError::Failed(format!(
-            "verify: {} of {cases} gradients beyond their bound",
-            cases - within
-        ))),
-        _ => Ok(()),
+    if within < cases {
+        let beyond = cases - within;
+        return Err(CliError::Failed(format!(
+            "verify: {beyond} of {cases} gradients beyond their bound"
+        )));
     }
+    Ok(())
 }
 
 /// Time for the samples of each op.

@@ -234,10 +234,7 @@ fn each_mistake_is_one_line() {
             "--activations h.npy --labels y.npy --precision f16",
             "--precision 'f16': expected f32 or f64",
         ),
-        (
-            "--activations h.npy --labels y.npy --device gpu",
-            "--device 'gpu': expected cpu or reference",
-        ),
+        ("--activations h.npy --labels y.npy --device gpu", "cpu or reference"),
         (
             "--activations h.npy --labels y.npy --temperature 0",
             "--temperature 0: expected a positive number",
