@@ -18,6 +18,7 @@ pub mod hinge_theory;
 pub mod legend;
 pub mod meaning;
 pub mod measured;
+pub mod modes;
 pub mod movie;
 
 pub mod page;
