@@ -88,6 +88,13 @@ pub fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
     ((u128::from(rng.next_u64()) * bound as u128) >> 64) as usize
 }
 
+/// Puts items into a random order (Fisher and Yates).
+pub fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, below(rng, i + 1));
+    }
+}
+
 /// The generator at the start of `stream` under `seed`.
 pub fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
     let (purpose, a, b) = match stream {

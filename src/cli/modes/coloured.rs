@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use disentangle::backend::Backend;
 use disentangle::data::Dataset;
-use disentangle::study::modes::findings::Findings;
 use disentangle::study::modes::coloured_mnist::{self, ARMS, RECORD_EVERY, TRAIN_IMAGES, environments};
+use disentangle::study::modes::findings::Findings;
 use disentangle::study::modes::restarts::{finish, finished, halt, halted};
 
 use crate::cli::error::CliError;

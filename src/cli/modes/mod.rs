@@ -17,7 +17,7 @@ use disentangle::report::record::RUN_JSON;
 use disentangle::report::{self, REPORT_HTML, write_atomic};
 use disentangle::study::StudyError;
 use disentangle::study::modes::findings::Findings;
-use disentangle::study::modes::{brightness, curves, phase_plane, races, starving, two_moons};
+use disentangle::study::modes::{brightness, curves, phase, race, starvation, two_moons};
 use disentangle::train::TrainError;
 use serde_json::{Value, json};
 
@@ -104,10 +104,10 @@ pub fn run(mut given: ModesOptions) -> Result<(), CliError> {
             // Each thread has blocks of replicas of its own: one row makes one lane, which a backend does not share out.
             let make = || one_thread(&device);
             let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
-            phase_plane::run(plan, threads, &make, &mut tell)?
+            phase::run(plan, threads, &make, &mut tell)?
         }
-        Plan::Race(plan) => races::run(plan, backend.as_ref(), &mut tell)?,
-        Plan::Starvation(plan) => starving::run(plan, backend.as_ref(), &mut tell)?,
+        Plan::Race(plan) => race::run(plan, backend.as_ref(), &mut tell)?,
+        Plan::Starvation(plan) => starvation::run(plan, backend.as_ref(), &mut tell)?,
         Plan::TwoMoons(plan) => two_moons::run(plan, backend.as_ref(), &mut tell)?,
         Plan::Brightness(plan) => match &dataset {
             Some(dataset) => brightness::run(plan, dataset, backend.as_ref(), &mut tell)?,

@@ -51,7 +51,7 @@ pub struct ModesOptions {
     #[arg(long, value_name = "R,R", help_heading = "Curves")]
     #[serde(deserialize_with = "number")]
     pub norms: Option<String>,
-    /// Size of the initial weights [0.05; starvation: 0.01]
+    /// Size of the initial weights [0.05; starvation: 0.0001]
     #[arg(long, value_name = "S", help_heading = "Curves")]
     #[serde(deserialize_with = "number")]
     pub scale: Option<String>,
@@ -141,7 +141,7 @@ pub struct ModesOptions {
     #[arg(long, value_name = "DT", help_heading = "Run")]
     #[serde(deserialize_with = "number")]
     pub dt: Option<String>,
-    /// Length in time [curves: 20; phase: 20]
+    /// Length in time [curves: 40; phase: 20]
     #[arg(long, value_name = "T", help_heading = "Run")]
     #[serde(deserialize_with = "number")]
     pub time: Option<String>,

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use disentangle::study::modes::scalar::Pull;
-use disentangle::study::modes::{brightness, curves, phase_plane, races, starving, two_moons};
+use disentangle::study::modes::theory::scalar::Pull;
+use disentangle::study::modes::{brightness, curves, phase, race, starvation, two_moons};
 
 use super::options::{Experiment, ModesOptions};
 use crate::cli::error::CliError;
@@ -12,9 +12,9 @@ use crate::cli::memory;
 /// What is asked for.
 pub enum Plan {
     Curves(curves::Plan),
-    Phase(phase_plane::Plan),
-    Race(races::Plan),
-    Starvation(starving::Plan),
+    Phase(phase::Plan),
+    Race(race::Plan),
+    Starvation(starvation::Plan),
     TwoMoons(two_moons::Plan),
     Brightness(brightness::Plan),
     ColouredMnist { restarts: u64 },
@@ -105,7 +105,7 @@ pub fn defaults(experiment: Experiment, given: ModesOptions) -> Result<ModesOpti
             defaults.sweep_frequencies = word("0.1,0.25,0.5,0.75,0.9");
             defaults.sweep_norms = word("0.5,1,2");
             defaults.dt = word("0.001");
-            defaults.time = word("20");
+            defaults.time = word("40");
         }
         (Experiment::Phase, _) => {
             defaults.grid = Some(200);
@@ -126,7 +126,7 @@ pub fn defaults(experiment: Experiment, given: ModesOptions) -> Result<ModesOpti
             defaults.delta = word("0.1,0.01,0.001");
             defaults.norms = word("1,1");
             defaults.width = Some(4);
-            defaults.scale = word("0.01");
+            defaults.scale = word("0.0001");
             defaults.dt = word("0.01");
         }
         (Experiment::Starvation, Some("two-moons")) => {
@@ -279,7 +279,7 @@ pub fn plan(experiment: Experiment, options: &ModesOptions) -> Result<Plan, CliE
             Plan::Curves(plan)
         }
         (Experiment::Phase, _) => {
-            let plan = phase_plane::Plan {
+            let plan = phase::Plan {
                 grid: size("grid", options.grid, 2, 4096)?,
                 reach: number("reach", &options.reach, "a number above 0 and at most 3", |x| {
                     positive(x) && x <= 3.0
@@ -311,14 +311,16 @@ pub fn plan(experiment: Experiment, options: &ModesOptions) -> Result<Plan, CliE
             memory::check_bytes("grid, --samples", 200.0 * points)?;
             Plan::Phase(plan)
         }
-        (Experiment::Race, _) => Plan::Race(races::Plan {
+        (Experiment::Race, _) => Plan::Race(race::Plan {
             initial: some("initial", &options.initial, "numbers from 1e-12 to 0.9", |u: f64| {
                 (1e-12..=0.9).contains(&u)
             })?,
             dt: dt()?,
         }),
-        (Experiment::Starvation, None) => Plan::Starvation(starving::Plan {
-            frequencies: some("lambda", &options.lambda, "numbers above 0 and below 1", within)?,
+        (Experiment::Starvation, None) => Plan::Starvation(starvation::Plan {
+            frequencies: some("lambda", &options.lambda, "numbers from 0.0001 to 0.999", |l: f64| {
+                (1e-4..=0.999).contains(&l)
+            })?,
             tolerances: some("delta", &options.delta, "numbers from 1e-4 to 0.4", |d: f64| {
                 (1e-4..=0.4).contains(&d)
             })?,

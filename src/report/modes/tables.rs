@@ -5,27 +5,22 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::study::findings as words;
 use crate::study::modes::findings::{Cell, Findings, Table};
 
-/// A table as CSV. Words with a comma, a quote or a line end are quoted.
+/// A table as CSV.
 pub fn csv(table: &Table) -> String {
-    let mut text = table.columns.join(",");
-    text.push('\n');
-    for row in &table.rows {
-        let cells: Vec<String> = row.iter().map(word).collect();
-        text.push_str(&cells.join(","));
-        text.push('\n');
-    }
-    text
-}
-
-fn word(cell: &Cell) -> String {
-    match cell {
-        Cell::Real(value) => value.to_string(),
+    let word = |cell: &Cell| match cell {
+        Cell::Real(value) => words::cell(*value),
         Cell::Whole(value) => value.to_string(),
-        Cell::Word(word) if word.contains([',', '"', '\n', '\r']) => format!("\"{}\"", word.replace('"', "\"\"")),
         Cell::Word(word) => word.clone(),
+    };
+    words::Table {
+        name: table.name.clone(),
+        columns: table.columns.clone(),
+        rows: table.rows.iter().map(|row| row.iter().map(word).collect()).collect(),
     }
+    .csv()
 }
 
 /// The distances between theory and simulation as a table.
@@ -43,7 +38,7 @@ pub fn distances(findings: &Findings) -> Table {
             distance.measure.as_str().into(),
             distance.source.name().into(),
             distance.value.into(),
-            distance.tolerance.map_or(Cell::Word(String::new()), Cell::Real),
+            distance.tolerance.into(),
             holds.into(),
         ]);
     }

@@ -7,13 +7,13 @@
 //! At q = 1 brightness alone would do.
 
 use super::descent::{Descent, Objective, Problem, Rows};
-use super::neurons::shuffle;
+use super::findings::{Axis, Curve, Figure, Findings, Table};
 use crate::backend::Backend;
-use crate::data::streams::{Stream, generator};
+use crate::data::streams::{Stream, generator, shuffle};
 use crate::data::{DataError, Dataset, Images};
 use crate::nn::{Activation, Architecture, Initializer, Loss, Optimizer};
 use crate::study::StudyError;
-use super::findings::{Axis, Curve, Figure, Findings, Table};
+use crate::study::number::Spread;
 use crate::train::{Samples, TrainError};
 
 /// What to train.
@@ -154,17 +154,16 @@ pub fn run(
             }
             for (n, name) in names.into_iter().enumerate() {
                 let accuracy = descent.score(n + 1)?.accuracy;
-                let mean = accuracy.iter().sum::<f64>() / accuracy.len() as f64;
-                let squares: f64 = accuracy.iter().map(|a| (a - mean).powi(2)).sum();
-                let sd = (squares / (accuracy.len() as f64 - 1.0)).sqrt();
+                let spread = Spread::of(accuracy);
+                let mean = spread.mean.unwrap_or(f64::NAN);
                 points[n].push((q, mean));
                 table.rows.push(vec![
                     arm.into(),
                     q.into(),
                     name.into(),
                     mean.into(),
-                    sd.into(),
-                    (accuracy.len() as u64).into(),
+                    spread.sd.into(),
+                    plan.replicas.into(),
                 ]);
             }
         }

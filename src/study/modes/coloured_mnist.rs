@@ -20,15 +20,15 @@
 use rand_chacha::rand_core::Rng;
 
 use super::descent::{Descent, Objective, Problem, Rows, Score};
-use super::neurons::shuffle;
+use super::findings::{Axis, Curve, Distance, Figure, Findings, Source, Table};
 use crate::autograd::OptimizerStates;
 use crate::backend::Backend;
-use crate::data::streams::{Stream, generator};
+use crate::data::streams::{Stream, generator, shuffle};
 use crate::data::{DataError, Images};
 use crate::nn::network::Parameters;
 use crate::nn::{Activation, Architecture, Initializer, Loss, Optimizer};
 use crate::study::StudyError;
-use super::findings::{Axis, Curve, Distance, Figure, Findings, Source, Table};
+use crate::study::number::Spread;
 use crate::train::{Samples, TrainError};
 
 /// Images of the two training environments together.
@@ -305,15 +305,14 @@ pub fn findings(curves: &[(Arm, u64, Vec<Point>)], name: &str) -> Findings {
                 }
             };
             let last: Vec<f64> = own.iter().filter_map(|(_, _, curve)| curve.last().map(of)).collect();
-            let n = last.len() as f64;
-            let average = last.iter().sum::<f64>() / n;
-            let deviation = (last.iter().map(|a| (a - average).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+            let spread = Spread::of(last.iter().copied());
+            let average = spread.mean.unwrap_or(f64::NAN);
             table.rows.push(vec![
                 arm.name().into(),
                 split.into(),
                 (last.len() as u64).into(),
-                average.into(),
-                deviation.into(),
+                spread.mean.into(),
+                spread.sd.into(),
                 mean.into(),
                 sd.into(),
             ]);

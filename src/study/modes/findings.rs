@@ -1,4 +1,4 @@
-//! Theory beside simulation: what an experiment hands to the report. Lines are theory, points are trained networks, and
+//! What an experiment hands to the report: theory beside simulation. Lines are theory, points are trained networks, and
 //! every pair has a distance in a table.
 
 /// Whose formula it is.
@@ -68,6 +68,25 @@ impl Curve {
             residual: pairs(&differences),
         }
     }
+
+    /// As [`Curve::compared`]; the residual is what their ratio lacks of 1.
+    pub fn relative(label: impl Into<String>, xs: &[f64], theory: &[f64], simulation: &[f64]) -> Curve {
+        let ratios = simulation.iter().zip(theory).map(|(s, t)| s / t - 1.0);
+        Curve {
+            residual: xs.iter().copied().zip(ratios).collect(),
+            ..Curve::compared(label, xs, theory, simulation)
+        }
+    }
+}
+
+/// The largest difference of two series, or of their ratio from 1.
+pub fn largest(a: &[f64], b: &[f64], relative: bool) -> f64 {
+    let difference = |(a, b): (&f64, &f64)| if relative { (a / b - 1.0).abs() } else { (a - b).abs() };
+    // A NaN must not vanish in a maximum.
+    a.iter()
+        .zip(b)
+        .map(difference)
+        .fold(0.0, |m, d| if d > m || d.is_nan() { d } else { m })
 }
 
 /// A figure with the residuals underneath.
@@ -132,6 +151,17 @@ pub struct Distance {
 }
 
 impl Distance {
+    /// To a formula of this project's, with what is expected of it.
+    pub fn derived(what: String, measure: String, value: f64, tolerance: f64) -> Distance {
+        Distance {
+            what,
+            measure,
+            source: Source::Derived,
+            value,
+            tolerance: Some(tolerance),
+        }
+    }
+
     /// Whether it is within what is expected; `None` where nothing is.
     pub fn holds(&self) -> Option<bool> {
         self.tolerance.map(|tolerance| self.value <= tolerance)
@@ -145,13 +175,19 @@ pub enum Cell {
     Real(f64),
     /// A count.
     Whole(u64),
-    /// A word without commas, quotes and line ends.
+    /// Words; empty where there is nothing.
     Word(String),
 }
 
 impl From<f64> for Cell {
     fn from(value: f64) -> Cell {
         Cell::Real(value)
+    }
+}
+
+impl From<Option<f64>> for Cell {
+    fn from(value: Option<f64>) -> Cell {
+        value.map_or(Cell::Word(String::new()), Cell::Real)
     }
 }
 
@@ -191,7 +227,7 @@ impl Table {
         }
     }
 
-    /// All curves of a figure as one table: `curve,x,theory,simulation,residual` with x of each point once.
+    /// All curves of a figure as one table: a row per point of a curve's theory, simulation and residual.
     pub fn of_figure(figure: &Figure) -> Table {
         let mut table = Table::new(&figure.name, &["curve", "kind", "x", "y"], false);
         for curve in &figure.curves {
@@ -202,8 +238,9 @@ impl Table {
             ];
             for (kind, points) in kinds {
                 for &(x, y) in points {
-                    let label = Cell::Word(curve.label.replace([',', '"'], ";"));
-                    table.rows.push(vec![label, kind.into(), x.into(), y.into()]);
+                    table
+                        .rows
+                        .push(vec![curve.label.as_str().into(), kind.into(), x.into(), y.into()]);
                 }
             }
         }

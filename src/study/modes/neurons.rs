@@ -1,10 +1,9 @@
 //! Networks of two and more layers by hand: architectures and initial weights that the theory can speak of.
 
-use rand_chacha::rand_core::Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use super::descent::{Descent, Objective, PLAIN, Problem};
-use super::scalar::Pull;
+use super::theory::scalar::Pull;
 use crate::data::streams::{Stream, generator};
 use crate::nn::network::Parameters;
 use crate::nn::{Activation, Architecture, Loss};
@@ -99,15 +98,6 @@ pub fn isotropic_points(count: usize, seed: u64) -> Vec<(f64, f64)> {
     (0..count)
         .map(|_| (StandardNormal.sample(&mut rng), StandardNormal.sample(&mut rng)))
         .collect()
-}
-
-/// Bits for shuffles.
-pub fn shuffle<T>(items: &mut [T], rng: &mut impl Rng) {
-    for i in (1..items.len()).rev() {
-        // Multiply-shift: the bias is below i / 2^64.
-        let j = ((u128::from(rng.next_u64()) * (i as u128 + 1)) >> 64) as usize;
-        items.swap(i, j);
-    }
 }
 
 /// W and Z under the names of a network with one hidden layer.

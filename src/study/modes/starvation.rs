@@ -1,187 +1,306 @@
-//! Gradient starvation (derived; the bound has the shape of the paper's): a feature that comes with a more frequent one is
-//! not learnt, although it alone would do.
+//! Starvation by training: networks and logistic regressions that stop at a tolerance, a replica per frequency of the second
+//! feature.
 //!
-//! Every point of a class has x_1; a fraction lambda of them has x_2 beside it, orthogonal. With w = c_1 x_1 + c_2 x_2 + ...
-//! ```text
-//!   dc_2/dt = z lambda g(u_12),   dc_1/dt = z ((1 - lambda) g(u_1) + lambda g(u_12)),
-//!   u_1 = z c_1 rho_1^2,   u_2 = z c_2 rho_2^2,   u_12 = u_1 + u_2,   z^2 - |w|^2 constant,
-//! ```
-//! so dc_2/dt <= lambda dc_1/dt for any loss whose pull g decreases. When training stops with P >= 1 - delta on the class
-//! (last on the points that have x_1 alone) this bounds what x_2 alone would get:
-//! ```text
-//!   P(x_2) <= 1 / (1 + (delta / (1 - delta))^(lambda rho_2^2 / rho_1^2))
-//! ```
-//! The exact value follows from integrating the equations from tiny weights, in u_1 instead of time. Without the output
-//! weight z they are logistic regression, with the same bound. The hinge stops by itself, in two phases (x_1 + x_2 at u = 1,
-//! then x_1), which gives a closed form.
+//! Training stops on the points that have x_1 alone, whose pull falls as delta, while the flow's path does not depend on how
+//! fast it is run. So every replica runs at 1 / (1 - lambda) of the flow's speed, at which x_1 alone has frequency 1, and the
+//! learning rate grows as the pull falls: dt / max sum_x p_x g(x) |x| over the replicas.
 
-use super::scalar::{Pull, probability};
+use super::coupled;
+use super::descent::{Descent, Rows};
+use super::findings::{Axis, Curve, Distance, Figure, Findings, Table, largest};
+use super::neurons::{loss_of, problem, two_layers};
+use super::theory::scalar::{Pull, probability};
+use super::theory::starvation::{Learner, Pair};
+use crate::backend::Backend;
+use crate::nn::Loss;
+use crate::nn::network::Parameters;
 use crate::study::StudyError;
-use crate::study::ode::integrate;
 
-/// Weights at the start: the theory's limit is 0.
-const TINY: f64 = 1e-7;
-
-/// Who is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Learner {
-    /// Two layers with the cross-entropy.
-    CrossEntropy,
-    /// One layer, w alone, with the same loss: logistic regression.
-    Logistic,
+/// What to train.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// lambda of each replica, in (0, 1).
+    pub frequencies: Vec<f64>,
+    /// delta: training stops with P >= 1 - delta on the class. In (0, 1/2).
+    pub tolerances: Vec<f64>,
+    /// rho_1, rho_2
+    pub norms: [f64; 2],
+    /// Hidden neurons.
+    pub width: usize,
+    /// Norm of the output weights at the start; the theory's limit is 0.
+    pub scale: f64,
+    /// Euler's step: learning rate times pull.
+    pub dt: f64,
 }
 
-/// Two features of one class.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pair {
-    /// lambda, the fraction of the class that has the second feature, in (0, 1).
-    pub frequency: f64,
-    /// rho_1
-    pub first_norm: f64,
-    /// rho_2
-    pub second_norm: f64,
+/// Steps between two looks at the outputs.
+const LOOK: u64 = 4;
+/// The hinge does not slow down towards its end: its steps are shorter by so much.
+const FINER: f64 = 50.0;
+/// Steps after which a run is given up.
+const STEPS: u64 = 20_000_000;
+
+/// The rows of the class, x_1 and x_1 + x_2, and x_2 alone with frequency 0: it is looked at and not learnt.
+struct Class {
+    features: Vec<f64>,
+    /// Frequencies `[frequencies, 3]`.
+    frequencies: Vec<f64>,
+    /// |x|, or |x|^2 if that is more: how fast a row moves logarithms of weights, and outputs, per p g.
+    reach: [f64; 3],
 }
 
-impl Pair {
-    /// Features of norm 1.
-    pub fn equal(frequency: f64) -> Pair {
-        Pair {
-            frequency,
-            first_norm: 1.0,
-            second_norm: 1.0,
+impl Class {
+    fn new(plan: &Plan) -> Class {
+        let [one, two] = plan.norms;
+        let frequencies = plan.frequencies.iter();
+        Class {
+            features: vec![one, 0.0, one, two, 0.0, two],
+            frequencies: frequencies.flat_map(|l| [1.0, l / (1.0 - l), 0.0]).collect(),
+            reach: [one, one.hypot(two), two].map(|norm| norm.max(norm * norm)),
         }
     }
 
-    /// The bound on P(x_2) when training stops with P >= 1 - delta.
-    pub fn bound(&self, delta: f64) -> f64 {
-        let exponent = self.frequency * (self.second_norm / self.first_norm).powi(2);
-        1.0 / (1.0 + (delta / (1.0 - delta)).powf(exponent))
-    }
-
-    /// The output on x_1 alone at which P = 1 - delta.
-    pub fn stop(delta: f64) -> f64 {
-        ((1.0 - delta) / delta).ln()
-    }
-
-    /// u_2 when u_1 has reached each of `outputs`, which must not decrease.
-    ///
-    /// # Errors
-    /// [`StudyError::Theory`] if the solver gives up.
-    pub fn second_output(&self, learner: Learner, outputs: &[f64]) -> Result<Vec<f64>, StudyError> {
-        let lambda = self.frequency;
-        let (one, two) = (self.first_norm.powi(2), self.second_norm.powi(2));
-        let pull = |u| Pull::CrossEntropy.strength(u);
-        // z from the weights: |w|^2 = c_1^2 rho_1^2 + c_2^2 rho_2^2.
-        let z = |c: &[f64; 2]| match learner {
-            Learner::CrossEntropy => (c[0] * c[0] * one + c[1] * c[1] * two).sqrt(),
-            Learner::Logistic => 1.0,
-        };
-        let speed = |u1: f64, c: &[f64; 2]| {
-            let u12 = u1 + z(c) * c[1] * two;
-            let second = lambda * pull(u12);
-            let ratio = second / ((1.0 - lambda) * pull(u1) + second);
-            let by_z = match learner {
-                Learner::CrossEntropy => c[0] * (c[0] * one + c[1] * two * ratio) / z(c),
-                Learner::Logistic => 0.0,
-            };
-            let first = 1.0 / (one * (z(c) + by_z));
-            [first, ratio * first]
-        };
-        let start = match learner {
-            Learner::CrossEntropy => [TINY, 0.0],
-            Learner::Logistic => [0.0, 0.0],
-        };
-        let begun = z(&start) * start[0] * one;
-        let times: Vec<f64> = outputs.iter().map(|u| (u - begun).max(0.0)).collect();
-        let states = integrate(|t, c| speed(begun + t, c), start, &times)?;
-        Ok(states.iter().map(|c| z(c) * c[1] * two).collect())
-    }
-
-    /// P(x_2) when training stops with P >= 1 - delta, for each delta of a list.
-    ///
-    /// # Errors
-    /// As [`Pair::second_output`].
-    pub fn exact(&self, learner: Learner, deltas: &[f64]) -> Result<Vec<f64>, StudyError> {
-        let mut order: Vec<usize> = (0..deltas.len()).collect();
-        order.sort_by(|&a, &b| deltas[b].total_cmp(&deltas[a]));
-        let outputs: Vec<f64> = order.iter().map(|&n| Pair::stop(deltas[n])).collect();
-        let mut values = vec![f64::NAN; deltas.len()];
-        for (n, u) in order.into_iter().zip(self.second_output(learner, &outputs)?) {
-            values[n] = probability(u);
+    fn rows(&self) -> Rows<'_> {
+        Rows {
+            features: &self.features,
+            labels: &[1, 1, 1],
+            frequencies: Some(&self.frequencies),
         }
-        Ok(values)
     }
 
-    /// u(x_2) when the hinge loss has come to rest.
-    pub fn hinge(&self) -> f64 {
-        let Pair {
-            first_norm: one,
-            second_norm: two,
-            ..
-        } = *self;
-        // In units of each feature's direction: a = c_1 rho_1, b = c_2 rho_2. First b / a = k until u_12 = 1.
-        let k = self.frequency * two / one;
-        let b2 = k * k / ((1.0 + k * k).sqrt() * (one + k * two));
-        // Then b stays and a grows until u_1 = rho_1 a z = 1.
-        let a2 = (-b2 + (b2 * b2 + 4.0 / (one * one)).sqrt()) / 2.0;
-        (b2 / a2).sqrt() * two / one
+    /// The largest pull on a replica, sum_x p_x g(x) reach(x).
+    fn pull(&self, pull: Pull, outputs: &[f64]) -> f64 {
+        let replicas = outputs.chunks_exact(3).zip(self.frequencies.chunks_exact(3));
+        let of = |(u, p): (&[f64], &[f64])| -> f64 {
+            let rows = u.iter().zip(p).zip(self.reach);
+            rows.map(|((&u, p), reach)| p * pull.strength(u) * reach).sum()
+        };
+        replicas.map(of).fold(0.0, f64::max)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A network whose weights are all along x_1 and balanced: |w| = z.
+fn weights(plan: &Plan) -> Parameters {
+    let replicas = plan.frequencies.len();
+    let share = plan.scale / (plan.width as f64).sqrt();
+    let neuron = [share, 0.0].repeat(plan.width);
+    two_layers(neuron.repeat(replicas), vec![share; plan.width * replicas])
+}
 
-    const DELTAS: [f64; 3] = [0.1, 0.01, 0.001];
-
-    /// B-T9, the theory's half: the note's table to its four places.
-    #[test]
-    fn the_table_of_the_note() {
-        let table = [
-            (0.01, [(0.5055, 0.5055), (0.5113, 0.5115), (0.5169, 0.5173)], 0.0100),
-            (0.05, [(0.5267, 0.5274), (0.5538, 0.5572), (0.5779, 0.5855)], 0.0488),
-            (0.1, [(0.5521, 0.5547), (0.6013, 0.6129), (0.6421, 0.6661)], 0.0953),
-            (0.3, [(0.6430, 0.6591), (0.7463, 0.7988), (0.8113, 0.8882)], 0.2618),
-            (0.5, [(0.7213, 0.7500), (0.8427, 0.9087), (0.9011, 0.9693)], 0.4007),
-            (0.9, [(0.8603, 0.8784), (0.9608, 0.9843), (0.9837, 0.9980)], 0.6091),
-        ];
-        for (lambda, row, hinge) in table {
-            let pair = Pair::equal(lambda);
-            let exact = pair.exact(Learner::CrossEntropy, &DELTAS).unwrap();
-            for ((delta, got), (want, bound)) in DELTAS.into_iter().zip(exact).zip(row) {
-                assert!((got - want).abs() <= 1e-4, "{lambda} {delta}: {got} {want}");
-                assert!(
-                    (pair.bound(delta) - bound).abs() <= 6e-5,
-                    "{lambda} {delta}: {}",
-                    pair.bound(delta)
-                );
-                assert!(got <= pair.bound(delta), "{lambda} {delta}");
+/// Descends until `see(outputs)` answers `false`; outputs are `[replicas, 3]`.
+fn follow(
+    descent: &mut Descent,
+    (class, pull, dt): (&Class, Pull, f64),
+    mut see: impl FnMut(&[f64]) -> bool,
+) -> Result<(), StudyError> {
+    let mut rate = 0.0;
+    for step in 0..STEPS {
+        if step.is_multiple_of(LOOK) {
+            let outputs = descent.outputs(0)?;
+            if !see(&outputs) {
+                return Ok(());
             }
-            assert!((pair.hinge() - hinge).abs() <= 6e-5, "{lambda}: {}", pair.hinge());
-        }
-        let logistic = |lambda| Pair::equal(lambda).exact(Learner::Logistic, &[0.1, 0.01]).unwrap();
-        for (lambda, want) in [(0.1, [0.55077, 0.59584]), (0.5, [0.70787, 0.81120])] {
-            for (got, want) in logistic(lambda).into_iter().zip(want) {
-                assert!((got - want).abs() <= 1e-5, "{lambda}: {got} {want}");
+            // Pulls only fall, so that the rate of a look is small enough for the steps up to the next.
+            let strongest = class.pull(pull, &outputs);
+            if !strongest.is_finite() || strongest <= 0.0 {
+                break;
             }
+            rate = dt / strongest;
         }
+        descent.step(0, rate)?;
     }
+    Err(StudyError::Option {
+        detail: format!("a network did not come to its tolerance within {STEPS} steps of {dt}"),
+    })
+}
 
-    #[test]
-    fn the_bound_holds_for_norms_that_differ() {
-        for (first_norm, second_norm) in [(1.0, 2.0), (2.0, 1.0), (0.5, 0.7)] {
-            for frequency in [0.05, 0.4, 0.8] {
-                let pair = Pair {
-                    frequency,
-                    first_norm,
-                    second_norm,
-                };
-                for learner in [Learner::CrossEntropy, Learner::Logistic] {
-                    for (delta, exact) in DELTAS.into_iter().zip(pair.exact(learner, &DELTAS).unwrap()) {
-                        assert!(exact > 0.5 && exact <= pair.bound(delta), "{pair:?} {delta}: {exact}");
-                    }
+/// P(x_2) when training stopped, `[frequencies, tolerances]`.
+///
+/// # Errors
+/// Those of training; [`StudyError::Option`] if a replica does not come to the smallest tolerance.
+pub fn train(plan: &Plan, learner: Learner, backend: &dyn Backend) -> Result<Vec<Vec<f64>>, StudyError> {
+    let class = Class::new(plan);
+    let replicas = plan.frequencies.len();
+    let (hidden, initial) = match learner {
+        Learner::CrossEntropy => (vec![plan.width], weights(plan)),
+        Learner::Logistic => (vec![], vec![("0.weight".into(), vec![0.0; 2 * replicas])]),
+    };
+    let problem = problem(2, &hidden, 1, Loss::Logistic, 2, replicas);
+    let mut descent = Descent::new(&problem, class.rows(), &[], &initial, backend)?;
+    // At the stop u_1 is at its level; u_2 is read off on the straight line between two looks.
+    let levels: Vec<f64> = plan.tolerances.iter().map(|&delta| Pair::stop(delta)).collect();
+    let mut found = vec![vec![f64::NAN; levels.len()]; replicas];
+    let mut last: Vec<(f64, f64)> = vec![(0.0, 0.0); replicas];
+    follow(&mut descent, (&class, Pull::CrossEntropy, plan.dt), |outputs| {
+        for (r, row) in outputs.chunks_exact(3).enumerate() {
+            let ((before, at), (one, two)) = (last[r], (row[0], row[2]));
+            for (found, &level) in found[r].iter_mut().zip(&levels) {
+                if found.is_nan() && one >= level {
+                    let part = if one > before {
+                        (level - before) / (one - before)
+                    } else {
+                        1.0
+                    };
+                    *found = probability(at + part * (two - at));
                 }
             }
+            last[r] = (one, two);
         }
+        found.iter().flatten().any(|p| p.is_nan())
+    })?;
+    Ok(found)
+}
+
+/// u(x_2) when the hinge has come to rest, by frequency.
+///
+/// # Errors
+/// Those of training.
+pub fn train_hinge(plan: &Plan, backend: &dyn Backend) -> Result<Vec<f64>, StudyError> {
+    let class = Class::new(plan);
+    let replicas = plan.frequencies.len();
+    let problem = problem(2, &[plan.width], 1, loss_of(Pull::Hinge), 2, replicas);
+    let mut descent = Descent::new(&problem, class.rows(), &[], &weights(plan), backend)?;
+    let mut seconds = vec![f64::NAN; replicas];
+    follow(&mut descent, (&class, Pull::Hinge, plan.dt / FINER), |outputs| {
+        seconds = outputs.chunks_exact(3).map(|row| row[2]).collect();
+        outputs.chunks_exact(3).any(|row| row[0] < 1.0)
+    })?;
+    Ok(seconds)
+}
+
+/// The whole experiment.
+///
+/// # Errors
+/// Those of training and of the theory's solver.
+pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Result<Findings, StudyError> {
+    let mut frequencies = plan.frequencies.clone();
+    frequencies.sort_by(f64::total_cmp);
+    let plan = &Plan {
+        frequencies,
+        ..plan.clone()
+    };
+    let pair = |&frequency: &f64| Pair {
+        frequency,
+        first_norm: plan.norms[0],
+        second_norm: plan.norms[1],
+    };
+    let pairs: Vec<Pair> = plan.frequencies.iter().map(pair).collect();
+    let columns = ["learner", "lambda", "delta", "trained", "theory", "bound"];
+    let mut table = Table::new("starvation", &columns, true);
+    let mut findings = Findings {
+        title: "Gradient starvation".into(),
+        ..Findings::default()
+    };
+    let (mut violated, mut learners) = (0u64, 0);
+    let parameters = format!(
+        "{} neurons with initial weights {}, rho = {}, {}, dt = {}, {}",
+        plan.width,
+        plan.scale,
+        plan.norms[0],
+        plan.norms[1],
+        plan.dt,
+        backend.name()
+    );
+    for (learner, name) in [
+        (Learner::CrossEntropy, "cross-entropy"),
+        (Learner::Logistic, "logistic"),
+    ] {
+        tell(&format!("{} frequencies, {name}", pairs.len()));
+        let trained = train(plan, learner, backend)?;
+        let exact: Vec<Vec<f64>> = pairs
+            .iter()
+            .map(|pair| pair.exact(learner, &plan.tolerances))
+            .collect::<Result<_, _>>()?;
+        let (mut curves, mut worst) = (Vec::new(), 0.0f64);
+        for (n, &delta) in plan.tolerances.iter().enumerate() {
+            let column = |values: &[Vec<f64>]| -> Vec<f64> { values.iter().map(|row| row[n]).collect() };
+            let (trained, exact) = (column(&trained), column(&exact));
+            worst = worst.max(largest(&trained, &exact, false));
+            for ((pair, &trained), &exact) in pairs.iter().zip(&trained).zip(&exact) {
+                let bound = pair.bound(delta);
+                let row = [pair.frequency, delta, trained, exact, bound];
+                let cells = std::iter::once(name.into()).chain(row.map(Into::into));
+                table.rows.push(cells.collect());
+                learners += 1;
+                // Steps keep the inequality as the flow does; outputs of about 1 are rounded to 24 bits.
+                violated += u64::from(trained > bound + 1e-6);
+            }
+            curves.push(Curve::compared(
+                format!("delta = {delta}"),
+                &plan.frequencies,
+                &exact,
+                &trained,
+            ));
+        }
+        // The bound as a line of its own, at the smallest tolerance.
+        if let Some(&delta) = plan.tolerances.iter().min_by(|a, b| a.total_cmp(b)) {
+            curves.push(Curve {
+                label: format!("bound, delta = {delta}"),
+                theory: pairs.iter().map(|p| (p.frequency, p.bound(delta))).collect(),
+                ..Curve::default()
+            });
+        }
+        findings.distances.push(Distance::derived(
+            format!("{name}: P(x_2) at the stop"),
+            "largest difference".into(),
+            worst,
+            0.002,
+        ));
+        findings.figures.push(Figure {
+            name: format!("starvation-{name}"),
+            title: format!("What x_2 alone would get, {name}"),
+            caption: format!(
+                "Lines: the integrated equations and the bound 1 / (1 + (delta / (1 - delta))^(lambda rho_2^2 / rho_1^2)) \
+                 (derived). Points: one learner each that stops with P >= 1 - delta on its class; {parameters}."
+            ),
+            x: Axis::linear("frequency lambda of the second feature"),
+            y: Axis::linear("P(x_2)"),
+            residual: Some("trained - theory".into()),
+            curves,
+        });
     }
+    findings.distances.push(Distance::derived(
+        "bound on P(x_2)".into(),
+        format!("how many of {learners} learners violate it"),
+        violated as f64,
+        0.0,
+    ));
+    tell("hinge");
+    let trained = train_hinge(plan, backend)?;
+    let exact: Vec<f64> = pairs.iter().map(Pair::hinge).collect();
+    for ((pair, &trained), &exact) in pairs.iter().zip(&trained).zip(&exact) {
+        table.rows.push(vec![
+            "hinge".into(),
+            pair.frequency.into(),
+            "".into(),
+            trained.into(),
+            exact.into(),
+            "".into(),
+        ]);
+    }
+    findings.distances.push(Distance::derived(
+        "hinge: u(x_2) at rest".into(),
+        "largest difference".into(),
+        largest(&trained, &exact, false),
+        5e-4,
+    ));
+    findings.figures.push(Figure {
+        name: "starvation-hinge".into(),
+        title: "Output on x_2 alone, hinge".into(),
+        caption: format!(
+            "Line: closed form (derived). Points: one network each, at rest; {parameters}, dt shorter by {FINER}."
+        ),
+        x: Axis::linear("frequency lambda of the second feature"),
+        y: Axis::linear("u(x_2)"),
+        residual: Some("trained - theory".into()),
+        curves: vec![Curve::compared("hinge", &plan.frequencies, &exact, &trained)],
+    });
+    findings.tables.push(table);
+    tell("two coupled features");
+    coupled::findings(&mut findings, backend)?;
+    findings.headline = format!(
+        "In {} of {learners} learners x_2 gets no more than the bound allows.",
+        learners - violated
+    );
+    Ok(findings)
 }

@@ -3,11 +3,15 @@
 
 use std::num::NonZeroUsize;
 
+use super::findings::Findings;
+use super::findings::{Findings, largest};
+use super::theory::decoupling::decoupled_margin;
+use super::theory::depth::DeepMode;
+use super::theory::phase::{failure_rate, failure_rate_stepping_over};
+use super::theory::scalar::{PULLS, Pull};
 use super::*;
 use crate::backend::{Backend, Cpu, Reference};
 use crate::study::StudyError;
-use super::findings::Findings;
-use scalar::{PULLS, Pull};
 
 fn cpu() -> Cpu {
     Cpu::new(1).unwrap()
@@ -33,32 +37,26 @@ fn curves_plan() -> curves::Plan {
         sweep_frequencies: vec![],
         sweep_norms: vec![],
         dt: 1e-3,
-        time: 20.0,
+        time: 40.0,
         seed: 0,
     }
 }
 
-/// B-T1 and B-T3: two classes, cross-entropy and hinge, unbalanced and balanced, against two scalar equations; signs;
-/// cross-talk; the hinge's finishing time.
+/// B-T1, B-T2 and B-T3: two classes, cross-entropy and hinge, unbalanced and balanced, against two scalar equations; signs;
+/// cross-talk; the implicit solution; the hinge's finishing time.
 #[test]
 fn two_classes_follow_two_scalar_equations() {
     for pull in PULLS {
-        let found = curves::two_classes(&curves_plan(), pull, &cpu()).unwrap();
+        let plan = curves_plan();
+        let found = curves::two_classes::train(&plan, pull, &cpu()).unwrap();
         for variant in 0..2 {
             for class in 0..2 {
-                let off = curves::largest(&found.margins[variant][class], &found.theory[variant][class], false);
+                let trained = &found.margins[variant][class];
+                let off = largest(trained, &found.theory[variant][class], false);
                 assert!(off <= 2e-3, "{pull:?} {variant} {class}: {off}");
-                // Some margin must have come somewhere, or all were alike.
-                let last = found.margins[variant][class].last().unwrap();
-                assert!(*last > 0.5, "{pull:?} {variant} {class}: {last}");
-                let (reached, theory) = (found.reached[variant][class], found.hinge_times[variant][class]);
-                if pull == Pull::Hinge && theory < 20.0 {
-                    // Two steps, and the ten between two looks.
-                    assert!(
-                        (reached - theory).abs() <= 12e-3,
-                        "{variant} {class}: {reached} {theory}"
-                    );
-                }
+                // Every class must have been learnt, or nothing was compared.
+                let last = *trained.last().unwrap();
+                assert!(last > 0.95, "{pull:?} {variant} {class}: {trained:?}");
             }
         }
         assert_eq!(found.flips, 0);
@@ -66,6 +64,12 @@ fn two_classes_follow_two_scalar_equations() {
             found.alone, found.margins[0][0],
             "{pull:?}: a class that is deleted is missed"
         );
+        let mut findings = Findings::default();
+        curves::two_classes::findings(&mut findings, &plan, pull, &found, "cpu");
+        hold(&findings, "u(t) of class", 4);
+        hold(&findings, "finishing time", if pull == Pull::Hinge { 4 } else { 0 });
+        hold(&findings, "Ei(u)", if pull == Pull::Hinge { 0 } else { 2 });
+        assert_eq!(findings.failures(), 0);
     }
 }
 
@@ -77,7 +81,7 @@ fn times_go_as_the_inverse_of_frequency_and_norm() {
         sweep_norms: vec![0.5, 1.0, 2.0],
         ..curves_plan()
     };
-    let sweep = curves::sweep(&plan, &cpu()).unwrap();
+    let sweep = curves::sweep::train(&plan, &cpu()).unwrap();
     assert_eq!(sweep.points.len(), 15);
     let product = |n: usize| sweep.points[n].0 * sweep.points[n].1;
     let scaled: Vec<f64> = (0..15).map(|n| sweep.equal_output[n] * product(n)).collect();
@@ -91,25 +95,30 @@ fn times_go_as_the_inverse_of_frequency_and_norm() {
             .collect();
         assert!(scaled.iter().all(|t| (t / scaled[0] - 1.0).abs() <= 0.01), "{scaled:?}");
     }
-    assert!(curves::largest(&sweep.equal_weights, &sweep.equal_weights_theory, true) <= 0.01);
-    assert!(curves::largest(&sweep.equal_output, &sweep.equal_output_theory, true) <= 0.01);
+    assert!(largest(&sweep.equal_weights, &sweep.equal_weights_theory, true) <= 0.01);
+    assert!(largest(&sweep.equal_output, &sweep.equal_output_theory, true) <= 0.01);
 }
 
-/// B-T6: networks of two, three and four layers, within 1e-3 relative, and the note's outputs at t = 12.
+/// B-T6: networks of two, three and four layers under both losses, within 1e-3 relative of their equation, and the note's
+/// outputs of the chain with dt = 1e-3 at t = 12, to the four places it gives.
 #[test]
 fn depth_follows_its_equation() {
+    let s = curves::depth::SINGULAR_VALUE;
     for (layers, at_12) in [(2, 3.4515), (3, 3.5561), (4, 0.2660)] {
-        let mode = depth::DeepMode::of_singular_value(layers, 0.5, 1.5, 0.3);
-        let (times, trained, theory) = curves::deep((mode, 0.3), (4, 12.0, 2.5e-4), &cpu()).unwrap();
-        assert!((times.last().unwrap() - 12.0).abs() < 0.02, "{:?}", times.last());
-        let off = curves::largest(&trained, &theory, true);
-        assert!(off <= 1e-3, "{layers}: {off}");
-        // The last record is at most 59 steps past 12, in which u grows by du/dt * 0.015 < 0.011.
-        assert!(
-            (trained.last().unwrap() - at_12).abs() <= 0.012,
-            "{layers}: {:?}",
-            trained.last()
-        );
+        let mode = DeepMode::of_singular_value(layers, 0.5, 1.5, s);
+        for pull in PULLS {
+            let deep = curves::depth::train((mode, s), pull, (12.0, 2.5e-4), &cpu()).unwrap();
+            assert!(
+                (deep.times.last().unwrap() - 12.0).abs() < 1e-9,
+                "{:?}",
+                deep.times.last()
+            );
+            let off = largest(&deep.trained, &deep.theory, true);
+            assert!(off <= 1e-3, "{layers}, {pull:?}: {off}");
+        }
+        let coarse = curves::depth::train((mode, s), Pull::CrossEntropy, (12.0, 1e-3), &Reference).unwrap();
+        let last = coarse.trained.last().unwrap();
+        assert!((last - at_12).abs() <= 6e-5, "{layers}: {last}");
     }
 }
 
@@ -117,18 +126,18 @@ fn depth_follows_its_equation() {
 #[test]
 fn classes_follow_their_equation() {
     for k in [2, 3, 10] {
-        let (_, pairs) = curves::k_classes(k, &curves_plan(), &cpu()).unwrap();
+        let (_, pairs) = curves::classes::train(k, &curves_plan(), &cpu()).unwrap();
         assert_eq!(pairs.len(), k);
         for (class, (trained, theory)) in pairs.iter().enumerate() {
-            let off = curves::largest(trained, theory, true);
+            let off = largest(trained, theory, true);
             assert!(off <= 1e-3, "K = {k}, class {class}: {off}");
             assert!(theory.last().unwrap() > &3.0, "{k} {class}: {theory:?}");
         }
     }
 }
 
-fn phase_plan() -> phase_plane::Plan {
-    phase_plane::Plan {
+fn phase_plan() -> phase::Plan {
+    phase::Plan {
         grid: 60,
         reach: 1.0,
         samples: 40_000,
@@ -150,14 +159,29 @@ fn cpus() -> Result<Box<dyn Backend>, StudyError> {
 #[test]
 fn neurons_do_as_the_phase_diagram_says() {
     for pull in PULLS {
-        let plan = phase_plane::Plan { pull, ..phase_plan() };
-        let found = phase_plane::run(&plan, NonZeroUsize::MIN, &cpus, &mut |_| ()).unwrap();
+        let plan = phase::Plan { pull, ..phase_plan() };
+        let found = phase::run(&plan, NonZeroUsize::MIN, &cpus, &mut |_| ()).unwrap();
         hold(&found, "fate of a neuron", 1);
         hold(&found, "neurons that die", 1);
         hold(&found, "3/8", 1);
         hold(&found, "failure rate", 4);
-        let map = &found.maps[0];
-        assert_eq!(map.cells.len(), 3600);
+        assert_eq!(found.maps[0].cells.len(), 3600);
+    }
+}
+
+/// Plain descent steps over v = 0, so that fewer networks fail than where v = 0 is a neuron's end, and no fewer than if all
+/// neurons arrived: by more than three deviations from the one, and within three of being above the other.
+#[test]
+fn a_neuron_that_steps_over_zero_goes_on_for_the_other_class() {
+    let plan = phase_plan();
+    for h in [2u32, 4] {
+        let failed = phase::failures(h as usize, phase::AtZero::StepsOver, &plan, NonZeroUsize::MIN, &cpus).unwrap();
+        let n = failed.len() as f64;
+        let rate = failed.iter().filter(|&&failed| failed).count() as f64 / n;
+        let deviation = |p: f64| (p * (1.0 - p) / n).sqrt();
+        let (end, limit) = (failure_rate(h), failure_rate_stepping_over(h));
+        assert!(rate < end - 3.0 * deviation(end), "{h}: {rate} {end}");
+        assert!(rate > limit - 3.0 * deviation(limit), "{h}: {rate} {limit}");
     }
 }
 
@@ -166,53 +190,65 @@ fn neurons_do_as_the_phase_diagram_says() {
 fn neurons_are_the_same_in_other_company() {
     let plan = phase_plan();
     let points: Vec<(f64, f64)> = neurons::isotropic_points(9001, 3);
-    let all = phase_plane::neurons(&points, &plan, NonZeroUsize::MIN, &cpus).unwrap();
-    let two = phase_plane::neurons(&points, &plan, NonZeroUsize::new(2).unwrap(), &cpus).unwrap();
+    let all = phase::neurons(&points, &plan, NonZeroUsize::MIN, &cpus).unwrap();
+    let two = phase::neurons(&points, &plan, NonZeroUsize::new(2).unwrap(), &cpus).unwrap();
     assert_eq!(all, two);
-    let some = phase_plane::neurons(&points[4000..4500], &plan, NonZeroUsize::MIN, &cpus).unwrap();
+    let some = phase::neurons(&points[4000..4500], &plan, NonZeroUsize::MIN, &cpus).unwrap();
     assert_eq!(all[4000..4500], some);
 }
 
 /// B-T4: the race from u0 = 1e-1 to 1e-6.
 #[test]
 fn the_cross_entropy_takes_twice_as_long() {
-    let plan = races::Plan {
+    let plan = race::Plan {
         initial: vec![1e-1, 1e-2, 1e-3, 1e-4, 1e-6],
         dt: 5e-4,
     };
-    let found = races::run(&plan, &cpu(), &mut |_| ()).unwrap();
+    let found = race::run(&plan, &cpu(), &mut |_| ()).unwrap();
     hold(&found, "finishing time", 5);
     hold(&found, "ratio of the times", 5);
     hold(&found, "sqrt(u0)", 5);
 }
 
-fn starving_plan() -> starving::Plan {
-    starving::Plan {
-        frequencies: vec![0.01, 0.05, 0.1, 0.3, 0.5, 0.9],
-        tolerances: vec![0.1, 0.01],
-        norms: [1.0, 1.0],
-        width: 4,
-        scale: 1e-2,
-        dt: 0.01,
-    }
-}
-
 /// B-T9 and C-T1: the starvation table within 0.002, the bound never violated, the hinge within 5e-4; the toy's fixed
-/// points within 0.01. delta = 0.001 takes longer and is in the command.
+/// points within 0.01, its z2 strictly decreasing with weight decay and the same to 1e-4 with decoupling.
 #[test]
 fn the_rarer_feature_starves() {
-    let found = starving::run(&starving_plan(), &cpu(), &mut |_| ()).unwrap();
+    let plan = starvation::Plan {
+        frequencies: vec![0.01, 0.05, 0.1, 0.3, 0.5, 0.9],
+        tolerances: vec![0.1, 0.01, 0.001],
+        norms: [1.0, 1.0],
+        width: 4,
+        scale: 1e-4,
+        dt: 0.01,
+    };
+    let found = starvation::run(&plan, &cpu(), &mut |_| ()).unwrap();
     hold(&found, "P(x_2) at the stop", 2);
     hold(&found, "bound on P(x_2)", 1);
     hold(&found, "hinge", 1);
     hold(&found, "two coupled features", 4);
-    let toy = starving::train_toy(&[2.0, 3.0, 4.0, 5.0, 6.0], &Reference).unwrap();
+    let toy = coupled::train(&coupled::STRENGTHS, &Reference).unwrap();
     for pair in toy.windows(2) {
-        let z2 = |n: usize, arm: usize| if arm == 0 { pair[n].1[1][1] } else { pair[n].2[1][1] };
-        assert!(z2(1, 0) < z2(0, 0), "{pair:?}");
-        // Under decoupling all rows have one fixed point, and 5,000 steps come to 1e-4 of it.
-        assert!((z2(1, 1) - z2(0, 1)).abs() <= 1e-4, "{pair:?}");
+        let change = |arm: usize| pair[1].trained[arm][1] - pair[0].trained[arm][1];
+        assert!(change(0) < 0.0 && change(1).abs() <= 1e-4, "{pair:?}");
     }
+}
+
+/// Norms that differ: both learners within 0.002 of the integrated equations, below the bound.
+#[test]
+fn starvation_depends_on_the_norms_as_the_equations_say() {
+    let plan = starvation::Plan {
+        frequencies: vec![0.4, 0.2],
+        tolerances: vec![0.05],
+        norms: [0.7, 1.6],
+        width: 2,
+        scale: 1e-4,
+        dt: 0.01,
+    };
+    let found = starvation::run(&plan, &cpu(), &mut |_| ()).unwrap();
+    hold(&found, "P(x_2) at the stop", 2);
+    hold(&found, "bound on P(x_2)", 1);
+    hold(&found, "hinge", 1);
 }
 
 /// C-T2, reduced to one data set: after 10,000 epochs the median |logit| is within 10 % of the fixed point, the logits are
@@ -229,7 +265,7 @@ fn the_penalty_brings_all_logits_to_one_size() {
     let [_, gap, decoupled] = two_moons::ARMS;
     let plain = two_moons::train(gap, &plan, &cpu()).unwrap();
     let free = two_moons::train(decoupled, &plan, &cpu()).unwrap();
-    let target = decoupling::decoupled_margin(0.006);
+    let target = decoupled_margin(0.006);
     let ([low, _, high], [free_low, median, free_high]) = (plain.quartiles(), free.quartiles());
     assert!((median / target - 1.0).abs() <= 0.1, "{median} {target}");
     assert!(

@@ -8,13 +8,13 @@
 
 use rand_distr::{Distribution, StandardNormal};
 
-use super::decoupling::decoupled_margin;
 use super::descent::{Descent, Objective, Problem, Rows};
+use super::findings::{Distance, Findings, Map, Source, Table};
+use super::theory::decoupling::decoupled_margin;
 use crate::backend::Backend;
 use crate::data::streams::{Stream, generator};
 use crate::nn::{Activation, Architecture, Initializer, Loss, Optimizer};
 use crate::study::StudyError;
-use super::findings::{Distance, Findings, Map, Source, Table};
 use crate::train::{Samples, TrainError};
 
 /// Points of a data set.
