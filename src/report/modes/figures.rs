@@ -1,27 +1,11 @@
 //! The figures of an experiment: theory as lines, networks as points, residuals underneath.
 
 use super::map;
+use crate::report::drawn::Drawn;
 use crate::report::files::ReportError;
-use crate::report::svg;
 use crate::report::theory_chart::{Mark, Set, TheoryChart, draw};
 use crate::report::ticks::Scale;
 use crate::study::modes::findings::{Axis, Figure, Findings};
-
-/// A figure in the two forms it is shown in.
-#[derive(Clone, Debug)]
-pub struct Drawn {
-    /// Name of its file and of its element in the page.
-    pub name: String,
-    /// What stands under it.
-    pub caption: String,
-    /// For the page.
-    pub inline: String,
-    /// As a file that stands alone.
-    pub file: String,
-}
-
-/// Width of a figure's file, in pixels.
-const FILE_WIDTH: u32 = 720;
 
 /// Draws maps, then figures.
 ///
@@ -32,7 +16,7 @@ pub fn all(findings: &Findings) -> Result<Vec<Drawn>, ReportError> {
     for map in &findings.maps {
         let drawing = map::draw(map).map_err(|cause| failed(&map.name, cause))?;
         let described = format!("{}: {} against {}. {}", map.title, map.y, map.x, map.caption);
-        all.push(drawn(&map.name, &map.caption, &drawing, &described));
+        all.push(Drawn::new(&map.name, map.caption.clone(), &drawing, &described));
     }
     for figure in &findings.figures {
         let drawing = draw(&chart(figure)).map_err(|cause| failed(&figure.name, cause))?;
@@ -44,7 +28,7 @@ pub fn all(findings: &Findings) -> Result<Vec<Drawn>, ReportError> {
             figure.x.label,
             labels.join(", ")
         );
-        all.push(drawn(&figure.name, &figure.caption, &drawing, &described));
+        all.push(Drawn::new(&figure.name, figure.caption.clone(), &drawing, &described));
     }
     Ok(all)
 }
@@ -53,15 +37,6 @@ fn failed(name: &str, cause: String) -> ReportError {
     ReportError::Figure {
         name: name.into(),
         cause,
-    }
-}
-
-fn drawn(name: &str, caption: &str, drawing: &svg::Drawing, described: &str) -> Drawn {
-    Drawn {
-        name: name.into(),
-        caption: caption.into(),
-        inline: svg::inline(drawing, described),
-        file: svg::file(drawing, described, FILE_WIDTH),
     }
 }
 

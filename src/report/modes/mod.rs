@@ -1,4 +1,4 @@
-//! What an experiment with a theory beside it leaves behind: tables, summary, figures and the page, made from its
+//! What a `modes` run leaves behind: tables, summary, figures and the page, made from its
 //! [`Findings`] alone.
 
 mod figures;
@@ -8,9 +8,10 @@ pub mod tables;
 
 use std::path::{Path, PathBuf};
 
-use super::files::{ReportError, create_folder, write_atomic};
+use super::drawn;
+use super::files::{ReportError, write_atomic};
 use super::page::RunFacts;
-use super::{FIGURES, REPORT_HTML, SUMMARY_JSON};
+use super::{REPORT_HTML, SUMMARY_JSON};
 use crate::study::modes::findings::Findings;
 
 pub use page::distance_rows;
@@ -20,8 +21,8 @@ pub use page::distance_rows;
 /// # Errors
 /// [`ReportError`] for a file that cannot be written or a figure that cannot be drawn.
 pub fn write(folder: &Path, findings: &Findings, facts: &RunFacts) -> Result<PathBuf, ReportError> {
-    let drawn = figures::all(findings)?;
-    let page = page::page(findings, facts, &drawn);
+    let figures = figures::all(findings)?;
+    let page = page::page(findings, facts, &figures);
     for table in &findings.tables {
         let path = folder.join(format!("{}.csv", table.name));
         write_atomic(&path, tables::csv(table).as_bytes())?;
@@ -29,11 +30,7 @@ pub fn write(folder: &Path, findings: &Findings, facts: &RunFacts) -> Result<Pat
     let path = folder.join("distances.csv");
     write_atomic(&path, tables::csv(&tables::distances(findings)).as_bytes())?;
     write_atomic(&folder.join(SUMMARY_JSON), tables::summary_text(findings).as_bytes())?;
-    let drawings = folder.join(FIGURES);
-    create_folder(&drawings)?;
-    for figure in &drawn {
-        write_atomic(&drawings.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
-    }
+    drawn::write(folder, &figures)?;
     let path = folder.join(REPORT_HTML);
     write_atomic(&path, page.as_bytes())?;
     Ok(path)

@@ -1,9 +1,9 @@
-//! The page of an experiment with a theory beside it.
+//! The page of a `modes` run.
 
 use std::fmt::Write as _;
 
-use super::figures::Drawn;
 use crate::report::document::{Document, Section, table};
+use crate::report::drawn::{self, Drawn};
 use crate::report::number::{DASH, significant};
 use crate::report::page::{RunFacts, run_section};
 use crate::report::svg::escape;
@@ -34,21 +34,10 @@ pub fn distance_rows(findings: &Findings) -> (Vec<String>, Vec<Vec<String>>) {
 
 /// The HTML.
 pub fn page(findings: &Findings, facts: &RunFacts, figures: &[Drawn]) -> String {
-    let mut curves = String::from("<div class=\"figures\">\n");
-    for figure in figures {
-        let _ = write!(
-            curves,
-            "<figure id=\"{}\">\n{}<figcaption>{}</figcaption>\n</figure>\n",
-            escape(&figure.name),
-            figure.inline,
-            escape(&figure.caption)
-        );
-    }
-    curves.push_str("</div>\n");
     let mut sections = vec![Section {
         id: "curves",
         title: "Theory and networks",
-        body: curves,
+        body: drawn::html(figures),
     }];
     if !findings.distances.is_empty() {
         let (head, rows) = distance_rows(findings);

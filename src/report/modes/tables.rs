@@ -1,4 +1,4 @@
-//! The tables of an experiment as CSV, and its summary as JSON.
+//! The tables of a `modes` run as CSV, and its summary as JSON.
 //!
 //! Numbers are in the shortest decimal form that reads back to the same bits; one that is not finite is `NaN` or `inf` in a
 //! table and `null` in the summary.

@@ -3,7 +3,6 @@
 
 use std::num::NonZeroUsize;
 
-use super::findings::Findings;
 use super::findings::{Findings, largest};
 use super::theory::decoupling::decoupled_margin;
 use super::theory::depth::DeepMode;
