@@ -154,7 +154,7 @@ pub struct ModesOptions {
     /// Threads; results do not depend on it [all]
     #[arg(long, value_name = "N", help_heading = "Run", value_parser = count)]
     pub threads: Option<usize>,
-    /// Folder for the results, absent or empty [runs/modes-N]
+    /// Folder for the results, absent or empty [runs/modes-NAME-N]
     #[arg(long, value_name = "DIR", help_heading = "Run")]
     #[serde(skip)]
     pub out: Option<PathBuf>,
