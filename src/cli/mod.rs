@@ -45,7 +45,6 @@ disentangle and entangle again";
 const AFTER_HELP: &str = "\
 Examples:
   disentangle inversion            on the embedded digits, in seconds
-  disentangle measure --activations h.npy --labels y.npy
 
 Each run writes a folder with a report.html. `disentangle NAME --help`: options.";
 

@@ -53,7 +53,9 @@ pub fn run(mut given: ModesOptions) -> Result<(), CliError> {
     }
     let device = options.device.clone().unwrap_or_default();
     let threads = options.threads.unwrap_or(1);
-    let (backend, device_words) = resolve::backend_named(&device, threads)?;
+    // A handful of rows is one lane, which threads do not share out: more than one would only wait.
+    let few_rows = matches!(plan, Plan::Curves(_) | Plan::Race(_) | Plan::Starvation(_));
+    let (backend, device_words) = resolve::backend_named(&device, if few_rows { 1 } else { threads })?;
     let dataset = match (&plan, &options.data) {
         (Plan::ColouredMnist { .. } | Plan::Brightness(_), Some(folder)) => Some(Dataset::open(folder)?),
         (Plan::Brightness(_), None) => Some(Dataset::digits()?),
@@ -61,6 +63,9 @@ pub fn run(mut given: ModesOptions) -> Result<(), CliError> {
     };
     if let (Plan::ColouredMnist { .. }, Some(dataset)) = (&plan, &dataset) {
         coloured::check(dataset)?;
+    }
+    if let (Plan::Brightness(plan), Some(dataset)) = (&plan, &dataset) {
+        brightness::check(plan, dataset)?;
     }
     let kind = options.study.as_deref().unwrap_or_else(|| experiment.name());
     let config = toml::to_string(&options)

@@ -137,7 +137,7 @@ pub struct ModesOptions {
     #[arg(long, value_name = "N", help_heading = "Starvation", value_parser = whole)]
     pub restarts: Option<u64>,
 
-    /// Learning rate: Euler's step in time [curves: 0.001; phase: 0.1; race: 0.0005; starvation: 0.01]
+    /// Euler's step in time [curves: 0.001; phase: 0.1; race: 0.0005; starvation: 0.01]
     #[arg(long, value_name = "DT", help_heading = "Run")]
     #[serde(deserialize_with = "number")]
     pub dt: Option<String>,

@@ -75,27 +75,41 @@ fn centred(mut pixels: Vec<f64>) -> Vec<f64> {
     pixels
 }
 
+/// Checks that both classes have pictures to train and to test on.
+///
+/// # Errors
+/// [`StudyError::Option`] for a label without.
+pub fn check(plan: &Plan, dataset: &Dataset) -> Result<(), StudyError> {
+    let parts = [
+        (&dataset.train, plan.samples, "training"),
+        (&dataset.test, usize::MAX, "test"),
+    ];
+    for (images, most, part) in parts {
+        let (_, labels) = pictures(images, plan, most, dataset.pixel_max)?;
+        for (class, label) in plan.pair.into_iter().enumerate() {
+            if !labels.contains(&(class as u32)) {
+                return Err(StudyError::Option {
+                    detail: format!("--pair: no {part} picture that is taken has the label {label}"),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The whole experiment.
 ///
 /// # Errors
-/// [`StudyError::Option`] for a label without pictures; those of training.
+/// Those of [`check`] and of training.
 pub fn run(
     plan: &Plan,
     dataset: &Dataset,
     backend: &dyn Backend,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Findings, StudyError> {
+    check(plan, dataset)?;
     let (train, train_labels) = pictures(&dataset.train, plan, plan.samples, dataset.pixel_max)?;
     let (test, test_labels) = pictures(&dataset.test, plan, usize::MAX, dataset.pixel_max)?;
-    for (class, label) in plan.pair.into_iter().enumerate() {
-        for (labels, part) in [(&train_labels, "training"), (&test_labels, "test")] {
-            if !labels.contains(&(class as u32)) {
-                return Err(StudyError::Option {
-                    detail: format!("--pair: no {part} picture has the label {label}"),
-                });
-            }
-        }
-    }
     let inputs = train.len() / train_labels.len().max(1);
     let tests = [
         centred(test.clone()),

@@ -281,7 +281,7 @@ pub fn run(
             limit.into(),
         ]);
         distances.push(Distance::derived(
-            format!("failure rate of {h} neurons, 2 (5/8)^h - (1/4)^h"),
+            format!("failure rate at h = {h}, 2 (5/8)^h - (1/4)^h"),
             "difference".into(),
             (rate - theory).abs(),
             3.0 * sigma,
@@ -316,7 +316,7 @@ pub fn run(
         ),
         figures: vec![Figure {
             name: "failure-rate-of-networks".into(),
-            title: "Networks with random weights that fail".into(),
+            title: "Random networks that fail".into(),
             caption: format!(
                 "Classes x and -x. Derived: 2 (5/8)^h - (1/4)^h where v = 0 is a neuron's end; plain descent steps over v = 0, and \
                  the neuron goes on for the other class, with the limit 2 (1/2)^h if all arrive. Points: {} networks each, \
@@ -328,7 +328,7 @@ pub fn run(
                 plan.seed
             ),
             x: Axis::linear("neurons h"),
-            y: Axis::linear("failure rate"),
+            y: Axis::linear("rate"),
             residual: Some("trained - theory".into()),
             curves: vec![
                 Curve {

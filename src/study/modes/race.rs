@@ -148,7 +148,7 @@ pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Re
             name: name.into(),
             title: title.into(),
             caption: format!(
-                "Line, derived; its limit for u0 -> 0 is {limit}. Points: one neuron each, balanced, p rho = 1, dt = {}, {}.",
+                "Line, derived; {limit} for u0 -> 0. Points: one neuron each, balanced, p rho = 1, dt = {}, {}.",
                 plan.dt,
                 backend.name()
             ),
@@ -161,17 +161,17 @@ pub fn run(plan: &Plan, backend: &dyn Backend, tell: &mut dyn FnMut(&str)) -> Re
     let figures = vec![
         figure(
             "race",
-            "Cross-entropy needs twice the time of the hinge",
-            "t_CE(u = 1) / t*_H",
-            "2",
+            "Cross-entropy against hinge",
+            "t_CE / t*_H",
+            "t_CE(u = 1) / t*_H -> 2",
             races.iter().map(Race::ratio).collect(),
             &ratios,
         ),
         figure(
             "race-progress",
-            "Where the cross-entropy is when the hinge has finished",
-            "u_CE(t*_H) / sqrt(u0)",
-            "1",
+            "Cross-entropy at t*_H",
+            "u / sqrt(u0)",
+            "u_CE(t*_H) / sqrt(u0) -> 1",
             races.iter().map(Race::progress).collect(),
             &progress,
         ),

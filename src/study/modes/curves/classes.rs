@@ -8,6 +8,7 @@ use crate::study::modes::descent::{Descent, Rows};
 use crate::study::modes::findings::{Axis, Curve, Distance, Figure, Findings, largest};
 use crate::study::modes::neurons::{follow, problem, two_layers};
 use crate::study::modes::theory::multiclass::ClassMode;
+use crate::study::number::significant;
 
 /// The margins of K classes: (times, per class the trained and the theory's).
 pub type KClasses = (Vec<f64>, Vec<(Vec<f64>, Vec<f64>)>);
@@ -105,11 +106,11 @@ pub fn findings(
     }
     findings.figures.push(Figure {
         name: "classes".into(),
-        title: "Margin of the first of K classes, softmax".into(),
+        title: "First of K classes, softmax".into(),
         caption: format!(
             "Lines: dm/dt = 2 p rho sqrt(K/(K-1)) m (K-1)/(K-1+e^m) (derived). Points: one neuron per class, rho = 1, p = 1/K, \
-             projections {} on the class, {}.",
-            6.0 * plan.scale,
+             projections from {} on the class, {}.",
+            significant(6.0 * plan.scale, 3),
             backend.name()
         ),
         x: Axis::linear("p t"),

@@ -133,7 +133,7 @@ pub fn findings(
         };
         findings.figures.push(Figure {
             name: format!("depth-{name}"),
-            title: format!("Output of networks of different depth, {name}"),
+            title: format!("Networks of N layers, {name}"),
             caption: format!(
                 "Lines: du/dt = N p rho^(2/N) u^(2-2/N) g(u), g = {pulled} (derived). Points: balanced networks of rank one, \
                  {WIDTH} neurons a layer, p = {frequency}, rho = {norm}, singular values {SINGULAR_VALUE}, dt = {dt}, {}.",

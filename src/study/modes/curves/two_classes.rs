@@ -190,8 +190,8 @@ pub fn findings(findings: &mut Findings, plan: &Plan, pull: Pull, found: &TwoCla
         });
         findings.figures.push(figure(
             "sigmoids".into(),
-            "Probability of the right class, cross-entropy".into(),
-            "P = 1 / (1 + exp(-u))",
+            "Probability of the right class".into(),
+            "P = 1 / (1 + e^-u)",
             sigmoids.collect(),
         ));
     }
