@@ -13,6 +13,7 @@ mod inversion;
 mod measure;
 mod memory;
 mod merge;
+mod modes;
 mod options;
 mod output;
 mod progress;
@@ -59,6 +60,9 @@ enum Command {
     /// Take manifold metrics of arrays of your own
     #[command(allow_negative_numbers = true)]
     Measure(Box<measure::MeasureOptions>),
+    /// Independent modes and gradient starvation beside the networks
+    #[command(allow_negative_numbers = true)]
+    Modes(Box<modes::ModesOptions>),
     /// Experiments on stragglers: find, stability, removal, ...
     Stragglers(Box<stragglers::StragglersOptions>),
     /// Put the shards of a sweep together
@@ -90,6 +94,7 @@ pub fn main() -> ExitCode {
             Command::Inversion(options) => inversion::run(*options),
             Command::HingeTheory(options) => hinge_theory::run(*options),
             Command::Measure(options) => measure::run(*options),
+            Command::Modes(options) => modes::run(*options),
             Command::Stragglers(options) => stragglers::run(*options),
             Command::Merge(options) => merge::run(options),
             Command::Report(options) => report::run(options),

@@ -64,11 +64,35 @@ pub enum Stream {
     },
     /// Resampling for error bars.
     Bootstrap,
+    /// Order, labels and colours of coloured images in a restart.
+    ColouredImages {
+        /// The restart's number.
+        restart: u64,
+    },
+    /// Points of the plane of initial weights.
+    InitialPlane,
+    /// Points of two moons.
+    TwoMoons {
+        /// The replica's number.
+        replica: u64,
+    },
+    /// Which pictures are darkened or lightened.
+    Brightness {
+        /// The replica's number.
+        replica: u64,
+    },
 }
 
 /// A number below `bound`, which is positive. Multiply-shift: the bias is below bound / 2^64.
 pub fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
     ((u128::from(rng.next_u64()) * bound as u128) >> 64) as usize
+}
+
+/// Puts items into a random order (Fisher and Yates).
+pub fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, below(rng, i + 1));
+    }
 }
 
 /// The generator at the start of `stream` under `seed`.
@@ -87,6 +111,11 @@ pub fn generator(seed: u64, stream: Stream) -> ChaCha8Rng {
         Stream::Control { replica, draw } => (20, replica, draw),
         Stream::Noise { replica } => (21, replica, 0),
         Stream::Bootstrap => (22, 0, 0),
+        // Numbers from 40 on: independent modes and starvation.
+        Stream::ColouredImages { restart } => (40, restart, 0),
+        Stream::InitialPlane => (41, 0, 0),
+        Stream::TwoMoons { replica } => (42, replica, 0),
+        Stream::Brightness { replica } => (43, replica, 0),
     };
     let mut key = [0; 32];
     for (bytes, word) in key.chunks_exact_mut(8).zip([seed, purpose, a, b]) {
@@ -119,6 +148,10 @@ mod tests {
             Stream::Control { replica: 2, draw: 1 },
             Stream::Noise { replica: 1 },
             Stream::Bootstrap,
+            Stream::ColouredImages { restart: 1 },
+            Stream::InitialPlane,
+            Stream::TwoMoons { replica: 1 },
+            Stream::Brightness { replica: 1 },
         ];
         let mut words: Vec<u64> = streams.iter().flat_map(|&s| [first(0, s), first(1, s)]).collect();
         assert_eq!(words[0], first(0, streams[0]));

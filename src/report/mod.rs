@@ -8,6 +8,7 @@ pub mod chart;
 mod compared;
 pub mod comparison;
 pub mod document;
+pub mod drawn;
 pub mod exhibits;
 pub mod exhibits_file;
 pub mod figures;
@@ -18,8 +19,8 @@ pub mod hinge_theory;
 pub mod legend;
 pub mod meaning;
 pub mod measured;
+pub mod modes;
 pub mod movie;
-
 pub mod page;
 pub mod palette;
 pub mod read;

@@ -16,6 +16,7 @@ pub mod inversion;
 pub mod keep;
 pub mod measure;
 pub mod minimize;
+pub mod modes;
 pub mod movie;
 pub mod number;
 pub mod ode;

@@ -8,7 +8,7 @@ use super::passes::{Extras, MiniBatch, Pass, record_batch, record_pass, with_dec
 use super::recipe::{Batch, Recipe, Samples};
 use crate::autograd::{AutogradError, Entry, Graph, OptimizerStates, Plan, Session, Training, Value};
 use crate::backend::{Backend, EntryId, Step};
-use crate::data::streams::{Stream, below, generator};
+use crate::data::streams::{Stream, generator, shuffle};
 use crate::geometry::ClassMoments;
 use crate::nn::loss::Truth;
 use crate::nn::network::{Network, Parameters};
@@ -410,12 +410,10 @@ fn fractions(counts: &[f64]) -> Vec<f64> {
     counts.chunks_exact(2).map(|c| c[0] / c[1]).collect()
 }
 
-/// The order of the samples in a replica's epoch: Fisher and Yates, from the replica's stream of that epoch.
+/// The order of the samples in a replica's epoch, from the replica's stream of that epoch.
 fn shuffled(rows: usize, seed: u64, replica: u64, epoch: u64) -> Vec<u32> {
     let mut rng = generator(seed, Stream::Shuffle { replica, epoch });
     let mut order: Vec<u32> = (0..rows as u32).collect();
-    for i in (1..rows).rev() {
-        order.swap(i, below(&mut rng, i + 1));
-    }
+    shuffle(&mut order, &mut rng);
     order
 }

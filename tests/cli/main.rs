@@ -7,6 +7,7 @@ mod help;
 mod hinge_theory;
 mod keeping;
 mod measuring;
+mod modes;
 mod reports;
 mod runs;
 mod timings;

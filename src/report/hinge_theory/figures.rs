@@ -3,8 +3,8 @@
 //! One case: the four panels of the paper's Fig. 1 (nodes a and w_par, gamma with its limits, first satisfaction times), the
 //! plane, errors, unsatisfied fraction and loss. Several: the same curves of all of them side by side, and a plane each.
 
+use crate::report::drawn::Drawn;
 use crate::report::files::ReportError;
-use crate::report::svg;
 use crate::report::theory_chart::{Mark, Set, TheoryChart, draw};
 use crate::report::ticks::Scale;
 use crate::study::hinge_theory::asymptotics::{early, late, lazy};
@@ -13,21 +13,6 @@ use crate::study::hinge_theory::finite_nodes::band;
 use crate::study::hinge_theory::nodes::trajectory;
 use crate::study::hinge_theory::simulation::Record;
 
-/// A figure in the two forms it is shown in.
-#[derive(Clone, Debug)]
-pub struct Drawn {
-    /// Name of its file and of its element in the page.
-    pub name: String,
-    /// Parameters, and what is derived and what the paper's.
-    pub caption: String,
-    /// For the page.
-    pub inline: String,
-    /// As a file that stands alone.
-    pub file: String,
-}
-
-/// Width of a figure's file, in pixels.
-const FILE_WIDTH: u32 = 720;
 /// Points of a theory's curve.
 const FINE: usize = 160;
 
@@ -80,12 +65,7 @@ fn drawn(name: &str, caption: String, chart: &TheoryChart) -> Result<Drawn, Repo
         .filter(|l| !l.is_empty())
         .collect();
     let described = format!("{} against {}: {}.", chart.title, chart.x_label, labels.join(", "));
-    Ok(Drawn {
-        name: name.into(),
-        caption,
-        inline: svg::inline(&drawing, &described),
-        file: svg::file(&drawing, &described, FILE_WIDTH),
-    })
+    Ok(Drawn::new(name, caption, &drawing, &described))
 }
 
 /// Times at which the theory's curve is drawn: the recorded ones and more between them.

@@ -6,9 +6,10 @@ pub mod tables;
 
 use std::path::{Path, PathBuf};
 
-use super::files::{ReportError, create_folder, write_atomic};
+use super::drawn;
+use super::files::{ReportError, write_atomic};
 use super::page::RunFacts;
-use super::{FIGURES, REPORT_HTML, SUMMARY_JSON};
+use super::{REPORT_HTML, SUMMARY_JSON};
 use crate::study::hinge_theory::comparison::Case;
 
 pub use page::{headline, table_rows};
@@ -31,11 +32,7 @@ pub fn write(folder: &Path, cases: &[Case], facts: &RunFacts) -> Result<PathBuf,
     for (name, text) in &files {
         write_atomic(&folder.join(name), text.as_bytes())?;
     }
-    let drawings = folder.join(FIGURES);
-    create_folder(&drawings)?;
-    for figure in &figures {
-        write_atomic(&drawings.join(format!("{}.svg", figure.name)), figure.file.as_bytes())?;
-    }
+    drawn::write(folder, &figures)?;
     let path = folder.join(REPORT_HTML);
     write_atomic(&path, page.as_bytes())?;
     Ok(path)

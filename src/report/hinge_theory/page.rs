@@ -1,9 +1,8 @@
 //! The page of a `hinge-theory` run.
 
-use std::fmt::Write as _;
-
-use super::figures::{Drawn, parameters};
+use super::figures::parameters;
 use crate::report::document::{Document, Section, table};
+use crate::report::drawn::{self, Drawn};
 use crate::report::number::significant;
 use crate::report::page::{RunFacts, run_section};
 use crate::report::svg::escape;
@@ -87,17 +86,6 @@ pub fn table_rows(cases: &[Case]) -> (Vec<String>, Vec<Vec<String>>) {
 
 /// The HTML.
 pub fn page(cases: &[Case], facts: &RunFacts, figures: &[Drawn]) -> String {
-    let mut curves = String::from("<div class=\"figures\">\n");
-    for figure in figures {
-        let _ = write!(
-            curves,
-            "<figure id=\"{}\">\n{}<figcaption>{}</figcaption>\n</figure>\n",
-            escape(&figure.name),
-            figure.inline,
-            escape(&figure.caption)
-        );
-    }
-    curves.push_str("</div>\n");
     let (head, rows) = table_rows(cases);
     let mut distances = table("distances", "Distances between theory and network", &head, &rows);
     distances.push_str(
@@ -126,7 +114,7 @@ pub fn page(cases: &[Case], facts: &RunFacts, figures: &[Drawn]) -> String {
         Section {
             id: "curves",
             title: "Theory and network",
-            body: curves,
+            body: drawn::html(figures),
         },
         Section {
             id: "distances",
