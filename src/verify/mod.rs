@@ -3,7 +3,7 @@
 //! An [`Op`] makes a case from a seed: shape, kind of numbers, which operands replicas share, where buffers lie, and a rounding bound
 //! whose derivation stands beside it. One list, [`OPS`], serves every question: [`verify`] compares with
 //! [`Reference`](crate::backend::Reference), [`gradients`] compares backward kernels with differences of forward ones,
-//! [`timings`] runs each on a large shape, [`support`] asks whether a backend runs it at all. A new op is one function and one
+//! [`timing`] runs each on a large shape, [`support`] asks whether a backend runs it at all. A new op is one function and one
 //! line in the list; a kernel that no op runs fails a test.
 //!
 //! Both sides get the same f32 numbers, so what is compared are the roundings of the backend alone. `docs/numerics.md` explains the

@@ -4,9 +4,10 @@
 //! to, whether row buffers live in tile storage, whether fewer rows are active than there is room for. Memory that the
 //! kernel must not read is NaN: rows past the active ones, and targets that are to be overwritten.
 
+mod trees;
+
 use std::collections::HashMap;
 
-use crate::backend::cpu::{MAX_LANES, TILE_ROWS};
 use crate::backend::kernel::{Divisor, Kernel, Target, Write};
 use crate::backend::program::Storage;
 use crate::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment};
@@ -25,9 +26,6 @@ pub(super) const U: f64 = 1.0 / (1u64 << 24) as f64;
 pub(super) const ETA: f64 = 1.401_298_464_324_817e-45;
 
 const SPACE: RowSpace = RowSpace(0);
-
-/// Rows of a block.
-const BLOCK_ROWS: usize = TILE_ROWS * MAX_LANES;
 
 /// See the [module](self).
 #[derive(Clone)]
@@ -451,7 +449,7 @@ impl Case {
         let domain = domain.unwrap_or(Domain::Whole);
         program.entries = vec![vec![Segment { domain, kernels }]];
         if self.wide {
-            program.entries.push(vec![wide_layer(&mut program.buffers)]);
+            program.entries.push(vec![trees::wide_layer(&mut program.buffers)]);
         }
         let mut executable = backend.load(program)?;
         for (id, _) in &self.reals {
@@ -527,59 +525,6 @@ impl Case {
     /// What it refuses.
     pub(super) fn exactly(&self) -> Result<Vec<View>, BackendError> {
         self.run(&Reference, false)
-    }
-
-    /// Roundings of a sum over the rows after those inside a tile: the tiles of a lane, and the tree over the lanes.
-    pub(super) fn lane_chain(&self) -> usize {
-        let tiles = self.rows.div_ceil(TILE_ROWS);
-        let (each, lanes) = if self.in_blocks() {
-            (self.rows.div_ceil(BLOCK_ROWS), MAX_LANES)
-        } else {
-            let lanes = tiles.min(MAX_LANES);
-            (tiles.div_ceil(lanes), lanes)
-        };
-        each + lanes.next_power_of_two().ilog2() as usize
-    }
-
-    /// Rows of the largest tile.
-    pub(super) fn tile_rows(&self) -> usize {
-        self.rows.min(TILE_ROWS)
-    }
-
-    /// Whether it runs on blocks of rows: a wide layer, or room for few rows.
-    fn in_blocks(&self) -> bool {
-        self.wide || self.program.spaces[SPACE.0] <= TILE_ROWS
-    }
-
-    /// Rows that one product sums over.
-    pub(super) fn product_rows(&self) -> usize {
-        self.rows.min(if self.in_blocks() { BLOCK_ROWS } else { TILE_ROWS })
-    }
-}
-
-/// An entry that is never run: a layer of 256 units on 256 inputs.
-fn wide_layer(buffers: &mut Vec<Buffer>) -> Segment {
-    let mut buffer = |extent, storage| {
-        buffers.push(Buffer {
-            name: "wide layer".to_string(),
-            element: Element::Real,
-            replicated: false,
-            extent,
-            cols: 256,
-            storage,
-            lasting: false,
-        });
-        BufferId(buffers.len() - 1)
-    };
-    let kernel = Kernel::Dense {
-        x: buffer(Extent::Rows(SPACE), Storage::Tile),
-        weight: buffer(Extent::Whole { rows: 256 }, Storage::Persistent),
-        bias: None,
-        y: buffer(Extent::Rows(SPACE), Storage::Tile),
-    };
-    Segment {
-        domain: Domain::Rows(SPACE),
-        kernels: vec![kernel],
     }
 }
 
