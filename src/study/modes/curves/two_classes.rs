@@ -109,11 +109,12 @@ fn signs_of(parameters: &Parameters) -> Vec<bool> {
 
 /// What is expected of |u trained - u theory| (derived). Before the hinge stops, n steps of (1 + p rho dt) for e^(n p rho dt)
 /// leave u behind by a part tau p rho dt, tau = p rho t; its last step goes beyond by 2 p rho dt at most. The cross-entropy's
-/// pull is weaker and falls, which closes what is open. At the defaults this is 2e-3.
+/// pull is weaker and falls, which closes what is open. At the defaults this is 2e-3, which is left to slow classes too: their
+/// steps are so short that roundings of the weights count for more.
 fn expected(plan: &Plan, mode: &Mode) -> f64 {
     let step = mode.rate() * plan.dt;
     let tau = mode.rate() * mode.hinge_time().min(plan.time);
-    step * tau.max(2.0)
+    (step * tau.max(2.0)).max(2e-3)
 }
 
 /// Adds what [`train`] found.
