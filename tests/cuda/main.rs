@@ -4,6 +4,7 @@
 //! The sums are the CPU's, rounding by rounding (blocks of k, tiles of 256 rows, lanes, the tree over the lanes), so the chains of
 //! roundings in the bounds are too; layers never run on blocks of rows.
 
+#[expect(dead_code, reason = "samples that last are for layers that skip zeros, which are the CPU's")]
 #[path = "../cpu_reference/case.rs"]
 mod case;
 #[path = "../cpu_reference/data.rs"]
@@ -17,6 +18,8 @@ mod judge;
 mod kernels;
 #[path = "../cpu_reference/losses.rs"]
 mod losses;
+#[path = "../network_support/mod.rs"]
+mod network_support;
 #[path = "../cpu_reference/optimizers.rs"]
 mod optimizers;
 #[path = "../cpu_reference/products.rs"]
@@ -26,6 +29,7 @@ mod rows;
 #[path = "../cpu_reference/special.rs"]
 mod special;
 mod stand_in;
+mod training;
 
 use case::Case;
 use disentangle::backend::{Backend, Cuda};
@@ -118,5 +122,7 @@ on_a_device! {
     losses_and_error_counts_of_any_row_and_label: special::losses_and_error_counts_of_any_row_and_label;
     rows_of_any_size_are_normalised: special::rows_of_any_size_are_normalised;
     masked_rows_may_hold_anything: special::masked_rows_may_hold_anything_and_a_total_of_zero_gives_zero;
+    follows_the_reference: training::follows_the_reference;
+    same_bits_alone_and_beside_others: training::same_bits_alone_and_beside_others;
     a_gradient_that_is_no_number: special::a_gradient_that_is_no_number_reaches_its_parameter;
 }
