@@ -5,10 +5,14 @@
 //! roundings in the bounds are too.
 
 mod errors;
+#[path = "../network_support/mod.rs"]
+mod network_support;
 mod stand_in;
+mod training;
 
 use disentangle::backend::Cuda;
 use disentangle::verify::{Op, listed, verify};
+use std::sync::OnceLock;
 
 /// Cases of each op, unless `DISENTANGLE_CUDA_CASES` says otherwise; every eighth has the same kind of numbers, every tenth
 /// thousands of rows.
@@ -19,12 +23,20 @@ fn on_the_device(op: &&'static Op) -> bool {
     op.is_program()
 }
 
+/// The backend on device 0: a card's, or the stand-in's.
+fn cuda() -> &'static Cuda {
+    static CUDA: OnceLock<Cuda> = OnceLock::new();
+    CUDA.get_or_init(|| match Cuda::new(0, 1) {
+        Ok(cuda) => cuda,
+        Err(error) => panic!("{error}"),
+    })
+}
+
 fn within_bounds() {
-    let cuda = Cuda::new(0, 1).unwrap();
     let cases = std::env::var("DISENTANGLE_CUDA_CASES").map_or(CASES, |n| n.parse().unwrap());
     let ops: Vec<&Op> = listed("all").unwrap().into_iter().filter(on_the_device).collect();
     assert!(ops.len() > 40);
-    let report = verify(&cuda, &ops, 0..cases, |_| ()).unwrap();
+    let report = verify(cuda(), &ops, 0..cases, |_| ()).unwrap();
     let failures: Vec<&String> = report.checks.iter().flat_map(|check| &check.failures).collect();
     assert!(failures.is_empty(), "{failures:#?}");
     assert!(report.checks.iter().all(|check| check.judged > 0));
@@ -43,4 +55,6 @@ macro_rules! on_a_device {
 
 on_a_device! {
     every_kernel_is_within_its_bound_of_the_reference: within_bounds;
+    follows_the_reference: training::follows_the_reference;
+    same_bits_alone_and_beside_others: training::same_bits_alone_and_beside_others;
 }
