@@ -4,7 +4,8 @@
     kernels/compile.py LIBNVRTC OUT     # OUT/*.ptx and OUT/MANIFEST
 
 NVRTC needs no toolkit, no host compiler and no headers. Its output holds no paths, so the same sources, flags and version give
-the same bytes. The manifest has a line for each PTX: its name, its SHA-256, and that of what it was made from (the source, all
+the same bytes, but for some registers' numbers in large kernels, which depend on where the compiler's memory lies
+(tests/cuda_ptx.sh). The manifest has a line for each PTX: its name, its SHA-256, and that of what it was made from (the source, all
 headers, in the order of their names); the compiler and its flags stand on top.
 """
 

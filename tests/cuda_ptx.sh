@@ -25,8 +25,19 @@ ptxas=$tools/site/nvidia/cuda_nvcc/bin/ptxas
 chmod +x "$ptxas"
 
 out=$tools/out
-rm -rf "$out"
-python3 kernels/compile.py "$nvrtc" "$out"
+# What this NVRTC writes for large kernels depends on where its memory happens to lie (numbers of virtual registers), which the
+# system chooses anew for each process. More than half of the times it is what is committed: it gets up to twenty.
+as_committed() {
+    local file
+    for file in "$out"/*.ptx "$out/MANIFEST"; do
+        cmp -s "$file" "kernels/$(basename "$file")" || return 1
+    done
+}
+for _ in {1..20}; do
+    rm -rf "$out"
+    python3 kernels/compile.py "$nvrtc" "$out"
+    if [ "${1:-}" = --write ] || as_committed; then break; fi
+done
 # kernel, architecture, registers, bytes of shared memory
 for architecture in sm_80 sm_90 sm_120; do
     for ptx in "$out"/*.ptx; do
