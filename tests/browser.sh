@@ -11,9 +11,12 @@ shots=target/browser
 runs=$shots/runs
 rm -rf "$shots"
 mkdir -p "$runs"
-# As the tests build it: with other features of dependencies it would be built anew.
-cargo build --quiet --workspace --features disentangle/cuda --bin disentangle
-disentangle=target/debug/disentangle
+# The program of the tests if they have built it.
+disentangle=${DISENTANGLE:-}
+if [ -z "$disentangle" ]; then
+    cargo build --quiet
+    disentangle=target/debug/disentangle
+fi
 "$disentangle" inversion --replicas 4 --epochs 60 --quiet --out "$runs/default" >/dev/null
 "$disentangle" inversion --replicas 3 --epochs 90 --hidden 40 --lr 0.3 --quiet --out "$runs/wide" >/dev/null
 "$disentangle" inversion --replicas 2 --epochs 40 --labels 3,5,8 --quiet --out "$runs/three classes" >/dev/null
