@@ -2,7 +2,8 @@
 # The unsafe parts of the CPU backend under AddressSanitizer, and its thread pool under ThreadSanitizer.
 #
 #   tests/sanitizer.sh            both
-#   tests/sanitizer.sh address    one of them
+#   tests/sanitizer.sh address    one of them, or thread
+#   tests/sanitizer.sh kernels    AddressSanitizer over all cases of verify, pairs too: 8 minutes to build, so by hand
 #
 # It needs no nightly toolchain: RUSTC_BOOTSTRAP=1 opens the sanitizers of a stable one, whose runtimes come with it. What
 # cannot run fails; nothing is skipped.
@@ -42,17 +43,22 @@ sanitized() {
 
 which=${1:-both}
 case $which in
-both | address | thread) ;;
+both | address | thread | kernels) ;;
 *)
-    echo "sanitizer.sh: '$which', expected address or thread" >&2
+    echo "sanitizer.sh: '$which', expected address, thread or kernels" >&2
     exit 1
     ;;
 esac
 
+if [ "$which" = kernels ]; then
+    ASAN_OPTIONS=detect_leaks=0 sanitized kernels "-Zsanitizer=address" --features verify --lib -- verify::
+    exit
+fi
+
 if [ "$which" != thread ]; then
     # The pool forgets the payload of a second panic in one region on purpose, so leaks are not looked for.
     ASAN_OPTIONS=detect_leaks=0 sanitized address "-Zsanitizer=address" \
-        --features verify --lib --test same_bits -- backend::cpu verify:: two_threads
+        --lib --test same_bits -- backend::cpu two_threads
 fi
 
 if [ "$which" != address ]; then
