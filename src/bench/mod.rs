@@ -117,8 +117,8 @@ const FEWEST: usize = 5;
 ///
 /// # Errors
 /// Those of the work.
-pub fn median_time(work: &mut Ready, pause: Duration, budget: Duration) -> Result<f64, BenchError> {
-    let mut run = |times: u32| -> Result<Duration, BenchError> {
+pub fn median_time<E>(work: &mut impl FnMut() -> Result<(), E>, pause: Duration, budget: Duration) -> Result<f64, E> {
+    let mut run = |times: u32| -> Result<Duration, E> {
         let start = Instant::now();
         for _ in 0..times {
             work()?;

@@ -21,7 +21,6 @@ mod report;
 mod resolve;
 mod resume;
 mod stragglers;
-mod trajectory;
 mod verify;
 mod watch;
 mod watched;

@@ -6,7 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 /// See the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inputs {
+pub(super) enum Inputs {
     /// Standard normal.
     Normal,
     /// -3 to 3: products, sums and counts of them are exact, so they are compared with zero tolerance.
@@ -27,7 +27,7 @@ pub enum Inputs {
 
 impl Inputs {
     /// Every one.
-    pub const ALL: [Inputs; 8] = [
+    pub(super) const ALL: [Inputs; 8] = [
         Inputs::Normal,
         Inputs::Integers,
         Inputs::Subnormal,
@@ -39,7 +39,7 @@ impl Inputs {
     ];
 
     /// In words.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Inputs::Normal => "normal",
             Inputs::Integers => "integers",

@@ -1,6 +1,7 @@
 //! Losses per row and their gradients.
 
-use crate::backend::kernel::{Kernel, Write};
+use crate::backend::BufferId;
+use crate::backend::kernel::{Kernel, Target, Write};
 
 use crate::backend::cpu::math::EXP_ULP;
 
@@ -137,29 +138,7 @@ pub(super) fn squared_error(case: &mut Case) -> Judge {
     case.push(Kernel::SquaredError { x, target, y });
     case.push(Kernel::SquaredErrorGrad { x, target, dy, dx });
     case.derivative(Kernel::SquaredError { x, target, y }, y, x, dy, dx);
-    Box::new(move |case, results, report| {
-        let (exact, slopes, old) = (results.exact(y), results.exact(dx.buffer), case.given(dx.buffer));
-        report.judge("squared_error", results, case, y, |r, i, j| match integers {
-            true => 0.0,
-            false => {
-                let size = exact.at(r, i, j);
-                finite(U * size + in_f64(cols, size) + ETA, size)
-            }
-        });
-        report.judge("squared_error_grad", results, case, dx.buffer, |r, i, j| {
-            let sum = slopes.at(r, i, j);
-            let old = if dx.write == Write::Add { old.at(r, i, j) } else { 0.0 };
-            let slope = (sum - old).abs();
-            match (integers, dx.write) {
-                (true, _) => 0.0,
-                (_, Write::Set) => finite(U * slope + in_f64(4, slope) + ETA, slope),
-                (_, Write::Add) => finite(
-                    U * slope + U * sum.abs() + in_f64(4, slope + old.abs()) + ETA,
-                    slope + old.abs(),
-                ),
-            }
-        });
-    })
+    squares(["squared_error", "squared_error_grad"], y, dx, cols)
 }
 
 /// In f64, rounded once; the gradient meets the old value. Integers with integer centres are exact.
@@ -191,16 +170,22 @@ pub(super) fn logit_penalty(case: &mut Case) -> Judge {
         dx,
     });
     case.derivative(forward, y, x, dy, dx);
+    squares(["logit_penalty", "logit_penalty_grad"], y, dx, cols)
+}
+
+/// Sums of `cols` squares of differences and their gradient, in f64 and rounded once; the gradient meets the old value.
+fn squares(names: [&'static str; 2], y: BufferId, dx: Target, cols: usize) -> Judge {
     Box::new(move |case, results, report| {
+        let integers = case.inputs == Inputs::Integers;
         let (exact, slopes, old) = (results.exact(y), results.exact(dx.buffer), case.given(dx.buffer));
-        report.judge("logit_penalty", results, case, y, |r, i, j| match integers {
+        report.judge(names[0], results, case, y, |r, i, j| match integers {
             true => 0.0,
             false => {
                 let size = exact.at(r, i, j);
                 finite(U * size + in_f64(cols, size) + ETA, size)
             }
         });
-        report.judge("logit_penalty_grad", results, case, dx.buffer, |r, i, j| {
+        report.judge(names[1], results, case, dx.buffer, |r, i, j| {
             let sum = slopes.at(r, i, j);
             let old = if dx.write == Write::Add { old.at(r, i, j) } else { 0.0 };
             let slope = (sum - old).abs();

@@ -30,14 +30,13 @@ use std::time::Duration;
 
 use crate::backend::pairwise::PairwiseError;
 use crate::backend::{Backend, BackendError};
-use crate::bench::{BenchError, Ready, median_time};
+use crate::bench::median_time;
 use case::{Case, Results};
 pub use elementwise::function_error;
 pub use gradient::{Gradient, gradients};
-pub use inputs::Inputs;
 pub use report::{CaseName, Check, Report};
 use special::Asked;
-pub use ulps::{Ulps, ulp};
+pub use ulps::Ulps;
 
 /// Compares a case's results with their bounds.
 type Judge = Box<dyn Fn(&Case, &Results, &mut Report)>;
@@ -187,20 +186,13 @@ pub fn listed(list: &str) -> Result<Vec<&'static Op>, VerifyError> {
         .collect())
 }
 
-/// Runs every op on the cases of all these seeds, on the backend and on the reference, and compares. `told` hears each op's name
-/// before it is run. Eight seeds in a row have all kinds of numbers, ten have a case of thousands of rows.
+/// Runs every op on the cases of all these seeds, on the backend and on the reference, and compares. Eight seeds in a row have all kinds of numbers, ten have a case of thousands of rows.
 ///
 /// # Errors
 /// [`VerifyError::Backend`], [`VerifyError::Pairs`] for a case that the backend refuses.
-pub fn verify(
-    backend: &dyn Backend,
-    ops: &[&'static Op],
-    seeds: Range<u64>,
-    mut told: impl FnMut(&'static str),
-) -> Result<Report, VerifyError> {
+pub fn verify(backend: &dyn Backend, ops: &[&'static Op], seeds: Range<u64>) -> Result<Report, VerifyError> {
     let mut report = Report::default();
     for op in ops {
-        told(op.name);
         for seed in seeds.clone() {
             let name = CaseName { op: op.name, seed };
             report.begin(name);
@@ -283,12 +275,7 @@ pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Resul
             let mut case = Case::shaped(8192, 64, 1);
             drop(record(&mut case));
             let mut run = case.ready(backend).map_err(refused)?;
-            let mut work: Ready = Box::new(move || Ok(run()?));
-            let seconds = median_time(&mut work, Duration::ZERO, budget).map_err(|error| match error {
-                BenchError::Backend(source) => refused(source),
-                // The work above fails with nothing else.
-                _ => refused(BackendError::UnknownEntry { id: 0 }),
-            })?;
+            let seconds = median_time(&mut run, Duration::ZERO, budget).map_err(refused)?;
             ("8192 x 64".to_string(), seconds)
         }
         Work::Special(_) => return Ok(None),
@@ -316,7 +303,7 @@ mod tests {
     #[test]
     fn every_op_of_the_cpu_is_within_its_bound_of_the_reference() {
         let ops = listed("all").unwrap();
-        let report = verify(&Cpu::new(2).unwrap(), &ops, 0..CASES, |_| ()).unwrap();
+        let report = verify(&Cpu::new(2).unwrap(), &ops, 0..CASES).unwrap();
         let failures: Vec<&String> = report.checks.iter().flat_map(|check| &check.failures).collect();
         assert!(failures.is_empty(), "{failures:#?}");
         for check in &report.checks {
@@ -400,7 +387,7 @@ mod tests {
     #[test]
     fn the_reference_agrees_with_itself_and_one_wrong_number_is_found() {
         let ops = listed("tanh,dense").unwrap();
-        let report = verify(&Reference, &ops, 0..8, |_| ()).unwrap();
+        let report = verify(&Reference, &ops, 0..8).unwrap();
         assert!(
             report
                 .checks
@@ -408,7 +395,7 @@ mod tests {
                 .all(|check| check.worst == 0.0 && check.within == check.cases)
         );
         assert_eq!(report.cases(), 16);
-        let report = verify(&Slip, &ops, 0..2, |_| ()).unwrap();
+        let report = verify(&Slip, &ops, 0..2).unwrap();
         for check in &report.checks {
             assert_eq!((check.within, check.cases), (0, 2), "{check:?}");
             assert_eq!(check.failures.len(), 2);

@@ -25,7 +25,7 @@ impl Default for Ulps {
 }
 
 /// The distance of neighbouring f32 at x, at least the smallest f32 above 0.
-pub fn ulp(x: f64) -> f64 {
+fn ulp(x: f64) -> f64 {
     let size = x.abs();
     if size < f64::from(f32::MIN_POSITIVE) {
         return 2f64.powi(-149);

@@ -36,7 +36,7 @@ fn within_bounds() {
     let cases = std::env::var("DISENTANGLE_CUDA_CASES").map_or(CASES, |n| n.parse().unwrap());
     let ops: Vec<&Op> = listed("all").unwrap().into_iter().filter(on_the_device).collect();
     assert!(ops.len() > 40);
-    let report = verify(cuda(), &ops, 0..cases, |_| ()).unwrap();
+    let report = verify(cuda(), &ops, 0..cases).unwrap();
     let failures: Vec<&String> = report.checks.iter().flat_map(|check| &check.failures).collect();
     assert!(failures.is_empty(), "{failures:#?}");
     assert!(report.checks.iter().all(|check| check.judged > 0));

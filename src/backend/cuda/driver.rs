@@ -1,4 +1,5 @@
-//! The driver's functions behind safe ones: a context, memory, modules, launches. All `unsafe` of this backend is here.
+//! The driver's functions behind safe ones: a context, memory, modules. Only a launch stays unsafe: its parameters are the caller's
+//! promise, which `machine` makes.
 //!
 //! `libcuda` is loaded when the first of them is called; [`Context::open`] and [`devices`] ask first whether it is there, since
 //! the bindings panic where it is not. Every handle lives in a type that gives it back.

@@ -90,9 +90,13 @@ impl Executable for Machine {
 
     fn set_rows(&mut self, space: RowSpace, rows: usize) -> Result<(), BackendError> {
         check_rows(&self.program, space, rows)?;
-        if self.active[space.0] != rows {
-            self.active[space.0] = rows;
-            self.lower()?;
+        let before = std::mem::replace(&mut self.active[space.0], rows);
+        if before != rows
+            && let Err(error) = self.lower()
+        {
+            // The launches are still those for the rows before.
+            self.active[space.0] = before;
+            return Err(error.into());
         }
         Ok(())
     }

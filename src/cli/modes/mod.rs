@@ -53,6 +53,11 @@ pub fn run(mut given: ModesOptions) -> Result<(), CliError> {
     }
     let device = options.device.clone().unwrap_or_default();
     let threads = options.threads.unwrap_or(1);
+    if matches!(plan, Plan::Phase(_)) && device.starts_with("cuda") {
+        return Err(CliError::Input(format!(
+            "--device '{device}': `modes phase` gives each thread a backend of its own, expected cpu or reference"
+        )));
+    }
     // A handful of rows is one lane, which threads do not share out: more than one would only wait.
     let few_rows = matches!(plan, Plan::Curves(_) | Plan::Race(_) | Plan::Starvation(_));
     let (backend, device_words) = resolve::backend_named(&device, if few_rows { 1 } else { threads })?;

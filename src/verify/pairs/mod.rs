@@ -17,6 +17,7 @@ use crate::backend::Backend;
 use crate::backend::cpu::SUM_ROUNDINGS;
 use crate::backend::pairwise::{Bins, Form, Metric, PairFunction, Pairwise, PairwiseError, Points};
 use crate::backend::reference::Reference;
+use crate::bench::median_time;
 use bounds::GRADIENT_ROUNDINGS;
 
 /// What is reduced.
@@ -405,14 +406,10 @@ pub(super) fn time(
 ) -> Result<(String, f64), PairwiseError> {
     let rng = ChaCha8Rng::seed_from_u64(0);
     let pairs = Pairs::of(reduction, rng, [2048, 0, 64, 5, 10], 0, Form::Direct);
-    // The backend is borrowed, work that is timed owns what it needs: the samples are taken here.
-    let mut samples = Vec::new();
-    let start = std::time::Instant::now();
-    while samples.len() < 3 || start.elapsed() < budget {
-        let begin = std::time::Instant::now();
-        pairs.run(reduction, backend.pairs())?;
-        samples.push(begin.elapsed().as_secs_f64());
-    }
-    samples.sort_unstable_by(f64::total_cmp);
-    Ok(("2048 x 64, 5 classes".into(), samples[samples.len() / 2]))
+    let seconds = median_time(
+        &mut || pairs.run(reduction, backend.pairs()).map(drop),
+        Duration::ZERO,
+        budget,
+    )?;
+    Ok(("2048 x 64, 5 classes".into(), seconds))
 }

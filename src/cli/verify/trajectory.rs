@@ -10,11 +10,11 @@ use disentangle::study::precision::{Distance, Replica, compare, grid};
 use disentangle::study::prepare::Prepared;
 use serde_json::{Value, json};
 
-use super::error::CliError;
-use super::options::InversionOptions;
-use super::output::print;
-use super::resolve;
-use super::verify::{number, print_json};
+use super::{number, print_json};
+use crate::cli::error::CliError;
+use crate::cli::options::InversionOptions;
+use crate::cli::output::print;
+use crate::cli::resolve;
 
 /// What is trained.
 #[derive(Args, Clone, Debug)]
@@ -131,7 +131,7 @@ pub fn run(
         let arm = Arm {
             loss: options.loss.clone().unwrap_or_default(),
             learning_rate: recipe.learning_rate,
-            replicas: compare(setup, backend, &mut |_| ())?,
+            replicas: compare(setup, backend)?,
         };
         if !json {
             print(&table(&arm, epochs))?;

@@ -1,5 +1,7 @@
 //! `disentangle verify`: every op of a backend against the reference, as a table or as JSON.
 
+mod trajectory;
+
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -9,10 +11,10 @@ use disentangle::verify::{self, Check, Gradient, Op, VerifyError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::bench;
 use super::error::CliError;
 use super::output::print;
 use super::resolve::backend_named;
-use super::trajectory;
 
 /// The options of `verify`.
 #[derive(Args, Clone, Debug)]
@@ -168,7 +170,7 @@ fn test(
         print(&format!("{device} against reference (f64)\n\n{}", heading()))?;
     }
     for op in ops {
-        let report = verify::verify(backend, &[op], seeds.clone(), |_| ()).map_err(failed)?;
+        let report = verify::verify(backend, &[op], seeds.clone()).map_err(failed)?;
         if !json {
             for check in &report.checks {
                 print(&row(check))?;
@@ -306,7 +308,7 @@ fn bench(backend: &dyn Backend, device: &str, ops: &[&'static Op], json: bool) -
             continue;
         };
         if !json {
-            let time = super::bench::duration(timing.seconds);
+            let time = bench::duration(timing.seconds);
             print(&format!("{:<36} {:<24} {time:>12}\n", timing.op, timing.shape))?;
         }
         times.insert(
