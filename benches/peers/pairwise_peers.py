@@ -78,9 +78,12 @@ def jax_way(name, x, y, _threads):
 
 
 def keops_way(_name, x, _y, threads):
+    import pykeops
     import torch
     from pykeops.torch import LazyTensor
 
+    # What it says while it compiles would be read as an answer.
+    pykeops.set_verbose(False)
     torch.set_num_threads(threads)
     x = torch.from_numpy(x)
     rows, columns = LazyTensor(x[:, None, :].contiguous()), LazyTensor(x[None, :, :].contiguous())

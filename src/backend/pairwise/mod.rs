@@ -125,7 +125,7 @@ pub enum Form {
     #[default]
     Direct,
     /// |x|^2 + |y|^2 - 2 x.y of points from which their mean has been subtracted: about twice as fast in many
-    /// dimensions, with an absolute error of at most (min(d, 256) + d / 256 + 16) u (|x|^2 + |y|^2), u = 2^-24. So it is
+    /// dimensions, with an absolute error of at most (min(d, 128) + d / 128 + 16) u (|x|^2 + |y|^2), u = 2^-24. So it is
     /// no form for clusters much tighter than the cloud, nor for gradients of the Euclidean distance of points that
     /// (nearly) coincide. Neighbours that the error could exchange are computed anew.
     Centered,

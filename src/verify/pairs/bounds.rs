@@ -4,7 +4,7 @@
 //!
 //! | what | error |
 //! |---|---|
-//! | d^2 as differences | c u d^2, c = min(d, 256) + ceil(d / 256) + 3 |
+//! | d^2 as differences | c u d^2, c = min(d, 128) + ceil(d / 128) + 3 |
 //! | d^2 as products of centred points | (c + 13) u (|x|^2 + |y|^2) |
 //! | d | that of d^2 over d, and not more than its root; one rounding |
 //! | cosine distance | 4 (c + 13) u |

@@ -254,7 +254,7 @@ impl Pairs {
 
     /// Roundings of a squared distance as differences.
     fn roundings(&self) -> f64 {
-        (self.dim.min(256) + self.dim.div_ceil(256) + 3) as f64
+        (self.dim.min(128) + self.dim.div_ceil(128) + 3) as f64
     }
 
     /// The largest |x - mean|^2; the mean of either set is in the box of the points.

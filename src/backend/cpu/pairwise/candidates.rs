@@ -3,6 +3,7 @@
 //! f32 decides who may be a neighbour, with room for what it may be wrong by; f64 decides who is one.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::super::Cpu;
 use super::super::slab::Slab;
@@ -11,31 +12,59 @@ use super::rounds::BLOCK;
 use super::wide::{self, Side};
 use crate::backend::pairwise::{Metric, PairwiseError, Values};
 
-/// Candidates that a row's buffer holds beside its k: selecting the k smallest of more at once costs less each.
-const ROOM: usize = 64;
+/// Candidates that a row's buffer holds: its k and as many again, for which the threshold stays as it is. With few of them the
+/// threshold follows closely, and a buffer is few cache lines.
+fn room(k: usize) -> usize {
+    k + k.max(14)
+}
 
-/// By how much distances of the direct form may be wrong.
+/// So many times more parts than neighbours, and the smallest distances of the parts are enough for a seed.
+const SHARE: usize = 4;
+
+/// By how much computed sums may be wrong.
 #[derive(Clone, Copy)]
-pub(super) struct Slack {
-    /// Relative to the sum over the coordinates.
-    pub(super) relative: f64,
-    /// Of the distance, by the rounding of coordinates when they are packed; 0 for f32 coordinates.
-    pub(super) absolute: f64,
-    /// The sum is of squares.
-    pub(super) squared: bool,
+pub(super) enum Slack {
+    /// Sums of differences.
+    Differences {
+        /// Relative to the sum over the coordinates.
+        relative: f64,
+        /// Of the distance, by the rounding of coordinates when they are packed; 0 for f32 coordinates.
+        absolute: f64,
+        /// The sum is of squares.
+        squared: bool,
+    },
+    /// Lower ends of what products leave open: e (|x|^2 + |y|^2) below them, and as much above.
+    Products {
+        /// e
+        error: f64,
+    },
 }
 
 impl Slack {
-    /// What a sum's computed value cannot pass if its exact value is no larger than that of one computed as `sum`.
-    pub(super) fn above(self, sum: f32) -> f32 {
+    /// What a sum's computed value cannot pass if its exact value is no larger than that of one computed as `sum`. `norm` is |x|^2
+    /// of the row whose sums they are, for products.
+    ///
+    /// Of products the exact sum s is at most `sum` + 2 e (|x|^2 + |y|^2), and |y| <= |x| + sqrt s gives |y|^2 <= 2 |x|^2 + 2 s; so
+    /// s (1 - 4 e) <= `sum` + 6 e |x|^2.
+    pub(super) fn above(self, sum: f32, norm: f32) -> f32 {
         let sum = f64::from(sum);
-        let moved = if self.squared {
-            (sum.sqrt() + 2.0 * self.absolute).powi(2)
-        } else {
-            sum + 2.0 * self.absolute
-        };
-        // Twice the error, terms of second order, and this rounding.
-        (moved * (1.0 + 3.0 * self.relative)) as f32
+        match self {
+            Slack::Differences {
+                relative,
+                absolute,
+                squared,
+            } => {
+                let moved = if squared {
+                    (sum.sqrt() + 2.0 * absolute).powi(2)
+                } else {
+                    sum + 2.0 * absolute
+                };
+                // Twice the error, terms of second order, and this rounding.
+                (moved * (1.0 + 3.0 * relative)) as f32
+            }
+            // Once more e, for terms of second order and this rounding.
+            Slack::Products { error } => ((sum + 6.0 * error * f64::from(norm)) * (1.0 + 5.0 * error)) as f32,
+        }
     }
 }
 
@@ -50,19 +79,10 @@ pub(super) struct Exact<'a> {
 impl Exact<'_> {
     /// The distance of two rows, as the reference adds it up.
     pub(super) fn distance(&self, i: usize, j: usize) -> f64 {
-        distance(self.metric, self.sum(i, j, &|pairs| pairs.sum()))
+        distance(self.metric, self.sum(i, j))
     }
 
-    /// The sum over the coordinates of two rows; not in order, but sooner.
-    pub(super) fn quick(&self, i: usize, j: usize) -> f32 {
-        self.sum(i, j, &|pairs| {
-            let mut lanes = [0.0f64; 8];
-            pairs.enumerate().for_each(|(n, x)| lanes[n % 8] += x);
-            lanes.iter().sum()
-        }) as f32
-    }
-
-    pub(super) fn sum(&self, i: usize, j: usize, add: &dyn Fn(&mut dyn Iterator<Item = f64>) -> f64) -> f64 {
+    fn sum(&self, i: usize, j: usize) -> f64 {
         let absolute = self.metric == Metric::L1;
         let term = |x: f64, y: f64| if absolute { (x - y).abs() } else { (x - y) * (x - y) };
         let at = |side: &Side, row: usize| (side.replica * side.points.rows() + row) * side.dim();
@@ -71,11 +91,11 @@ impl Exact<'_> {
         match (self.rows.points.values(), self.columns.points.values()) {
             (Values::F32(x), Values::F32(y)) if !cosine => {
                 let pairs = x[a..a + dim].iter().zip(&y[b..b + dim]);
-                add(&mut pairs.map(|(x, y)| term(f64::from(*x), f64::from(*y))))
+                pairs.map(|(x, y)| term(f64::from(*x), f64::from(*y))).sum()
             }
             (Values::F64(x), Values::F64(y)) if !cosine => {
                 let pairs = x[a..a + dim].iter().zip(&y[b..b + dim]);
-                add(&mut pairs.map(|(x, y)| term(*x, *y)))
+                pairs.map(|(x, y)| term(*x, *y)).sum()
             }
             _ => {
                 let (mut x, mut y) = (vec![0.0; dim], vec![0.0; dim]);
@@ -86,7 +106,7 @@ impl Exact<'_> {
                         failed.get_or_insert(error);
                     }
                 }
-                add(&mut x.iter().zip(&y).map(|(x, y)| term(*x, *y)))
+                x.iter().zip(&y).map(|(x, y)| term(*x, *y)).sum()
             }
         }
     }
@@ -94,21 +114,26 @@ impl Exact<'_> {
 
 /// The candidates of all rows of a set.
 pub(super) struct Heaps<'a> {
-    pub(super) k: usize,
-    /// `[position][k + ROOM]`
-    pub(super) keys: Slab<u64>,
-    pub(super) lengths: Slab<u32>,
+    k: usize,
+    /// `[position][room]`
+    keys: Slab<u64>,
+    lengths: Slab<u32>,
     /// Sums over the coordinates that a candidate may have.
     pub(super) thresholds: Slab<f32>,
-    pub(super) slack: Slack,
-    pub(super) exact: &'a Exact<'a>,
+    /// |x|^2 of the positions that have a candidate, for products.
+    norms: Slab<f32>,
+    slack: Slack,
+    exact: &'a Exact<'a>,
+    /// Rows that were seeded, and how many distances of theirs were within the thresholds that came out.
+    seeded: AtomicUsize,
+    within: AtomicUsize,
 }
 
-pub(super) fn key(sum: f32, index: u32) -> u64 {
+fn key(sum: f32, index: u32) -> u64 {
     u64::from(sum.to_bits()) << 32 | u64::from(index)
 }
 
-pub(super) fn sum_of(key: u64) -> f32 {
+fn sum_of(key: u64) -> f32 {
     f32::from_bits((key >> 32) as u32)
 }
 
@@ -119,55 +144,69 @@ impl<'a> Heaps<'a> {
         slack: Slack,
         exact: &'a Exact<'a>,
     ) -> Result<Heaps<'a>, PairwiseError> {
-        let mut thresholds: Slab<f32> = Slab::new("thresholds", positions).map_err(memory)?;
+        let real = |length| Slab::new("thresholds", length).map_err(memory);
+        let mut thresholds: Slab<f32> = real(positions)?;
         thresholds.all_mut().fill(f32::INFINITY);
         Ok(Heaps {
             k,
-            keys: Slab::new("candidates", positions * (k + ROOM)).map_err(memory)?,
+            keys: Slab::new("candidates", positions * room(k)).map_err(memory)?,
             lengths: Slab::new("candidates", positions).map_err(memory)?,
             thresholds,
+            norms: real(positions)?,
             slack,
             exact,
+            seeded: AtomicUsize::new(0),
+            within: AtomicUsize::new(0),
         })
     }
 
-    /// Offers a candidate to a row.
+    /// Offers a candidate to a row whose |x|^2 is `norm` (for products).
     ///
     /// # Safety
     /// The caller's task alone has this position.
     #[inline]
-    pub(super) unsafe fn offer(&self, position: usize, sum: f32, index: u32) {
-        let room = self.k + ROOM;
+    pub(super) unsafe fn offer(&self, position: usize, norm: f32, sum: f32, index: u32) {
         // SAFETY: the caller's promise.
-        let (keys, length, threshold) = unsafe {
-            (
-                self.keys.part_mut(position * room, room),
-                &mut self.lengths.part_mut(position, 1)[0],
-                &mut self.thresholds.part_mut(position, 1)[0],
-            )
-        };
+        let threshold = unsafe { &mut self.thresholds.part_mut(position, 1)[0] };
+        // Of a pair mostly one side wants the other.
         if sum > *threshold {
             return;
         }
+        let room = room(self.k);
+        // SAFETY: the caller's promise.
+        let (keys, length) = unsafe {
+            (
+                self.keys.part_mut(position * room, room),
+                &mut self.lengths.part_mut(position, 1)[0],
+            )
+        };
         keys[*length as usize] = key(sum, index);
         *length += 1;
+        // SAFETY: the caller's promise.
+        unsafe { self.norms.part_mut(position, 1)[0] = norm };
         if *length as usize == room {
-            let (_, last, _) = keys.select_nth_unstable(self.k - 1);
-            *threshold = threshold.min(self.slack.above(sum_of(*last)));
-            let mut kept = 0;
-            for n in 0..room {
-                if sum_of(keys[n]) <= *threshold {
-                    keys.swap(n, kept);
-                    kept += 1;
-                }
-            }
-            if kept > self.k + ROOM / 2 {
+            let mut kept = self.select(norm, threshold, keys);
+            if kept > self.k + (room - self.k) / 2 {
                 // So many within a rounding: exact distances tell them apart, and equal ones their indices.
                 self.sort(position, &mut keys[..kept]);
                 kept = self.k;
             }
             *length = kept as u32;
         }
+    }
+
+    /// Lowers a threshold by the k-th smallest of at least k candidates; those within it come first, and are counted.
+    fn select(&self, norm: f32, threshold: &mut f32, keys: &mut [u64]) -> usize {
+        let (_, last, _) = keys.select_nth_unstable(self.k - 1);
+        *threshold = threshold.min(self.slack.above(sum_of(*last), norm));
+        let mut kept = 0;
+        for n in 0..keys.len() {
+            if sum_of(keys[n]) <= *threshold {
+                keys.swap(n, kept);
+                kept += 1;
+            }
+        }
+        kept
     }
 
     /// By exact distances, of equal ones by index. A distance is not negative, so its bits are in its order; each is asked for
@@ -177,32 +216,58 @@ impl<'a> Heaps<'a> {
         keys.sort_by_cached_key(|&key| (distance(key).to_bits(), key as u32));
     }
 
-    /// Lowers a row's threshold by the k-th smallest of some distances, if there are as many.
+    /// How many distances make a good seed.
+    pub(super) fn sample(&self) -> usize {
+        (SHARE * self.k).max(64)
+    }
+
+    /// Lowers a row's threshold by the k-th smallest of some of its distances, if there are as many. `least` are smallest ones of as
+    /// many disjoint parts of them: the k-th smallest of these is not below that of all, and mostly is it.
     ///
     /// # Safety
     /// As for `offer`.
-    pub(super) unsafe fn seed(&self, position: usize, sums: &mut [f32]) {
-        if sums.len() >= self.k {
-            let (_, last, _) = sums.select_nth_unstable_by(self.k - 1, f32::total_cmp);
-            // SAFETY: the caller's promise.
-            unsafe { self.thresholds.part_mut(position, 1)[0] = self.slack.above(*last) };
+    pub(super) unsafe fn seed(&self, position: usize, norm: f32, sums: &mut [f32], least: &mut [f32]) {
+        if sums.len() < self.k {
+            return;
         }
+        let few = SHARE * self.k <= least.len();
+        let from = if few { least } else { &mut *sums };
+        let (_, last, _) = from.select_nth_unstable_by(self.k - 1, f32::total_cmp);
+        let threshold = self.slack.above(*last, norm);
+        self.seeded.fetch_add(1, Relaxed);
+        self.within
+            .fetch_add(sums.iter().filter(|&&sum| sum <= threshold).count(), Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { self.thresholds.part_mut(position, 1)[0] = threshold };
     }
-}
 
-impl Heaps<'_> {
+    /// Whether the seeds leave many more candidates than neighbours: then what sums leave open is no less than what they tell apart.
+    pub(super) fn is_blind(&self) -> bool {
+        self.within.load(Relaxed) > (self.k + room(self.k)) * self.seeded.load(Relaxed)
+    }
+
     /// Distances and indices of the k nearest of the first `rows` positions, `[position][k]`.
     pub(super) fn finish(&self, cpu: &Cpu, rows: usize) -> Result<(Slab<f64>, Slab<u32>), PairwiseError> {
-        let (k, room) = (self.k, self.k + ROOM);
+        let (k, room) = (self.k, room(self.k));
         let distances: Slab<f64> = Slab::new("neighbours", rows * k).map_err(memory)?;
         let indices: Slab<u32> = Slab::new("neighbours", rows * k).map_err(memory)?;
         cpu.pool.run(rows.div_ceil(BLOCK), &|_, block| {
             let mut found = Vec::with_capacity(room);
             for position in block * BLOCK..((block + 1) * BLOCK).min(rows) {
                 // SAFETY: a position is in one block.
-                let (distances, indices) =
-                    unsafe { (distances.part_mut(position * k, k), indices.part_mut(position * k, k)) };
-                let keys = &self.keys.all()[position * room..][..self.lengths.all()[position] as usize];
+                let (distances, indices, keys) = unsafe {
+                    (
+                        distances.part_mut(position * k, k),
+                        indices.part_mut(position * k, k),
+                        self.keys.part_mut(position * room, room),
+                    )
+                };
+                let mut keys = &mut keys[..self.lengths.all()[position] as usize];
+                if keys.len() > k {
+                    let mut threshold = self.thresholds.all()[position];
+                    let kept = self.select(self.norms.all()[position], &mut threshold, keys);
+                    keys = &mut keys[..kept];
+                }
                 found.clear();
                 found.extend(keys.iter().map(|&key| {
                     let j = key as u32;

@@ -20,7 +20,7 @@ use super::order::Order;
 use super::packed::Packed;
 use super::rounds::BLOCK;
 use super::sums::Pairs;
-use super::tile::{Extent, Map, Pairing, Sums, distances};
+use super::tile::{Extent, Map, Pairing, Sums, Tiles};
 use super::{memory, narrow};
 use crate::backend::pairwise::PairwiseError;
 
@@ -132,6 +132,7 @@ pub(super) fn add_gradients<P: Pairing, M: Map>(pairs: Pairs, _: P, map: M, weig
         let weights = unsafe { weighing.rooms.weights.part_mut(worker * BLOCK * BLOCK, BLOCK * BLOCK) };
         let task = Task::<P, M> {
             pairs,
+            worker,
             i: i.clone(),
             j: j.clone(),
             same,
@@ -228,6 +229,7 @@ impl Weighing<'_> {
 
 struct Task<'a, P, M> {
     pairs: Pairs<'a>,
+    worker: usize,
     i: Range<usize>,
     j: Range<usize>,
     same: bool,
@@ -261,6 +263,8 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
     #[inline(always)]
     unsafe fn tiles<S: Simd, const R: usize>(self) {
         let width = 2 * S::LANES;
+        // SAFETY: the caller's promise.
+        let tiles = unsafe { Tiles::new::<S, P, R>(self.pairs, self.worker, (&self.i, &self.j), self.same) };
         let stride = self.j.len() * width;
         for p in self.i.clone() {
             for s in 0..width / R {
@@ -271,7 +275,15 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
                     unsafe {
                         let mut values: Sums<S, R> = [[S::splat(0.0); 2]; R];
                         if !(self.same && q < p) {
-                            values = weights::<S, P, M, R>(self.pairs, (p, s), q, self.same, self.map, self.weighing);
+                            values = weights::<S, P, M, R>(
+                                self.pairs,
+                                &tiles,
+                                (p, s),
+                                q,
+                                self.same,
+                                self.map,
+                                self.weighing,
+                            );
                         }
                         for (r, values) in values.iter().enumerate() {
                             let to = self.weights.as_mut_ptr().add(at + r * stride);
@@ -292,6 +304,7 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
 #[inline(always)]
 pub(super) unsafe fn weights<S: Simd, P: Pairing, M: Map, const R: usize>(
     pairs: Pairs,
+    tiles: &Tiles,
     (p, s): (usize, usize),
     q: usize,
     same: bool,
@@ -302,7 +315,7 @@ pub(super) unsafe fn weights<S: Simd, P: Pairing, M: Map, const R: usize>(
     let width = 2 * S::LANES;
     // SAFETY: the caller's promise.
     unsafe {
-        let mut values: Sums<S, R> = distances::<S, P, R>(rows, (p, s), columns, q);
+        let mut values: Sums<S, R> = tiles.distances::<S, P, R>((p, s), q);
         let by_row = weighing.rows.from(columns.panel(q).class, p * width + s * R);
         let by_column = match weighing.columns {
             Some(table) => {

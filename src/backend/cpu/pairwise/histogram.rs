@@ -12,7 +12,7 @@ use super::memory;
 use super::reduce::{all, side};
 use super::stage::{Needs, Stage};
 use super::sums::Pairs;
-use super::tile::{Differences, Extent, Pairing, Products, Sums, distances};
+use super::tile::{Differences, Extent, Pairing, Products, Sums, Tiles};
 use super::wide;
 use crate::backend::pairwise::{Bins, Form, PairwiseError, Points};
 
@@ -89,6 +89,8 @@ impl<P: Pairing> Task<'_, P> {
     #[inline(always)]
     unsafe fn tiles<S: Simd, const R: usize>(self) {
         let (rows, columns) = (self.pairs.rows, self.pairs.columns);
+        // SAFETY: the caller's promise.
+        let tiles = unsafe { Tiles::new::<S, P, R>(self.pairs, self.worker, (&self.i, &self.j), self.same) };
         for p in self.i.clone() {
             for s in 0..(rows.panel(p).valid as usize).div_ceil(R) {
                 let first = if self.same { p } else { self.j.start };
@@ -98,7 +100,7 @@ impl<P: Pairing> Task<'_, P> {
                     // SAFETY: the caller's promise; two registers have at most 32 numbers.
                     unsafe {
                         let counts = self.counts.of(self.worker, classes);
-                        let values: Sums<S, R> = distances::<S, P, R>(rows, (p, s), columns, q);
+                        let values: Sums<S, R> = tiles.distances::<S, P, R>((p, s), q);
                         for (r, values) in values.iter().enumerate() {
                             let mut numbers = [0.0f32; 32];
                             for (v, values) in values.iter().enumerate() {

@@ -11,7 +11,7 @@ use super::super::simd::{Simd, Vectorized, dispatch};
 use super::gradient::{Weighing, weights};
 use super::rounds::BLOCK;
 use super::sums::{Pairs, down, lanes};
-use super::tile::{Map, Pairing, Sums};
+use super::tile::{Map, Pairing, Sums, Tiles};
 
 /// Coordinates whose sums for a strip are in registers together.
 const TOGETHER: usize = 3;
@@ -31,6 +31,7 @@ pub(super) fn add<P: Pairing, M: Map>(pairs: Pairs, map: M, weighing: &Weighing)
         };
         let task = Task::<P, M> {
             pairs,
+            worker,
             i,
             j,
             same,
@@ -46,6 +47,7 @@ pub(super) fn add<P: Pairing, M: Map>(pairs: Pairs, map: M, weighing: &Weighing)
 
 struct Task<'a, P, M> {
     pairs: Pairs<'a>,
+    worker: usize,
     i: Range<usize>,
     j: Range<usize>,
     same: bool,
@@ -121,10 +123,12 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
         let x = self.pairs.rows.centered_strip(p, s).as_ptr();
         // SAFETY: the caller's promise; the rooms have these numbers.
         unsafe {
+            let tiles = Tiles::new::<S, P, R>(self.pairs, self.worker, (&self.i, &self.j), self.same);
             let mut row_sums = [S::splat(0.0); R];
             for q in first..self.j.end {
                 let n = q - self.j.start;
-                let w: Sums<S, R> = weights::<S, P, M, R>(self.pairs, (p, s), q, self.same, self.map, self.weighing);
+                let w: Sums<S, R> =
+                    weights::<S, P, M, R>(self.pairs, &tiles, (p, s), q, self.same, self.map, self.weighing);
                 for (r, (sum, w)) in row_sums.iter_mut().zip(&w).enumerate() {
                     *sum = S::add(*sum, S::add(w[0], w[1]));
                     let to = self.strip_weights.as_mut_ptr().add(r * used + n * width);

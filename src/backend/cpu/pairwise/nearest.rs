@@ -10,8 +10,9 @@
 //! Thresholds are seeded: before anything else each block is compared with itself, and a row's k-th smallest distance
 //! there gives its first threshold.
 //!
-//! In the centred form a distance is known within a bound, [`error_of_products`]. What by its lower end could be among the
-//! k nearest is computed again as differences before it becomes a candidate.
+//! Products take half the time of differences, and leave a squared distance open within a bound, [`error_of_products`]. Since exact
+//! distances decide in the end, they serve every form where they tell points apart: lower ends are compared with thresholds
+//! made of upper ends. Where the seeds show that they do not (tight clusters far from each other), the direct form takes differences.
 
 use std::ops::Range;
 use std::sync::Mutex;
@@ -21,11 +22,12 @@ use super::super::simd::{Simd, Vectorized, dispatch};
 use super::super::slab::Slab;
 use super::candidates::{Exact, Heaps, Slack, distance};
 use super::memory;
+use super::packed::Packed;
 use super::reduce::{all, side};
 use super::rounds::{BLOCK, Meeting};
 use super::stage::{Needs, Stage};
 use super::sums::Pairs;
-use super::tile::{Absolutes, DEPTH, Differences, Extent, Pairing, Products, Sums, distances, sums};
+use super::tile::{Absolutes, DEPTH, Differences, Extent, Pairing, Products, Sums, Tiles};
 use super::wide;
 use crate::backend::pairwise::{Form, Metric, Nearest, PairwiseError, Points};
 
@@ -38,6 +40,9 @@ fn error_of_products(dim: usize) -> f32 {
     1.01 * roundings as f32 * f32::EPSILON / 2.0
 }
 
+/// Coordinates from which on the direct form tries products first.
+const WIDE: usize = 48;
+
 /// What a task needs.
 #[derive(Clone, Copy)]
 struct Search<'a> {
@@ -46,44 +51,61 @@ struct Search<'a> {
     /// None for two sets: there the columns look for nothing.
     columns: Option<&'a Heaps<'a>>,
     /// Of products: what they may be wrong by.
-    error: Option<f32>,
+    error: f32,
 }
 
-/// Squared distances, or with products what they are at least (`sign` -1) or at most (`sign` 1).
+impl Search<'_> {
+    /// Squared distances, or with products what they are at least.
+    ///
+    /// # Safety
+    /// As for [`Tiles::distances`].
+    #[inline(always)]
+    unsafe fn sums<S: Simd, P: Pairing, const R: usize>(
+        &self,
+        tiles: &Tiles,
+        at: (usize, usize),
+        q: usize,
+    ) -> Sums<S, R> {
+        let (rows, columns) = (self.pairs.rows, self.pairs.columns);
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !P::PRODUCTS {
+                return tiles.distances::<S, P, R>(at, q);
+            }
+            let mut values = tiles.sums::<S, P, R>(at, q);
+            let (row_norms, norms) = (rows.norms(at.0).add(at.1 * R), columns.norms(q));
+            let (share, factor) = (S::splat(1.0 - self.error), S::splat(-2.0));
+            let column_norms = [S::load(norms), S::load(norms.add(S::LANES))];
+            for (r, values) in values.iter_mut().enumerate() {
+                let row = S::splat(*row_norms.add(r));
+                for v in 0..2 {
+                    let both = S::multiply(S::add(row, column_norms[v]), share);
+                    values[v] = S::maximum(S::multiply_add(values[v], factor, both), S::splat(0.0));
+                }
+            }
+            values
+        }
+    }
+}
+
+/// |x|^2 of a position, 0 where only differences are taken.
 ///
 /// # Safety
-/// As for `distances`.
+/// The panel is packed.
 #[inline(always)]
-unsafe fn bounds<S: Simd, P: Pairing, const R: usize>(
-    search: &Search,
-    at: (usize, usize),
-    q: usize,
-    sign: f32,
-) -> Sums<S, R> {
-    let (rows, columns) = (search.pairs.rows, search.pairs.columns);
-    // SAFETY: the caller's promise.
-    unsafe {
-        let Some(error) = search.error.filter(|_| P::PRODUCTS) else {
-            return distances::<S, P, R>(rows, at, columns, q);
-        };
-        let mut values = sums::<S, P, R>(rows.strip(at.0, at.1), columns.columns(q), rows.dim);
-        let (row_norms, norms) = (rows.norms(at.0).add(at.1 * R), columns.norms(q));
-        let column_norms = [S::load(norms), S::load(norms.add(S::LANES))];
-        let (share, factor) = (S::splat(1.0 + sign * error), S::splat(-2.0));
-        for (r, values) in values.iter_mut().enumerate() {
-            let row = S::splat(*row_norms.add(r));
-            for v in 0..2 {
-                let both = S::multiply(S::add(row, column_norms[v]), share);
-                values[v] = S::maximum(S::multiply_add(values[v], factor, both), S::splat(0.0));
-            }
-        }
-        values
+unsafe fn norm<P: Pairing>(packed: &Packed, panel: usize, place: usize) -> f32 {
+    if P::PRODUCTS {
+        // SAFETY: the caller's promise.
+        unsafe { *packed.norms(panel).add(place) }
+    } else {
+        0.0
     }
 }
 
 /// Lowers the thresholds of a block of rows by its distances to a block of columns.
 struct Seed<'a, P> {
     search: Search<'a>,
+    worker: usize,
     i: Range<usize>,
     j: Range<usize>,
     same: bool,
@@ -111,7 +133,10 @@ impl<P: Pairing> Seed<'_, P> {
     /// The processor has the instruction set, `R` is its `PAIR_ROWS`, and the task alone has these rows.
     #[inline(always)]
     unsafe fn strips<S: Simd, const R: usize>(self) {
-        let (rows, columns) = (self.search.pairs.rows, self.search.pairs.columns);
+        let (pairs, columns) = (self.search.pairs, self.search.pairs.columns);
+        let rows = pairs.rows;
+        // SAFETY: the caller's promise.
+        let tiles = unsafe { Tiles::new::<S, P, R>(pairs, self.worker, (&self.i, &self.j), false) };
         let width = 2 * S::LANES;
         let valid: usize = self.j.clone().map(|q| columns.panel(q).valid as usize).sum();
         for p in self.i.clone() {
@@ -120,7 +145,7 @@ impl<P: Pairing> Seed<'_, P> {
                 for q in self.j.clone() {
                     // SAFETY: the caller's promise; a block has at most `BLOCK` columns.
                     unsafe {
-                        let values: Sums<S, R> = bounds::<S, P, R>(&self.search, (p, s), q, 1.0);
+                        let values: Sums<S, R> = self.search.sums::<S, P, R>(&tiles, (p, s), q);
                         for (squares, values) in squares.iter_mut().zip(&values) {
                             let to = squares.as_mut_ptr().add((q - self.j.start) * width);
                             S::store(to, values[0]);
@@ -133,13 +158,28 @@ impl<P: Pairing> Seed<'_, P> {
                     if s * R + r >= rows.panel(p).valid as usize {
                         break;
                     }
-                    if self.same {
+                    if self.same && self.j.contains(&p) {
                         // Not itself: the last takes its place. Only the last panel of a set is not full.
                         count -= 1;
                         squares[position - self.j.start * width] = squares[count];
                     }
-                    // SAFETY: the caller's promise.
-                    unsafe { self.search.rows.seed(position, &mut squares[..count]) };
+                    squares[count..].fill(f32::INFINITY);
+                    // The smallest of every `width`-th.
+                    let mut least = [f32::INFINITY; 32];
+                    // SAFETY: the caller's promise; whole panels fit into a block.
+                    unsafe {
+                        for v in 0..2 {
+                            let mut smallest = S::splat(f32::INFINITY);
+                            for start in (0..count).step_by(width) {
+                                smallest = S::minimum(smallest, S::load(squares.as_ptr().add(start + v * S::LANES)));
+                            }
+                            S::store(least.as_mut_ptr().add(v * S::LANES), smallest);
+                        }
+                        let norm = norm::<P>(rows, p, s * R + r);
+                        self.search
+                            .rows
+                            .seed(position, norm, &mut squares[..count], &mut least[..width]);
+                    }
                 }
             }
         }
@@ -149,6 +189,7 @@ impl<P: Pairing> Seed<'_, P> {
 /// Offers what a block of rows and a block of columns have for each other.
 struct Offer<'a, P> {
     search: Search<'a>,
+    worker: usize,
     i: Range<usize>,
     j: Range<usize>,
     same: bool,
@@ -177,6 +218,8 @@ impl<P: Pairing> Offer<'_, P> {
     #[inline(always)]
     unsafe fn tiles<S: Simd, const R: usize>(self) {
         let rows = self.search.pairs.rows;
+        // SAFETY: the caller's promise.
+        let tiles = unsafe { Tiles::new::<S, P, R>(self.search.pairs, self.worker, (&self.i, &self.j), self.same) };
         let width = 2 * S::LANES;
         for p in self.i.clone() {
             for s in 0..(rows.panel(p).valid as usize).div_ceil(R) {
@@ -184,21 +227,25 @@ impl<P: Pairing> Offer<'_, P> {
                 for q in first..self.j.end {
                     // SAFETY: the caller's promise; thresholds cover whole panels.
                     unsafe {
-                        let values: Sums<S, R> = bounds::<S, P, R>(&self.search, (p, s), q, -1.0);
+                        let values: Sums<S, R> = self.search.sums::<S, P, R>(&tiles, (p, s), q);
                         let by_row = self.search.rows.thresholds.all().as_ptr().add(p * width + s * R);
-                        let mut hits = 0;
-                        let mut least = values[0];
-                        for (r, values) in values.iter().enumerate() {
-                            hits |= S::at_most(S::minimum(values[0], values[1]), S::splat(*by_row.add(r)));
-                            least = [S::minimum(least[0], values[0]), S::minimum(least[1], values[1])];
+                        let limits = match self.search.columns {
+                            Some(heaps) => {
+                                let by_column = heaps.thresholds.all().as_ptr().add(q * width);
+                                [S::load(by_column), S::load(by_column.add(S::LANES))]
+                            }
+                            None => [S::splat(f32::NEG_INFINITY); 2],
+                        };
+                        let (mut hits, mut any) = ([[0; 2]; R], 0);
+                        for r in 0..R {
+                            let row = S::splat(*by_row.add(r));
+                            for v in 0..2 {
+                                hits[r][v] = S::at_most(values[r][v], S::maximum(row, limits[v]));
+                                any |= hits[r][v];
+                            }
                         }
-                        if let Some(heaps) = self.search.columns {
-                            let by_column = heaps.thresholds.all().as_ptr().add(q * width);
-                            hits |= S::at_most(least[0], S::load(by_column));
-                            hits |= S::at_most(least[1], S::load(by_column.add(S::LANES)));
-                        }
-                        if hits != 0 {
-                            self.offer::<S, R>((p, s), q, &values);
+                        if any != 0 {
+                            self.offer::<S, R>((p, s), q, &values, &hits);
                         }
                     }
                 }
@@ -206,50 +253,44 @@ impl<P: Pairing> Offer<'_, P> {
         }
     }
 
-    /// Looks at each pair of a tile.
+    /// Offers the pairs of a tile whose bits are set in `hits`.
     ///
     /// # Safety
     /// As for `tiles`.
     #[inline(always)]
-    unsafe fn offer<S: Simd, const R: usize>(&self, (p, s): (usize, usize), q: usize, values: &Sums<S, R>) {
-        let search = &self.search;
+    unsafe fn offer<S: Simd, const R: usize>(
+        &self,
+        (p, s): (usize, usize),
+        q: usize,
+        values: &Sums<S, R>,
+        hits: &[[u32; 2]; R],
+    ) {
+        let (rows, columns) = (self.search.pairs.rows, self.search.pairs.columns);
         let width = 2 * S::LANES;
-        let extent = Extent::of(search.pairs.rows, (p, s), search.pairs.columns, q, self.same && p == q);
-        for (r, values) in values.iter().enumerate() {
-            let i = p * width + s * R + r;
-            for (v, values) in values.iter().enumerate() {
-                let start = q * width + v * S::LANES;
-                // SAFETY: the caller's promise; thresholds cover whole panels.
-                let mut hits = unsafe {
-                    let row = S::splat(search.rows.thresholds.all()[i]);
-                    let limit = match search.columns {
-                        Some(heaps) => S::maximum(row, S::load(heaps.thresholds.all().as_ptr().add(start))),
-                        None => row,
-                    };
-                    S::at_most(*values, limit)
-                };
+        let extent = Extent::of(rows, (p, s), columns, q, self.same && p == q);
+        for (r, (values, hits)) in values.iter().zip(hits).enumerate() {
+            for (v, &hits) in hits.iter().enumerate() {
                 if hits == 0 {
                     continue;
                 }
                 let mut numbers = [0.0f32; 16];
                 // SAFETY: a register has at most 16 numbers.
-                unsafe { S::store(numbers.as_mut_ptr(), *values) };
-                while hits != 0 {
-                    let lane = hits.trailing_zeros() as usize;
-                    hits &= hits - 1;
-                    let j = start + lane;
-                    if !extent.has(r, v * S::LANES + lane) {
+                unsafe { S::store(numbers.as_mut_ptr(), values[v]) };
+                let mut left = hits;
+                while left != 0 {
+                    let lane = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    let c = v * S::LANES + lane;
+                    if !extent.has(r, c) {
                         continue;
                     }
-                    let sum = match search.error {
-                        Some(_) => search.rows.exact.quick(i, j),
-                        None => numbers[lane],
-                    };
+                    let (i, j, sum) = (p * width + s * R + r, q * width + c, numbers[lane]);
                     // SAFETY: the caller's promise.
                     unsafe {
-                        search.rows.offer(i, sum, j as u32);
-                        if let Some(heaps) = search.columns {
-                            heaps.offer(j, sum, i as u32);
+                        let norm_of_row = norm::<P>(rows, p, s * R + r);
+                        self.search.rows.offer(i, norm_of_row, sum, j as u32);
+                        if let Some(heaps) = self.search.columns {
+                            heaps.offer(j, norm::<P>(columns, q, c), sum, i as u32);
                         }
                     }
                 }
@@ -258,30 +299,45 @@ impl<P: Pairing> Offer<'_, P> {
     }
 }
 
-fn search<P: Pairing>(search: Search) {
+/// Compares each block of rows with one of columns, its own where there is one set.
+fn seed<P: Pairing>(search: Search) {
     let pairs = search.pairs;
-    // Each block of rows is compared with one of columns, its own where there is one set.
-    if pairs.meeting != Meeting::Parts {
-        pairs.each_once(&|i, j, same| {
-            let pairing = std::marker::PhantomData::<P>;
-            dispatch(
-                pairs.isa,
-                Seed {
-                    search,
-                    i,
-                    j,
-                    same,
-                    pairing,
-                },
-            );
-        });
+    if pairs.meeting == Meeting::Parts {
+        return;
     }
-    pairs.each(&|_, i, j, same| {
+    // The distances of long rows are worth more than a close threshold.
+    let panels = if pairs.rows.dim > DEPTH {
+        search.rows.sample().div_ceil(pairs.columns.width)
+    } else {
+        BLOCK
+    };
+    pairs.each_once(&|worker, i, j, same| {
+        let pairing = std::marker::PhantomData::<P>;
+        let j = j.start..j.end.min(j.start + panels);
+        dispatch(
+            pairs.isa,
+            Seed {
+                search,
+                worker,
+                i,
+                j,
+                same,
+                pairing,
+            },
+        );
+    });
+}
+
+/// Compares all blocks.
+fn offer<P: Pairing>(search: Search) {
+    let pairs = search.pairs;
+    pairs.each(&|worker, i, j, same| {
         let pairing = std::marker::PhantomData::<P>;
         dispatch(
             pairs.isa,
             Offer {
                 search,
+                worker,
                 i,
                 j,
                 same,
@@ -304,9 +360,32 @@ impl Cpu {
         if form == Form::F64 {
             return self.wide_nearest(points, others, replica, metric, nearest);
         }
+        let wide = points.dim() >= WIDE && metric != Metric::L1;
+        if form == Form::Centered || wide {
+            let may_stop = form == Form::Direct;
+            if self.search::<Products>(points, others, replica, (metric, may_stop), nearest)? {
+                return Ok(());
+            }
+        }
+        match metric {
+            Metric::L1 => self.search::<Absolutes>(points, others, replica, (metric, false), nearest)?,
+            _ => self.search::<Differences>(points, others, replica, (metric, false), nearest)?,
+        };
+        Ok(())
+    }
+
+    /// The neighbours by sums of one kind; false if they were of no use, and it may stop for that.
+    fn search<P: Pairing>(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        replica: usize,
+        (metric, may_stop): (Metric, bool),
+        nearest: &mut Nearest,
+    ) -> Result<bool, PairwiseError> {
         let cosine = metric == Metric::Cosine;
         let needs = Needs {
-            form,
+            form: if P::PRODUCTS { Form::Centered } else { Form::Direct },
             cosine,
             by_class: false,
             gradient: false,
@@ -320,27 +399,42 @@ impl Cpu {
             metric,
             failed: Mutex::new(None),
         };
-        let slack = Slack {
-            relative: f64::from(error_of_products(dim)),
-            absolute: 2.1 * f64::from(f32::EPSILON) / 2.0
-                * stage.largest_norm()?
-                * if metric == Metric::L1 { (dim as f64).sqrt() } else { 1.0 },
-            squared: metric != Metric::L1,
+        let error = error_of_products(dim);
+        let slack = if P::PRODUCTS {
+            Slack::Products {
+                error: f64::from(error),
+            }
+        } else {
+            Slack::Differences {
+                relative: f64::from(error),
+                absolute: 2.1 * f64::from(f32::EPSILON) / 2.0
+                    * stage.largest_norm()?
+                    * if metric == Metric::L1 { (dim as f64).sqrt() } else { 1.0 },
+                squared: metric != Metric::L1,
+            }
         };
         let heaps = Heaps::new(stage.rows().positions(), k, slack, &exact)?;
+        let (mut first, mut blind) = (true, false);
         stage.visit(|pairs| {
             let wanted = Search {
                 pairs,
                 rows: &heaps,
                 columns: others.is_none().then_some(&heaps),
-                error: (form == Form::Centered).then(|| error_of_products(dim)),
+                error,
             };
-            match (form, metric) {
-                (Form::Centered, _) => search::<Products>(wanted),
-                (_, Metric::L1) => search::<Absolutes>(wanted),
-                _ => search::<Differences>(wanted),
+            if blind {
+                return;
+            }
+            seed::<P>(wanted);
+            blind = may_stop && first && heaps.is_blind();
+            first = false;
+            if !blind {
+                offer::<P>(wanted);
             }
         })?;
+        if blind {
+            return Ok(false);
+        }
         let (distances, indices) = heaps.finish(self, points.rows())?;
         if let Ok(Some(error)) = exact.failed.into_inner() {
             return Err(error);
@@ -349,7 +443,7 @@ impl Cpu {
         nearest.indices.extend_from_slice(indices.all());
         let labels = indices.all().iter().map(|&j| set.label(replica, j as usize) as u32);
         nearest.labels.extend(labels);
-        Ok(())
+        Ok(true)
     }
 
     fn wide_nearest(

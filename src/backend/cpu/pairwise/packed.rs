@@ -20,10 +20,15 @@ use super::super::slab::Slab;
 use super::gradient::NARROW;
 use super::memory;
 use super::order::{Order, Panel, strip, width};
+use super::rounds::BLOCK;
+use super::tile::DEPTH;
 use crate::backend::pairwise::{Form, PairwiseError, Points, Values};
 
 /// Bytes of one copy of the rows that are packed at a time; larger sets are packed part by part.
 const PART: usize = 32 << 20;
+
+/// Rows whose sum one task makes.
+const MEAN_ROWS: usize = 256;
 
 /// What becomes of a row before it is packed.
 pub(super) struct Frame {
@@ -53,6 +58,7 @@ pub(super) fn normalize(row: &mut [f64], raw: usize) {
 impl Frame {
     /// The frame of one replica of a set, or of two.
     pub(super) fn new(
+        pool: &Pool,
         points: &Points,
         others: Option<&Points>,
         replica: usize,
@@ -69,7 +75,7 @@ impl Frame {
             raw,
         };
         if form == Form::Centered || gradient {
-            frame.mean = frame.mean_of(points, others, replica)?;
+            frame.mean = frame.mean_of(pool, points, others, replica)?;
         }
         let exact = !cosine && points.is_f32() && others.is_none_or(Points::is_f32);
         frame.origin = match form {
@@ -84,15 +90,41 @@ impl Frame {
         Ok(frame)
     }
 
-    fn mean_of(&self, points: &Points, others: Option<&Points>, replica: usize) -> Result<Vec<f64>, PairwiseError> {
-        let (mut row, mut mean, mut count) = (vec![0.0; self.dim], vec![0.0; self.dim], 0);
+    /// The mean of all rows: sums of blocks of rows, and their sum in order.
+    fn mean_of(
+        &self,
+        pool: &Pool,
+        points: &Points,
+        others: Option<&Points>,
+        replica: usize,
+    ) -> Result<Vec<f64>, PairwiseError> {
+        let (dim, mut mean, mut count) = (self.dim, vec![0.0; self.dim], 0);
         for set in [Some(points), others].into_iter().flatten() {
-            for i in 0..set.rows() {
-                set.row(replica, i, &mut row[..self.raw])?;
-                if self.normalize {
-                    normalize(&mut row, self.raw);
+            let blocks = set.rows().div_ceil(MEAN_ROWS);
+            let sums: Slab<f64> = Slab::new("sums of rows", blocks * dim).map_err(memory)?;
+            let failed = Mutex::new(None);
+            pool.run(blocks, &|_, block| {
+                // SAFETY: one task has a block.
+                let sums = unsafe { sums.part_mut(block * dim, dim) };
+                let mut row = vec![0.0; dim];
+                for i in block * MEAN_ROWS..((block + 1) * MEAN_ROWS).min(set.rows()) {
+                    if let Err(error) = set.row(replica, i, &mut row[..self.raw]) {
+                        if let Ok(mut failed) = failed.lock() {
+                            failed.get_or_insert(error);
+                        }
+                        return;
+                    }
+                    if self.normalize {
+                        normalize(&mut row, self.raw);
+                    }
+                    sums.iter_mut().zip(&row).for_each(|(sum, x)| *sum += x);
                 }
-                mean.iter_mut().zip(&row).for_each(|(m, x)| *m += x);
+            });
+            if let Ok(Some(error)) = failed.into_inner() {
+                return Err(error);
+            }
+            for sums in sums.all().chunks_exact(dim) {
+                mean.iter_mut().zip(sums).for_each(|(mean, sum)| *mean += sum);
             }
             count += set.rows();
         }
@@ -175,6 +207,8 @@ pub(super) struct Packed {
     centered_columns: Slab<f32>,
     centered_strips: Slab<f32>,
     norms: Slab<f32>,
+    /// Per thread: the sums of a block's pairs, if they are made slice by slice.
+    sums: Slab<f32>,
     /// Per thread: the rows of a panel, and one in f64.
     rooms: Slab<f32>,
     wides: Slab<f64>,
@@ -218,6 +252,7 @@ impl Packed {
             centered_columns: real(if wants.rows && narrow { positions * dim } else { 0 })?,
             centered_strips: real(if wants.rows && narrow { positions * dim } else { 0 })?,
             norms: real(if wants.norms { positions } else { 0 })?,
+            sums: real(if dim > DEPTH { threads * BLOCK * BLOCK } else { 0 })?,
             rooms: real(threads * width * dim)?,
             wides: Slab::new("packed points", threads * dim).map_err(memory)?,
             wants,
@@ -291,7 +326,7 @@ impl Packed {
             // SAFETY: the caller's promise.
             let norms = unsafe { self.norms.part_mut(local * width, width) };
             for (norm, row) in norms.iter_mut().zip(room.chunks_exact(dim)) {
-                *norm = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>() as f32;
+                *norm = square(row) as f32;
             }
         }
         if self.wants.rows && dim < NARROW {
@@ -321,6 +356,12 @@ impl Packed {
             }
         }
         Ok(())
+    }
+
+    /// A thread's room for the sums of a block's pairs.
+    pub(super) fn room(&self, worker: usize) -> *mut f32 {
+        let room = if self.dim > DEPTH { BLOCK * BLOCK } else { 0 };
+        self.sums.all()[worker * room..].as_ptr().cast_mut()
     }
 
     /// Panel `panel` of all: `[dim][width]`.
@@ -359,14 +400,34 @@ impl Packed {
     }
 }
 
-/// From rows `[..][dim]` to groups of `width` rows, `[group][dim][width]`.
+/// Coordinates that are moved together: a cache line of a row.
+const LINE: usize = 16;
+
+/// From rows `[..][dim]` to groups of `width` rows, `[group][dim][width]`, line by line: a column of rows that are a power of two
+/// long would find the lines of all its rows in the same place of a first-level cache.
 fn interleave(rows: &[f32], dim: usize, width: usize, to: &mut [f32]) {
     let groups = rows.chunks_exact(width * dim).zip(to.chunks_exact_mut(width * dim));
     for (rows, to) in groups {
-        for (k, to) in to.chunks_exact_mut(width).enumerate() {
-            to.iter_mut()
-                .zip(rows[k..].iter().step_by(dim))
-                .for_each(|(t, x)| *t = *x);
+        for first in (0..dim).step_by(LINE) {
+            let line = first..dim.min(first + LINE);
+            let to = &mut to[first * width..];
+            for (c, row) in rows.chunks_exact(dim).enumerate() {
+                for (k, x) in row[line.clone()].iter().enumerate() {
+                    to[k * width + c] = *x;
+                }
+            }
         }
     }
+}
+
+/// |x|^2 in f64, eight sums and then these.
+fn square(row: &[f32]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (eights, rest) = row.as_chunks::<8>();
+    for eight in eights {
+        for (sum, x) in sums.iter_mut().zip(eight) {
+            *sum += f64::from(*x) * f64::from(*x);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>()
 }

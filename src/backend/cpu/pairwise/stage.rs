@@ -59,7 +59,7 @@ impl<'a> Stage<'a> {
             points,
             others,
             replica,
-            frame: Frame::new(points, others, replica, needs.cosine, needs.form, needs.gradient)?,
+            frame: Frame::new(pool, points, others, replica, needs.cosine, needs.form, needs.gradient)?,
             rows: order(points),
             columns: others.map(order),
             wants: Wants {

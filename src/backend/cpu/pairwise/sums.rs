@@ -13,7 +13,7 @@ use super::super::slab::Slab;
 use super::order::Panel;
 use super::packed::Packed;
 use super::rounds::{BLOCK, Blocks, Meeting, meet};
-use super::tile::{Extent, Map, Pairing, Sums, distances};
+use super::tile::{Extent, Map, Pairing, Sums, Tiles};
 
 /// Roundings between f of a pair and its sum in f64, at most: a row's along 32 panels of 8 columns, then its lanes; a column's along 64 strips.
 pub const SUM_ROUNDINGS: usize = 72;
@@ -51,18 +51,18 @@ pub(super) struct Pairs<'a> {
 }
 
 impl Pairs<'_> {
-    /// Calls `task(panels of rows, panels of columns, whether they are the same)` once for each block of rows.
-    pub(super) fn each_once(&self, task: &(dyn Fn(Range<usize>, Range<usize>, bool) + Sync)) {
+    /// Calls `task(worker, panels of rows, panels of columns, whether they are the same)` once for each block of rows.
+    pub(super) fn each_once(&self, task: &(dyn Fn(usize, Range<usize>, Range<usize>, bool) + Sync)) {
         let (rows, columns) = (self.rows, self.columns);
         let blocks = |packed: &Packed| Blocks::new(packed.panels.len(), packed.width);
         let (a, b) = (blocks(rows), blocks(columns));
         let shift = |range: Range<usize>, first: usize| range.start + first..range.end + first;
-        self.pool.run(a.count(), &|_, i| {
+        self.pool.run(a.count(), &|worker, i| {
             let (i, j) = (
                 shift(a.panels(i), rows.first),
                 shift(b.panels(i % b.count()), columns.first),
             );
-            task(i, j, self.meeting == Meeting::Itself);
+            task(worker, i, j, self.meeting == Meeting::Itself);
         });
     }
 
@@ -87,9 +87,10 @@ impl Pairs<'_> {
 /// Adds f of all pairs to the sums of the rows, and to those of the columns if they are asked for. Pairs of a set with
 /// itself are visited once: without sums of columns, only the earlier position of each gets it.
 pub(super) fn add<P: Pairing, M: Map>(pairs: Pairs, pairing: P, map: M, rows: &Totals, columns: Option<&Totals>) {
-    pairs.each(&|_, i, j, same| {
+    pairs.each(&|worker, i, j, same| {
         let task = Task {
             pairs,
+            worker,
             i,
             j,
             same,
@@ -104,6 +105,7 @@ pub(super) fn add<P: Pairing, M: Map>(pairs: Pairs, pairing: P, map: M, rows: &T
 
 struct Task<'a, P, M> {
     pairs: Pairs<'a>,
+    worker: usize,
     i: Range<usize>,
     j: Range<usize>,
     same: bool,
@@ -131,11 +133,13 @@ impl<P: Pairing, M: Map> Vectorized for Task<'_, P, M> {
 
 impl<P: Pairing, M: Map> Task<'_, P, M> {
     /// # Safety
-    /// The processor has the instruction set, `R` is its `PAIR_ROWS`; no other task has these blocks' totals.
+    /// The processor has the instruction set, `R` is its `PAIR_ROWS`; no other task has these blocks' totals or the worker's number.
     #[inline(always)]
     unsafe fn tiles<S: Simd, const R: usize>(self) {
         let _ = self.pairing;
         let (rows, columns) = (self.pairs.rows, self.pairs.columns);
+        // SAFETY: the caller's promise.
+        let tiles = unsafe { Tiles::new::<S, P, R>(self.pairs, self.worker, (&self.i, &self.j), self.same) };
         let width = 2 * S::LANES;
         let mut column_sums = [0.0f32; BLOCK];
         let used = self.j.len() * width;
@@ -150,7 +154,7 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
                     while q < self.j.end && columns.panel(q).class == other {
                         // SAFETY: the caller's promise; the panels are packed.
                         unsafe {
-                            let mut values: Sums<S, R> = distances::<S, P, R>(rows, (p, s), columns, q);
+                            let mut values: Sums<S, R> = tiles.distances::<S, P, R>((p, s), q);
                             for values in &mut values {
                                 *values = [self.map.of::<S>(values[0]), self.map.of::<S>(values[1])];
                             }

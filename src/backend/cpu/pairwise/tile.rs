@@ -11,12 +11,27 @@
 //!
 //! The chain of roundings of a pair is as long as the coordinates, but not longer than [`DEPTH`]: then the sums are added
 //! to those before and begin again. A pair's bits depend on its two rows alone, not on where in a tile they meet.
+//!
+//! Rows of more than [`DEPTH`] coordinates meet slice by slice:
+//!
+//! ```text
+//!              panel q
+//!              slice 0 (16 KB)      slice 1
+//!   strip 0    s_0  = chain         s_0 += chain         the sums of a block's tiles wait in a room of the thread
+//!   strip 1    s_1  = chain         s_1 += chain
+//!    ...
+//! ```
+//!
+//! Strip after strip would read all of the panel again, and 32 columns of 512 numbers are 64 KB, more than a first-level cache.
+
+use std::ops::Range;
 
 use super::super::simd::Simd;
 use super::packed::Packed;
+use super::sums::Pairs;
 
 /// Coordinates in one chain of roundings.
-pub(super) const DEPTH: usize = 256;
+pub(super) const DEPTH: usize = 128;
 
 /// What is summed over the coordinates of a pair.
 pub(super) trait Pairing: Copy + Sync + Send {
@@ -77,34 +92,10 @@ impl Pairing for Products {
 /// Sums of `R` rows and two registers of columns.
 pub(super) type Sums<S, const R: usize> = [[<S as Simd>::V; 2]; R];
 
-/// The sums over all coordinates of a strip and a panel.
+/// The sums of `depth` coordinates of a strip and a panel.
 ///
 /// # Safety
-/// The processor has the instruction set; strip and panel have `dim` x `R` and `dim` x 2 `LANES` numbers.
-#[inline(always)]
-pub(super) unsafe fn sums<S: Simd, P: Pairing, const R: usize>(
-    strip: *const f32,
-    panel: *const f32,
-    dim: usize,
-) -> Sums<S, R> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut total = chain::<S, P, R>(strip, panel, dim.min(DEPTH));
-        let mut done = DEPTH;
-        while done < dim {
-            let (strip, panel) = (strip.add(done * R), panel.add(done * 2 * S::LANES));
-            let next = chain::<S, P, R>(strip, panel, (dim - done).min(DEPTH));
-            for r in 0..R {
-                for v in 0..2 {
-                    total[r][v] = S::add(total[r][v], next[r][v]);
-                }
-            }
-            done += DEPTH;
-        }
-        total
-    }
-}
-
+/// The processor has the instruction set; strip and panel have `depth` x `R` and `depth` x 2 `LANES` numbers.
 #[inline(always)]
 unsafe fn chain<S: Simd, P: Pairing, const R: usize>(
     mut strip: *const f32,
@@ -128,33 +119,135 @@ unsafe fn chain<S: Simd, P: Pairing, const R: usize>(
     }
 }
 
-/// Squared distances (or L1 distances) of strip `s` of a panel of rows and a panel of columns.
-///
-/// # Safety
-/// The processor has the instruction set, `R` is its `PAIR_ROWS`, and both panels are packed, with norms for products.
-#[inline(always)]
-pub(super) unsafe fn distances<S: Simd, P: Pairing, const R: usize>(
-    rows: &Packed,
-    (p, s): (usize, usize),
-    columns: &Packed,
-    q: usize,
-) -> Sums<S, R> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut sums = sums::<S, P, R>(rows.strip(p, s), columns.columns(q), rows.dim);
-        if P::PRODUCTS {
-            let (row_norms, norms) = (rows.norms(p).add(s * R), columns.norms(q));
-            let column_norms = [S::load(norms), S::load(norms.add(S::LANES))];
-            let (zero, factor) = (S::splat(0.0), S::splat(-2.0));
-            for (r, sums) in sums.iter_mut().enumerate() {
-                let row = S::splat(*row_norms.add(r));
-                for v in 0..2 {
-                    let both = S::add(row, column_norms[v]);
-                    sums[v] = S::maximum(S::multiply_add(sums[v], factor, both), zero);
+/// The tiles of a block of rows and a block of columns.
+pub(super) struct Tiles<'a> {
+    rows: &'a Packed,
+    columns: &'a Packed,
+    i: Range<usize>,
+    j: Range<usize>,
+    /// The thread's room, `[panel of rows][strip][panel of columns]` tiles, filled if rows have more than [`DEPTH`] coordinates.
+    room: *mut f32,
+}
+
+impl<'a> Tiles<'a> {
+    /// The tiles of panels `i` and `j`; where these are the `same` block, only those with columns not before the rows.
+    ///
+    /// # Safety
+    /// The processor has the instruction set, `R` is its `PAIR_ROWS`, the panels are packed, and one thread at a time has the worker's
+    /// number, for as long as the tiles are looked at.
+    #[inline(always)]
+    pub(super) unsafe fn new<S: Simd, P: Pairing, const R: usize>(
+        pairs: Pairs<'a>,
+        worker: usize,
+        (i, j): (&Range<usize>, &Range<usize>),
+        same: bool,
+    ) -> Tiles<'a> {
+        let tiles = Tiles {
+            rows: pairs.rows,
+            columns: pairs.columns,
+            i: i.clone(),
+            j: j.clone(),
+            room: pairs.rows.room(worker),
+        };
+        let dim = tiles.rows.dim;
+        if dim > DEPTH {
+            for q in j.clone() {
+                for done in (0..dim).step_by(DEPTH) {
+                    let end = if same { q + 1 } else { i.end };
+                    // SAFETY: the caller's promise.
+                    unsafe { tiles.slice::<S, P, R>(i.start..end, q, done) };
                 }
             }
         }
-        sums
+        tiles
+    }
+
+    /// Adds a slice of panel `q` to the sums of its tiles with the strips of panels `i`.
+    ///
+    /// # Safety
+    /// As for `new`.
+    #[inline(always)]
+    unsafe fn slice<S: Simd, P: Pairing, const R: usize>(&self, i: Range<usize>, q: usize, done: usize) {
+        let dim = self.rows.dim;
+        let depth = (dim - done).min(DEPTH);
+        let width = 2 * S::LANES;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let panel = self.columns.columns(q).add(done * width);
+            for p in i {
+                for s in 0..width / R {
+                    let mut sums = chain::<S, P, R>(self.rows.strip(p, s).add(done * R), panel, depth);
+                    let place = self.place::<S, R>((p, s), q);
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        for (v, sum) in sums.iter_mut().enumerate() {
+                            let to = place.add((2 * r + v) * S::LANES);
+                            if done > 0 {
+                                *sum = S::add(S::load(to), *sum);
+                            }
+                            S::store(to, *sum);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn place<S: Simd, const R: usize>(&self, (p, s): (usize, usize), q: usize) -> *mut f32 {
+        let width = 2 * S::LANES;
+        let strip = (p - self.i.start) * (width / R) + s;
+        self.room
+            .wrapping_add((strip * self.j.len() + q - self.j.start) * R * width)
+    }
+
+    /// The sums of strip `s` of panel `p` and panel `q`.
+    ///
+    /// # Safety
+    /// As for `new`, for the same `S`, `P` and `R`.
+    #[inline(always)]
+    pub(super) unsafe fn sums<S: Simd, P: Pairing, const R: usize>(&self, at: (usize, usize), q: usize) -> Sums<S, R> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if self.rows.dim <= DEPTH {
+                return chain::<S, P, R>(self.rows.strip(at.0, at.1), self.columns.columns(q), self.rows.dim);
+            }
+            let place = self.place::<S, R>(at, q);
+            let mut sums = [[S::splat(0.0); 2]; R];
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let from = place.add(2 * r * S::LANES);
+                *sums = [S::load(from), S::load(from.add(S::LANES))];
+            }
+            sums
+        }
+    }
+
+    /// Squared distances (or L1 distances) of strip `s` of panel `p` and panel `q`.
+    ///
+    /// # Safety
+    /// As for `sums`; for products the panels have norms.
+    #[inline(always)]
+    pub(super) unsafe fn distances<S: Simd, P: Pairing, const R: usize>(
+        &self,
+        (p, s): (usize, usize),
+        q: usize,
+    ) -> Sums<S, R> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut sums = self.sums::<S, P, R>((p, s), q);
+            if P::PRODUCTS {
+                let (row_norms, norms) = (self.rows.norms(p).add(s * R), self.columns.norms(q));
+                let column_norms = [S::load(norms), S::load(norms.add(S::LANES))];
+                let (zero, factor) = (S::splat(0.0), S::splat(-2.0));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let row = S::splat(*row_norms.add(r));
+                    for v in 0..2 {
+                        let both = S::add(row, column_norms[v]);
+                        sums[v] = S::maximum(S::multiply_add(sums[v], factor, both), zero);
+                    }
+                }
+            }
+            sums
+        }
     }
 }
 
