@@ -5,7 +5,7 @@
 //! the curve moves away by at least h on *both* sides before it passes v(t) again: of a curve without a known direction
 //! coming back is not enough, it must have gone there. And
 //!
-//! h = max( 0.002 max |v|, 8 s ),
+//! h = max( 0.002 max |v|, 8 s, 1e-6 ),
 //!
 //! over the looks from epoch 20 on. The first is the 0.002 of radii and distances, which are near 1. The second keeps noise from
 //! being a turn: s is the noise of single looks, from third differences, of which a parabola has none: for white noise their
@@ -14,6 +14,9 @@
 //! estimated from few looks: of curves of white noise alone, drawn at random, 0.1 % turn by this rule with 181 looks, 0.5 %
 //! with 49, 1 % with 17 and 2 % with 9 (4,000 to 20,000 curves each).
 //!
+//! The third is for what is zero but for roundings, as the angles of two class means: rows are numbers of f32 on the unit
+//! sphere, of which a metric knows no more than 16 units of rounding, 16 x 2^-24 = 1e-6.
+//!
 //! Looks whose value is not finite are passed over, as if nobody had looked. A constant curve has no turn, nor has a monotonic
 //! one. Of looks every E epochs a turn is known to within E: the curve may turn anywhere between the neighbours of the look.
 
@@ -21,6 +24,8 @@ use super::extremum::{RETURN, WINDOW};
 
 /// How far a curve must move away, in deviations of its noise.
 const NOISE: f64 = 8.0;
+/// How far at least: what is less may be roundings of f32.
+const ROUNDING: f64 = 1e-6;
 /// The median of |x| of a normal x, in deviations.
 const MEDIAN: f64 = 0.674_489_750_196_081_7;
 
@@ -36,11 +41,7 @@ pub fn turning(series: &[f64], guard: usize) -> Option<usize> {
     let own = looks.iter().position(|(epoch, _)| *epoch >= guard)?;
     let after: Vec<f64> = looks[own..].iter().map(|(_, v)| *v).collect();
     let size = after.iter().fold(0.0f64, |most, v| most.max(v.abs()));
-    let far = (RETURN * size).max(NOISE * noise(&after));
-    // Of nothing but zeros.
-    if far == 0.0 {
-        return None;
-    }
+    let far = (RETURN * size).max(NOISE * noise(&after)).max(ROUNDING);
     let turns = |at: usize, sign: f64| {
         let (epoch, value) = looks[at];
         let rise = |look: &(usize, f64)| sign * (look.1 - value);
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_curve_turns_either_way_at_any_scale_and_is_known_to_within_the_looks() {
-        for scale in [1.0, -1.0, 1e-9, -3e6] {
+        for scale in [1.0, -1.0, 1e-3, -3e6] {
             for every in [1, 2, 5, 7, 10, 20] {
                 let series = looks(200, every, |t| scale * radius(t));
                 let at = turning(&series, GUARD).unwrap();
@@ -133,6 +134,8 @@ mod tests {
             // A constant with the last bits of its sums.
             let rounded = |t: f64| 0.5 + f64::EPSILON * (t * 7.3).sin();
             assert_eq!(turning(&looks(300, every, rounded), GUARD), None);
+            // Zero but for roundings, which look like anything.
+            assert_eq!(turning(&looks(300, every, |t| 1e-13 * radius(t)), GUARD), None);
             // Still at first, then it goes: it never came to where it leaves.
             assert_eq!(turning(&looks(300, every, |t| (t - 60.0).max(0.0)), GUARD), None);
         }
