@@ -139,49 +139,173 @@ fn a_study_leaves_tables_figures_and_a_page_that_can_be_made_again() {
     }
 }
 
+/// Runs a study that is killed, begun again, ended by a signal and begun again.
+fn cut_twice(words: &str, cut: &Path) {
+    let mut child = disentangle()
+        .arg("stragglers")
+        .args(words.split_whitespace())
+        .args(["--quiet", "--out"])
+        .arg(cut)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let name = words.split_whitespace().next().unwrap();
+    // Early, late, or after the end: each must do. The first two end by SIGKILL and by SIGTERM.
+    for (milliseconds, signal) in [(150, "-KILL"), (150, "-TERM")] {
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        let _ = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .output()
+            .unwrap();
+        let code = child.wait().unwrap().code();
+        // 2: it was complete already.
+        assert!([None, Some(0), Some(2), Some(130)].contains(&code), "{words}: {code:?}");
+        if !cut.join("run.json").exists() {
+            // Before there was anything to go on from.
+            let _ = std::fs::remove_dir_all(cut);
+            study(words, cut);
+        }
+        child = disentangle()
+            .args(["stragglers", name, "--resume", "--quiet", "--out"])
+            .arg(cut)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+    }
+    let code = child.wait().unwrap().code();
+    // 2: it was complete already.
+    assert!([Some(0), Some(2)].contains(&code), "{words}: {code:?}");
+}
+
 #[test]
 fn a_study_that_is_interrupted_goes_on_where_it_was() {
     for words in SMALL {
         let place = tempfile::tempdir().unwrap();
         let (whole, cut) = (place.path().join("whole"), place.path().join("cut"));
         study(words, &whole);
-        let mut child = disentangle()
-            .arg("stragglers")
-            .args(words.split_whitespace())
-            .args(["--quiet", "--out"])
-            .arg(&cut)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let name = words.split_whitespace().next().unwrap();
-        // Early, late, or after the end: each must do. The first two end by SIGKILL and by SIGTERM.
-        for (milliseconds, signal) in [(150, "-KILL"), (150, "-TERM")] {
-            std::thread::sleep(Duration::from_millis(milliseconds));
-            let _ = Command::new("kill")
-                .args([signal, &child.id().to_string()])
-                .output()
-                .unwrap();
-            let code = child.wait().unwrap().code();
-            // 2: it was complete already.
-            assert!([None, Some(0), Some(2), Some(130)].contains(&code), "{words}: {code:?}");
-            if !cut.join("run.json").exists() {
-                // Before there was anything to go on from.
-                let _ = std::fs::remove_dir_all(&cut);
-                study(words, &cut);
-            }
-            child = disentangle()
-                .args(["stragglers", name, "--resume", "--quiet", "--out"])
-                .arg(&cut)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-        }
-        let code = child.wait().unwrap().code();
-        // 2: it was complete already.
-        assert!([Some(0), Some(2)].contains(&code), "{words}: {code:?}");
+        cut_twice(words, &cut);
         assert_eq!(results(&whole), results(&cut), "{words}");
+    }
+}
+
+/// Studies that follow metrics; in the last column what `inversion` is told to train the networks of its plain arm.
+const FOLLOWED: [(&str, &str, &str); 7] = [
+    ("find", "--replicas 3 --epochs 45 --train-samples 500", ""),
+    (
+        "stability",
+        "--replicas 4 --epochs 45 --train-samples 500",
+        "--pairs 2 --at 3,40",
+    ),
+    ("removal", "--replicas 2 --epochs 60 --train-samples 1000", "--draws 1"),
+    (
+        "generalisation",
+        "--replicas 2 --epochs 30 --train-samples 500",
+        "--identify-epochs 12 --arms removed,relabelled",
+    ),
+    (
+        "multiclass",
+        "--replicas 2 --epochs 45 --train-samples 500 --labels all",
+        "",
+    ),
+    (
+        "linear",
+        "--replicas 2 --epochs 45 --train-samples 300",
+        "--lambda 0.01 --gradient-norm 1e-3",
+    ),
+    ("hardness", "--replicas 2 --epochs 45 --train-samples 500", ""),
+];
+
+/// Of all rows, of classes, with the classifier's weights, of neighbours.
+const METRICS: &str = "--metrics silhouette,class-distance,nc4,nearest-neighbor-error --measure-every 10";
+
+#[test]
+fn every_study_follows_metrics_and_nothing_else_changes() {
+    for (name, training, own) in FOLLOWED {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        let words = format!("{name} {training} {own}");
+        study(&words, &path("plain"));
+        let summary = study(&format!("{words} {METRICS} --threads 2"), &path("followed"));
+        // The study's own tables, to the byte.
+        let [plain, followed] = ["plain", "followed"].map(|run| results(&path(run)));
+        let told = ["/metrics.csv", "/turns.csv", "/summary.json", "/findings.json"];
+        let own_of = |run: &[(String, Vec<u8>)]| -> Vec<(String, Vec<u8>)> {
+            let own = run.iter().filter(|(file, _)| !told.contains(&file.as_str()));
+            own.cloned().collect()
+        };
+        assert!(own_of(&plain) == own_of(&followed), "{name}");
+        assert_eq!(plain.len() + 2, followed.len(), "{name}");
+
+        // Other threads, and two cuts.
+        study(&format!("{words} {METRICS} --threads 1"), &path("single"));
+        assert!(results(&path("single")) == followed, "{name}");
+        cut_twice(&format!("{words} {METRICS}"), &path("cut"));
+        assert!(results(&path("cut")) == followed, "{name}");
+
+        // The networks of the plain arm are those of `inversion`, to the last digit.
+        let output = disentangle()
+            .arg("inversion")
+            .args(training.split_whitespace())
+            .args(METRICS.split_whitespace())
+            .args(["--quiet", "--out"])
+            .arg(path("inversion"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let (table, run) = (
+            Table::read(&path("followed"), "metrics.csv"),
+            Table::read(&path("inversion"), "epochs.csv"),
+        );
+        let key = |table: &Table, row: usize| {
+            [
+                table.column("replica")[row].to_owned(),
+                table.column("epoch")[row].into(),
+            ]
+        };
+        let keys: Vec<[String; 2]> = (0..run.0.len() - 1).map(|row| key(&run, row)).collect();
+        let columns: Vec<&String> = table.0[0]
+            .iter()
+            .skip_while(|column| *column != "train_error")
+            .collect();
+        assert_eq!(columns[1..], run.0[0][5..].iter().collect::<Vec<_>>(), "{name}");
+        let mut compared = 0;
+        for row in 0..table.0.len() - 1 {
+            if table.0[0].contains(&"arm".to_owned()) && table.column("arm")[row] != "all" {
+                continue;
+            }
+            let at = keys.iter().position(|other| *other == key(&table, row)).unwrap();
+            for column in &columns {
+                assert_eq!(table.column(column)[row], run.column(column)[at], "{name}: {column}");
+                compared += 1;
+            }
+        }
+        let replicas: usize = training.split_whitespace().nth(1).unwrap().parse().unwrap();
+        let epochs: usize = training.split_whitespace().nth(3).unwrap().parse().unwrap();
+        assert_eq!(compared, replicas * (epochs.div_ceil(10) + 1) * columns.len(), "{name}");
+
+        // Where they turn is where `inversion` says, and is counted.
+        let json: Json = serde_json::from_slice(&std::fs::read(path("inversion/summary.json")).unwrap()).unwrap();
+        let turns = Table::read(&path("followed"), "turns.csv");
+        for row in 0..turns.0.len() - 1 {
+            let cell = |column: &str| turns.column(column)[row];
+            if turns.0[0].contains(&"arm".to_owned()) && cell("arm") != "all" {
+                continue;
+            }
+            let replica: usize = cell("replica").parse().unwrap();
+            let there = &json["replicas"][replica]["extrema"][cell("metric")];
+            let told = there["epoch"].as_u64().map_or(String::new(), |epoch| epoch.to_string());
+            assert_eq!(cell("epoch"), told, "{name}: {} of {replica}", cell("metric"));
+            if let Some(way) = there["turn"].as_str() {
+                assert_eq!(cell("turn"), way);
+            }
+        }
+        let found = summary["found"].to_string();
+        assert!(
+            found.contains("Which metrics invert") && found.contains("gyration radius"),
+            "{found}"
+        );
     }
 }
 
@@ -279,6 +403,23 @@ fn what_cannot_be_is_one_line() {
         ("find --pairs 3", &["'--pairs'"]),
         ("find --save-weights all", &["--save-weights", "means nothing"]),
         ("find --test-every 2", &["--test-every", "means nothing"]),
+        ("find --metrics silhouete", &["--metrics", "no metric 'silhouete'"]),
+        (
+            "hardness --metrics linear-cka",
+            &["--metrics", "compares two representations"],
+        ),
+        (
+            "removal --measure-every 5",
+            &["--measure-every 5", "expected --metrics too"],
+        ),
+        (
+            "linear --metrics silhouette --measure-every 0",
+            &["--measure-every 0", "at least 1"],
+        ),
+        (
+            "robustness --metrics silhouete",
+            &["--metrics", "no metric 'silhouete'"],
+        ),
         ("find --lr 0", &["--lr 0", "positive"]),
         ("find --data absent", &["absent"]),
         ("find --config absent.toml", &["absent.toml"]),

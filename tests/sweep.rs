@@ -353,3 +353,80 @@ fn a_sweep_that_is_none_is_one_line_with_its_key_and_line() {
         assert!(!place.path().join("runs").exists());
     }
 }
+
+#[test]
+fn a_sweep_follows_metrics_and_the_verdicts_stay() {
+    let (place, plain, length) = place();
+    let metrics = "silhouette,nc4,class-distance";
+    let options = ["--metrics", metrics, "--measure-every", "5"];
+    let output = robustness(place.path())
+        .args(["--sweep", "sweep.toml", "--out", "followed", "--threads", "2"])
+        .args(options)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let followed = results(&place.path().join("followed"));
+    let rows = |results: &BTreeMap<String, Vec<u8>>, papers: bool| -> Vec<String> {
+        let text = String::from_utf8(results["robustness.csv"].clone()).unwrap();
+        let is_papers = |line: &&str| {
+            let quantity = ["gyration_radius", "centroid_distance", "stop", "quantity"];
+            quantity.iter().any(|start| line.contains(&format!(",{start}")))
+        };
+        let lines = text.lines().filter(|line| is_papers(line) == papers);
+        lines.map(str::to_owned).collect()
+    };
+    // Those of the papers are what they were, and each place has its metrics beside them: three class distances, two others;
+    // the point with two layers has them twice.
+    assert_eq!(rows(&plain, true), rows(&followed, true));
+    assert_eq!(rows(&plain, false).len(), 0);
+    assert_eq!(rows(&followed, false).len(), (1 + 3 + 2 + 2) * 5);
+    let of_layer = |layer: &str| {
+        let start = format!("optimizer,nesterov,{layer},silhouette,");
+        rows(&followed, false)
+            .iter()
+            .filter(|row| row.starts_with(&start))
+            .count()
+    };
+    assert_eq!((of_layer("1"), of_layer("2")), (1, 1));
+    let numbers = |results: &BTreeMap<String, Vec<u8>>| -> serde_json::Value {
+        let summary: serde_json::Value = serde_json::from_slice(&results["summary.json"]).unwrap();
+        summary["numbers"].clone()
+    };
+    let (before, after) = (numbers(&plain), numbers(&followed));
+    for (name, number) in before.as_object().unwrap() {
+        assert_eq!(&after[name], number, "{name}");
+    }
+    assert!(after.as_object().unwrap().contains_key("base_silhouette_epoch_mean"));
+    let words = String::from_utf8(followed["summary.json"].clone()).unwrap();
+    assert!(
+        words.contains("Metrics that are followed turn in the base: class_distance_0_0 in "),
+        "{words}"
+    );
+    // Forests show what they showed.
+    for name in ["figures/robustness-error.svg", "figures/robustness-epoch.svg"] {
+        assert!(plain[name] == followed[name], "{name}");
+    }
+
+    // Killed half way, and begun again with other threads.
+    let mut child = robustness(place.path())
+        .args(["--sweep", "sweep.toml", "--out", "cut"])
+        .args(options)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(length / 2);
+    let _ = child.kill();
+    child.wait().unwrap();
+    if !place.path().join("cut/plan.json").exists() {
+        let _ = std::fs::remove_dir_all(place.path().join("cut"));
+    }
+    let mut command = robustness(place.path());
+    match place.path().join("cut").exists() {
+        true => command.args(["--resume", "--threads", "1"]),
+        false => command.args(["--sweep", "sweep.toml"]).args(options),
+    };
+    let output = command.args(["--out", "cut"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_same(&place.path().join("cut"), &followed, "killed");
+}

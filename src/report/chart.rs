@@ -357,7 +357,7 @@ fn draw_extrema(
     if !mark.label.is_empty() {
         // Outside the bend of the curve, unless another curve with its mark is on that side.
         let above = match mark.turn {
-            Turn::Minimum | Turn::Unsought => marked.iter().any(|other| *other < y),
+            Turn::Minimum | Turn::Either => marked.iter().any(|other| *other < y),
             Turn::Maximum => !marked.iter().any(|other| *other > y),
         };
         let (offset, side) = if above {

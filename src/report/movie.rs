@@ -82,7 +82,7 @@ fn data(outcome: &InversionOutcome, cabinet: &Cabinet, movie: &Movie) -> Value {
         .columns
         .iter()
         .enumerate()
-        .filter(|(_, column)| column.turn != Turn::Unsought)
+        .filter(|(_, column)| column.turn != Turn::Either)
         .filter(|(_, column)| !several || column.name.starts_with(&prefix));
     let curve = |(index, column): (usize, &crate::study::outcome::MetricColumn)| {
         let name = column.name.strip_prefix(&prefix).unwrap_or(&column.name);

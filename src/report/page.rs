@@ -11,6 +11,7 @@ use super::palette;
 use super::summary::Spreads;
 use super::svg::escape;
 use super::{gallery, meaning, movie};
+use crate::study::courses::Courses;
 use crate::study::outcome::{InversionOutcome, ReplicaOutcome, Turn};
 
 /// What the page says of a run beside its outcome.
@@ -171,7 +172,18 @@ pub fn headline(outcome: &InversionOutcome) -> String {
     let (Some(leading), Some(spread)) = (outcome.columns.first(), spreads.extrema.first()) else {
         return format!("{} trained; no metric was followed.", replicas(total));
     };
-    let turning = spreads.extrema.iter().filter(|spread| spread.count > 0).count();
+    // Those of the papers; what is followed beside them is told apart.
+    let sought: Vec<bool> = outcome
+        .columns
+        .iter()
+        .map(|column| column.turn != Turn::Either)
+        .collect();
+    let quantities = sought.iter().filter(|sought| **sought).count();
+    let turning = sought
+        .iter()
+        .zip(&spreads.extrema)
+        .filter(|(sought, spread)| **sought && spread.count > 0)
+        .count();
     if turning == 0 {
         let which = if total == 1 {
             "in its one replica".to_owned()
@@ -182,9 +194,8 @@ pub fn headline(outcome: &InversionOutcome) -> String {
     }
     let name = column_name(&leading.name, &outcome.classes);
     if spread.count == 0 {
-        let all = spreads.extrema.len();
         return format!(
-            "No inversion was found in the {name}, but {turning} of {all} quantities turn in some replica."
+            "No inversion was found in the {name}, but {turning} of {quantities} quantities turn in some replica."
         );
     }
     let mut words = match total {
@@ -202,12 +213,6 @@ pub fn headline(outcome: &InversionOutcome) -> String {
         let _ = write!(words, ", {stragglers:.0} stragglers{each}");
     }
     words.push('.');
-    let sought: Vec<bool> = outcome
-        .columns
-        .iter()
-        .map(|column| column.turn != Turn::Unsought)
-        .collect();
-    let quantities = sought.iter().filter(|sought| **sought).count();
     if quantities > 1 && total == 1 {
         let _ = write!(words, " {turning} of {quantities} quantities turn.");
     } else if quantities > 1 {
@@ -298,7 +303,8 @@ fn extrema(outcome: &InversionOutcome, spreads: &Spreads, families: &[Family]) -
     }
     let mut html = String::new();
     let stopped = spreads.stop_epoch.count;
-    let none_turns = spreads.extrema.iter().all(|spread| spread.count == 0);
+    let none_turns = (outcome.columns.iter().zip(&spreads.extrema))
+        .all(|(column, spread)| spread.count == 0 || column.turn == Turn::Either);
     if none_turns {
         html.push_str("<p>None does: each changes in one direction, or comes back too little or too briefly to count.");
         if stopped > 0 {
@@ -311,7 +317,7 @@ fn extrema(outcome: &InversionOutcome, spreads: &Spreads, families: &[Family]) -
         let turn = match described.turn {
             Turn::Minimum => "minimum",
             Turn::Maximum => "maximum",
-            Turn::Unsought => return None,
+            Turn::Either => return None,
         };
         Some(vec![
             capitalised(&column_name(&described.name, &outcome.classes)),
@@ -339,15 +345,41 @@ fn extrema(outcome: &InversionOutcome, spreads: &Spreads, families: &[Family]) -
     html.push_str(&table("", "Extrema of the metrics", &head, &rows));
     for family in many {
         let rows: Vec<Vec<String>> = family.columns.iter().filter_map(row).collect();
-        let title = format!("{}: {} lines", family.title, rows.len());
-        let _ = writeln!(html, "<details><summary>{}</summary>", escape(&title));
-        html.push_str(&table("", &title, &head, &rows));
-        html.push_str("</details>\n");
+        if !rows.is_empty() {
+            html.push_str(&folded(&family.title, &head, &rows));
+        }
     }
     if total > 1 && !(none_turns && stopped == 0) {
         html.push_str("<p class=\"muted\">Mean ± standard deviation (n − 1) over the replicas that have one.</p>\n");
     }
+    html.push_str(&followed(outcome));
     html
+}
+
+/// A table behind its title.
+fn folded(title: &str, head: &[String], rows: &[Vec<String>]) -> String {
+    let title = format!("{title}: {} lines", rows.len());
+    format!(
+        "<details><summary>{}</summary>\n{}</details>\n",
+        escape(&title),
+        table("", &title, head, rows)
+    )
+}
+
+/// Which of the metrics that are followed beside the papers' invert; nothing if none are.
+fn followed(outcome: &InversionOutcome) -> String {
+    let courses = Courses::of(outcome);
+    if courses.is_empty() {
+        return String::new();
+    }
+    let shown = courses.shown();
+    let words = escape(&courses.words().replace(" ± ", "\u{a0}±\u{a0}"));
+    let drawn = if shown.rows.len() > EXTREMA_ROWS {
+        folded(&shown.name, &shown.columns, &shown.rows)
+    } else {
+        table("", &shown.name, &shown.columns, &shown.rows)
+    };
+    format!("<p>{words}</p>\n{drawn}")
 }
 
 fn replicas(outcome: &InversionOutcome, families: &[Family]) -> String {

@@ -15,19 +15,10 @@ use crate::study::outcome::{
     EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn,
 };
 
-/// Which way the metrics of the papers turn, of any layer: centroid distances have a maximum, radii a minimum; of others nobody looks for one.
+/// Which way the metrics of the papers turn, of any layer: centroid distances have a maximum, radii a minimum; others may turn
+/// either way.
 pub fn usual_turn(column: &str) -> Turn {
-    let layerless = column
-        .strip_prefix("layer_")
-        .and_then(|rest| rest.split_once('_'))
-        .map_or(column, |(_, name)| name);
-    if layerless.starts_with("centroid_distance") {
-        Turn::Maximum
-    } else if layerless.starts_with("gyration_radius") {
-        Turn::Minimum
-    } else {
-        Turn::Unsought
-    }
+    Turn::usual(column)
 }
 
 /// Reads the outcome of a run from its folder. `classes` are the names of the classes by index; `turn_of` says which
@@ -146,7 +137,7 @@ fn read_epochs(
             metrics: columns
                 .iter()
                 .map(|column| match column.turn {
-                    Turn::Unsought => Ok(fields.next_or_empty("a number or nothing")?.unwrap_or(f64::NAN)),
+                    Turn::Either => Ok(fields.next_or_empty("a number or nothing")?.unwrap_or(f64::NAN)),
                     _ => fields.next("a number"),
                 })
                 .collect::<Result<_, _>>()?,

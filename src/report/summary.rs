@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::files::ReportError;
 use super::number::Spread;
 use super::tables;
-use crate::study::outcome::{InversionOutcome, ReplicaOutcome};
+use crate::study::outcome::{EpochRecord, InversionOutcome, ReplicaOutcome, Turn};
+use crate::study::turning::is_minimum;
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,32 @@ pub struct ExtremumSummary {
     pub error: Option<f64>,
     /// The metric's value there.
     pub value: Option<f64>,
+    /// Which way it turns; absent for radii and distances, which turn one way only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Way>,
+}
+
+/// Which way a metric turns that may turn either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// It falls, then rises.
+    Minimum,
+    /// It rises, then falls.
+    Maximum,
+}
+
+impl Way {
+    /// Of metric `m` of a replica, whose extremum is at an epoch.
+    fn of(replica: &ReplicaOutcome, m: usize, epoch: usize) -> Way {
+        let metric = |record: &EpochRecord| record.metrics.get(m).copied().unwrap_or(f64::NAN);
+        let series: Vec<f64> = replica.records.iter().map(metric).collect();
+        if is_minimum(&series, epoch) {
+            Way::Minimum
+        } else {
+            Way::Maximum
+        }
+    }
 }
 
 /// A mean or a deviation of each quantity.
@@ -213,11 +240,14 @@ pub fn summarise(outcome: &InversionOutcome) -> Result<Summary, ReportError> {
                 .columns
                 .iter()
                 .zip(&replica.extrema)
-                .map(|(column, extremum)| {
+                .enumerate()
+                .map(|(m, (column, extremum))| {
+                    let either = column.turn == Turn::Either;
                     let summary = extremum.map(|extremum| ExtremumSummary {
                         epoch: extremum.epoch,
                         error: Some(extremum.error),
                         value: Some(extremum.value),
+                        turn: either.then(|| Way::of(replica, m, extremum.epoch)),
                     });
                     (column.name.clone(), summary)
                 })

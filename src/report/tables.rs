@@ -86,7 +86,7 @@ pub fn epochs_csv(outcome: &InversionOutcome) -> Result<String, ReportError> {
             for (value, column) in record.metrics.iter().zip(&outcome.columns) {
                 table.push(',');
                 // What is followed at some epochs only has nothing at the others.
-                if column.turn != Turn::Unsought || !value.is_nan() {
+                if column.turn != Turn::Either || !value.is_nan() {
                     let _ = write!(table, "{value}");
                 }
             }

@@ -5,9 +5,12 @@
 //! epochs are exempt as in the released recipe. A global extremum will not do: deeper networks pass a first one, turn
 //! back, and go on.
 //!
+//! A metric of which nobody knows which way it turns has a rule of its own, [`turning`](super::turning).
+//!
 //! The stop of the released recipe is another thing: the first t >= 20 with R_0(t) >= R_0(t - 1), no matter what follows.
 
 use super::outcome::Turn;
+use super::turning::turning;
 
 /// Epochs exempt at the beginning.
 pub const GUARD: usize = 20;
@@ -16,20 +19,21 @@ pub const WINDOW: usize = 10;
 /// How far the curve must move back, in the units of the metric.
 pub const RETURN: f64 = 0.002;
 
-/// The index of the extremum of a series whose element t belongs to epoch t. NaN is never extreme and ends a return.
+/// The index of the extremum of a series whose element t belongs to epoch t. NaN is never extreme and ends a return; of
+/// [`Turn::Either`] it is passed over.
 pub fn extremum(series: &[f64], turn: Turn) -> Option<usize> {
     extremum_from(series, turn, GUARD)
 }
 
 /// [`extremum`] with another number of exempt epochs: where learning is fast, the turn may come before the 20th.
 pub fn extremum_from(series: &[f64], turn: Turn, guard: usize) -> Option<usize> {
-    if turn == Turn::Unsought {
-        return None;
+    if turn == Turn::Either {
+        return turning(series, guard);
     }
     // A maximum is a minimum of the negated series.
     let v = |t: usize| match turn {
         Turn::Maximum => -series[t],
-        Turn::Minimum | Turn::Unsought => series[t],
+        Turn::Minimum | Turn::Either => series[t],
     };
     (guard..series.len()).find(|&t| {
         let window = t.saturating_sub(WINDOW)..(t + WINDOW + 1).min(series.len());

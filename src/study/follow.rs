@@ -2,18 +2,33 @@
 //!
 //! They are taken of the same rows as the radii, the hidden layer on the training samples with every row divided by its norm, so that
 //! `measure --normalize unit` on saved activations gives the same numbers. Each replica is measured by itself. A metric that cannot be
-//! computed is NaN. The classifier of nc3 and nc4 is the output layer, and it too is given the divided rows: its bias weighs more or less on them
+//! computed is NaN. Where a replica is trained without some of the samples, or under other labels, they are taken of the samples that it is
+//! trained on, under its labels. The classifier of nc3 and nc4 is the output layer, and it too is given the divided rows: its bias weighs more or less on them
 //! than in the network.
+
+use std::borrow::Cow;
 
 use super::error::StudyError;
 use super::outcome::{MetricColumn, Turn};
-use crate::backend::Pairwise;
+use crate::backend::{Backend, Pairwise};
 use crate::geometry::{Classifier, Cloud, GeometryError, Metric, Need, Settings, Survey, metric, normalize_rows};
 use crate::nn::Architecture;
 use crate::nn::network::Parameters;
+use crate::train::Trainer;
 
 /// Names of the metrics that every run has.
 const ALWAYS: [&str; 2] = ["gyration-radius", "centroid-distance"];
+
+/// The training samples as each replica has them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own<'a> {
+    /// The labels of all samples.
+    pub labels: &'a [u32],
+    /// As [`Extras::weights`](crate::train::Extras::weights).
+    pub weights: Option<&'a [f64]>,
+    /// As [`Extras::labels`](crate::train::Extras::labels).
+    pub relabelled: Option<&'a [u32]>,
+}
 
 /// What is followed.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +70,11 @@ impl Follow {
         self.metrics.is_empty()
     }
 
+    /// Epochs between two looks.
+    pub fn every(&self) -> usize {
+        self.every
+    }
+
     /// Whether metrics are taken after so many of all epochs: every so many, and at the end.
     pub fn is_due(&self, epoch: usize, epochs: usize) -> bool {
         !self.is_empty() && (epoch == epochs || epoch.is_multiple_of(self.every))
@@ -76,7 +96,7 @@ impl Follow {
                 .collect::<Vec<_>>();
             let column = |name| MetricColumn {
                 name: format!("{prefix}{name}"),
-                turn: Turn::Unsought,
+                turn: Turn::Either,
             };
             names.into_iter().map(column).collect::<Vec<_>>()
         };
@@ -108,6 +128,52 @@ impl Follow {
             values.unwrap_or_else(|_| vec![f64::NAN; metric.arity.keys(&names).len()])
         };
         self.metrics.iter().flat_map(of).collect()
+    }
+
+    /// The values of each replica at a trainer's last measurement, layer by layer; `parameters` are those that were measured.
+    pub(super) fn look(
+        &self,
+        trainer: &Trainer,
+        own: Own,
+        parameters: Option<&Parameters>,
+        backend: &dyn Backend,
+    ) -> Result<Vec<Vec<f64>>, StudyError> {
+        let recipe = trainer.recipe();
+        let replicas = recipe.replicas.len();
+        let mut values = vec![Vec::new(); replicas];
+        for (n, &layer) in recipe.layers.iter().enumerate() {
+            let hidden = trainer.hidden(n)?;
+            // The output layer reads the last hidden one.
+            let reads = parameters.filter(|_| layer + 1 == recipe.architecture.hidden.len());
+            let layers = hidden.chunks_exact((hidden.len() / replicas).max(1));
+            for (r, (values, rows)) in values.iter_mut().zip(layers).enumerate() {
+                let classifier = reads.and_then(|p| classifier(p, &recipe.architecture, recipe.classes, r, replicas));
+                let (rows, labels) = own.of(r, rows);
+                values.extend(self.values(&rows, &labels, recipe.classes, classifier.as_ref(), backend.pairs()));
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl Own<'_> {
+    /// Rows and labels of the samples that replica `r` is trained on, of the rows of all.
+    fn of<'r>(&self, r: usize, rows: &'r [f64]) -> (Cow<'r, [f64]>, Cow<'_, [u32]>) {
+        let samples = self.labels.len();
+        let here = r * samples..(r + 1) * samples;
+        let labels = self.relabelled.map_or(self.labels, |all| &all[here.clone()]);
+        let Some(weights) = self.weights.map(|all| &all[here]) else {
+            return (rows.into(), labels.into());
+        };
+        let units = rows.len() / samples.max(1);
+        let counts = |place: &usize| weights[*place] > 0.0;
+        let places = || (0..samples).filter(counts);
+        let rows: Vec<f64> = places()
+            .flat_map(|place| &rows[place * units..(place + 1) * units])
+            .copied()
+            .collect();
+        let labels: Vec<u32> = places().map(|place| labels[place]).collect();
+        (rows.into(), labels.into())
     }
 }
 
@@ -182,5 +248,33 @@ mod tests {
         assert!(values[3].is_infinite() && values[4].is_nan());
         let broken = follow.values(&[f64::NAN; 8], &[0, 0, 1, 1], 2, None, &Reference);
         assert!(broken.len() == 5 && broken.iter().all(|v| v.is_nan()));
+    }
+    #[test]
+    fn a_replica_has_the_samples_it_is_trained_on_under_its_labels() {
+        let weights = [1.0, 1.0, 1.0, 0.0, 1.0, 0.0];
+        let relabelled = [0, 1, 1, 1, 0, 1];
+        let own = Own {
+            labels: &[0, 0, 1],
+            weights: Some(&weights),
+            relabelled: Some(&relabelled),
+        };
+        let rows = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        assert_eq!(own.of(0, &rows), (rows[..].into(), [0, 1, 1][..].into()));
+        assert_eq!(own.of(1, &rows), ([3.0, 4.0][..].into(), [0][..].into()));
+        let plain = Own {
+            weights: None,
+            relabelled: None,
+            ..own
+        };
+        assert_eq!(plain.of(1, &rows), (rows[..].into(), [0, 0, 1][..].into()));
+        let none = Own {
+            weights: Some(&[0.0; 3]),
+            relabelled: None,
+            ..own
+        };
+        assert_eq!(none.of(0, &rows).1.len(), 0);
+        let follow = Follow::new("silhouette,class-distance", 1, Settings::default()).unwrap();
+        let values = follow.values(&[], &[], 2, None, &Reference);
+        assert!(values.len() == 4 && values.iter().all(|v| v.is_nan()));
     }
 }

@@ -9,7 +9,7 @@ use super::checkpoint::Checkpoint;
 use super::error::StudyError;
 use super::extremum::{GUARD, extremum, stops};
 use super::film::Film;
-use super::follow::{Follow, classifier};
+use super::follow::{Follow, Own};
 use super::keep::{Epochs, Keeps, Kept, What};
 use super::outcome::{EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Turn};
 use super::prepare::Prepared;
@@ -198,6 +198,11 @@ pub fn run(
     // The recipe's rule looks at class 0 of the last measured layer.
     let turning = turning_columns(recipe.classes, &recipe.layers);
     let first_radius = leading(&turning, &recipe.layers);
+    let own = Own {
+        labels: &data.train_labels,
+        weights: None,
+        relabelled: None,
+    };
     let unmeasured = vec![f64::NAN; columns.len() - turning.len()];
     let (mut replicas, mut zero_rows, mut film) = match from {
         Some(checkpoint) => {
@@ -243,7 +248,7 @@ pub fn run(
             .flatten()
             .fold(zero_rows, |most, &rows| most.max(rows as usize));
         let followed = if follows {
-            follow_metrics(&trainer, &follow, data, parameters.as_ref(), backend)?
+            follow.look(&trainer, own, parameters.as_ref(), backend)?
         } else {
             vec![unmeasured.clone(); recipe.replicas.len()]
         };
@@ -331,39 +336,6 @@ pub fn concluded(
     }
 }
 
-/// The metrics that are followed, of each replica.
-fn follow_metrics(
-    trainer: &Trainer,
-    follow: &Follow,
-    data: &Prepared,
-    parameters: Option<&Parameters>,
-    backend: &dyn Backend,
-) -> Result<Vec<Vec<f64>>, StudyError> {
-    let recipe = trainer.recipe();
-    let replicas = recipe.replicas.len();
-    let mut values = vec![Vec::new(); replicas];
-    for (n, &layer) in recipe.layers.iter().enumerate() {
-        let hidden = trainer.hidden(n)?;
-        // The output layer reads the last hidden one.
-        let reads = parameters.filter(|_| layer + 1 == recipe.architecture.hidden.len());
-        for (r, (values, rows)) in values
-            .iter_mut()
-            .zip(hidden.chunks_exact(hidden.len() / replicas))
-            .enumerate()
-        {
-            let classifier = reads.and_then(|p| classifier(p, &recipe.architecture, recipe.classes, r, replicas));
-            values.extend(follow.values(
-                rows,
-                &data.train_labels,
-                recipe.classes,
-                classifier.as_ref(),
-                backend.pairs(),
-            ));
-        }
-    }
-    Ok(values)
-}
-
 /// Hands the watcher what it keeps of an epoch: of all replicas if the epoch was asked for, else of those that stop here.
 fn keep(
     trainer: &Trainer,
@@ -422,7 +394,9 @@ fn turning_point(replica: &ReplicaOutcome, m: usize, turn: Turn) -> Option<Extre
 
 /// The metric that the released recipe's rule looks at: the radius of class 0 in the last measured layer.
 pub(super) fn leading(columns: &[MetricColumn], layers: &[usize]) -> usize {
-    columns.len().saturating_sub(columns.len() / layers.len().max(1))
+    // What is followed comes after the columns of all layers.
+    let turning = columns.iter().filter(|column| column.turn != Turn::Either).count();
+    turning.saturating_sub(turning / layers.len().max(1))
 }
 
 /// The rows that outputs `[rows, cols]` misclassify, as `error_count` does: ties go to the lowest index, and a row with

@@ -4,6 +4,7 @@ pub mod bends;
 pub mod checkpoint;
 pub mod consensus;
 pub mod correlation;
+pub mod courses;
 mod error;
 pub mod extremum;
 pub mod families;
@@ -27,5 +28,6 @@ pub mod prepare;
 pub mod projection;
 pub mod stragglers;
 pub mod sweep;
+pub mod turning;
 
 pub use error::StudyError;

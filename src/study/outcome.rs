@@ -7,8 +7,27 @@ pub enum Turn {
     Minimum,
     /// It rises, then falls (centroid distances).
     Maximum,
-    /// Nobody looks for its extremum (all metrics but those of the papers); it may be taken at some epochs only, and is NaN at the others.
-    Unsought,
+    /// It may turn either way (all metrics but those of the papers, see [`turning`](super::turning)); it may be taken at some
+    /// epochs only, and is NaN at the others.
+    Either,
+}
+
+impl Turn {
+    /// Which way the metrics of the papers turn, of any layer: centroid distances have a maximum, radii a minimum; others may
+    /// turn either way.
+    pub fn usual(column: &str) -> Turn {
+        let layerless = column
+            .strip_prefix("layer_")
+            .and_then(|rest| rest.split_once('_'))
+            .map_or(column, |(_, name)| name);
+        if layerless.starts_with("centroid_distance") {
+            Turn::Maximum
+        } else if layerless.starts_with("gyration_radius") {
+            Turn::Minimum
+        } else {
+            Turn::Either
+        }
+    }
 }
 
 /// A column of `epochs.csv` after the errors.

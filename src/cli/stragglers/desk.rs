@@ -11,7 +11,9 @@ use disentangle::report::record::{DataRecord, RUN_JSON};
 use disentangle::report::sprite::sprite;
 use disentangle::report::{FIGURES, REPORT_HTML, RunRecord, study, write_atomic};
 use disentangle::study::StudyError;
+use disentangle::study::courses::Courses;
 use disentangle::study::findings::Findings;
+use disentangle::study::follow::Follow;
 use disentangle::study::parts::Parts;
 use disentangle::study::prepare::Prepared;
 use disentangle::study::stragglers::Bench;
@@ -37,6 +39,8 @@ pub struct Desk {
     pub data: Prepared,
     dataset: Dataset,
     initial: Parameters,
+    follow: Follow,
+    courses: Courses,
     backend: Box<dyn Backend>,
     folder: PathBuf,
     record: RunRecord,
@@ -61,6 +65,7 @@ impl Desk {
         } = given.settle()?;
         let preparation = resolve::preparation(&options)?;
         let training = resolve::training(&options)?;
+        let follow = resolve::follow(&options)?;
         let (backend, device) = resolve::backend(&options)?;
         let dataset = match &options.data {
             Some(folder) => Dataset::open(folder)?,
@@ -110,6 +115,8 @@ impl Desk {
             warn_of_dead_pixels(&options, &data);
         }
         let desk = Desk {
+            courses: Courses::new(&follow, &data.classes, &recipe.layers),
+            follow,
             recipe,
             data,
             dataset,
@@ -136,6 +143,8 @@ impl Desk {
             initial: &self.initial,
             backend: self.backend.as_ref(),
             parts: &parts,
+            follow: &self.follow,
+            courses: &mut self.courses,
             watcher: &mut self.guard,
         };
         let result = work(&mut bench);
@@ -149,12 +158,13 @@ impl Desk {
         }
     }
 
-    /// Writes what was found, makes the page, and says so. Then there is nothing left to resume.
+    /// Writes what was found, and what the metrics that were followed did, makes the page, and says so. Then there is nothing left to resume.
     ///
     /// # Errors
     /// [`CliError::Failed`] for a file that cannot be written.
     pub fn close(mut self, findings: &Findings) -> Result<(), CliError> {
         let name = self.record.study.clone().unwrap_or_default();
+        let findings = &self.courses.beside(findings.clone());
         let rows: Vec<usize> = findings.cards.iter().map(|card| card.sample_index).collect();
         let pictures = sprite(&self.dataset.train, self.dataset.pixel_max, &rows);
         study::write(&self.folder, &name, findings, pictures.as_ref())?;

@@ -14,13 +14,7 @@ use super::super::resolve;
 use super::super::resume::CONFIG;
 
 /// Options of `inversion` that mean nothing to a study.
-const FOREIGN: [&str; 5] = [
-    "measure-every",
-    "metrics",
-    "save-activations",
-    "save-weights",
-    "test-every",
-];
+const FOREIGN: [&str; 3] = ["save-activations", "save-weights", "test-every"];
 
 /// The options of one study alone; what is `None` was not given.
 pub trait Own: Args + Default + Serialize + DeserializeOwned {

@@ -98,11 +98,12 @@ pub fn run(given: Options) -> Result<(), CliError> {
             "device '{device}' at some points: expected one device for all"
         )));
     }
-    let (backend, device) = resolve::backend(&resolve::defaults(InversionOptions {
+    let machine = resolve::defaults(InversionOptions {
         threads,
         device,
         ..InversionOptions::default()
-    }))?;
+    });
+    let (backend, device) = resolve::backend(&machine)?;
     let shard = match &shard {
         None => None,
         Some(text) => Some(
@@ -156,6 +157,7 @@ pub fn run(given: Options) -> Result<(), CliError> {
         folder: &folder,
         shelf: &mut shelf,
         backend: backend.as_ref(),
+        threads: machine.threads,
         guard: &mut guard,
         interval,
     };
@@ -227,6 +229,7 @@ fn complete(run: &FileRun) -> Result<InversionOptions, CliError> {
     options.threads = None;
     resolve::preparation(&options)?;
     resolve::training(&options)?;
+    resolve::follow(&options)?;
     Ok(options)
 }
 
@@ -397,6 +400,7 @@ struct Work<'a> {
     folder: &'a Path,
     shelf: &'a mut Shelf,
     backend: &'a dyn disentangle::backend::Backend,
+    threads: Option<usize>,
     guard: &'a mut Guard,
     /// Between checkpoints of a run.
     interval: Duration,
@@ -416,11 +420,17 @@ impl Work<'_> {
         let recipe = training.recipe(data).map_err(failed)?;
         let initial = training.initial(options, &recipe).map_err(failed)?;
         let checkpoint = self.folder.join(RUNS).join(format!("{id}.safetensors"));
-        let metrics = columns(recipe.classes, &recipe.layers, &Follow::default()).len();
+        let follow = resolve::follow(&InversionOptions {
+            threads: self.threads,
+            ..options.clone()
+        });
+        let follow = follow.map_err(failed)?;
+        let metrics = columns(recipe.classes, &recipe.layers, &follow).len();
         // One that does not load is of a run that was killed otherwise than by us: the run begins again.
         let from = Checkpoint::load(&checkpoint, &recipe, metrics).ok();
         let mut watcher = InSweep {
             guard: &mut *self.guard,
+            follow,
             doing: doing(&self.plan.sweep, place),
             part: place,
             parts: self.planned.len(),
@@ -459,6 +469,7 @@ fn doing(sweep: &Sweep, place: usize) -> String {
 /// Watches one run of a sweep.
 struct InSweep<'a> {
     guard: &'a mut Guard,
+    follow: Follow,
     doing: String,
     part: usize,
     parts: usize,
@@ -484,6 +495,10 @@ impl RunWatcher for InSweep<'_> {
         } else {
             Wish::Continue
         }
+    }
+
+    fn follows(&self) -> Follow {
+        self.follow.clone()
     }
 
     fn save(&mut self, checkpoint: &Checkpoint) -> Result<(), StudyError> {

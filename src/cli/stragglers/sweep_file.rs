@@ -37,15 +37,7 @@ use super::super::options::InversionOptions;
 
 /// Options of `inversion` that mean nothing in a sweep: weights to begin with are not told by their file's name, of what a
 /// run measures only the end is kept, and results do not depend on threads.
-pub const FOREIGN: [&str; 7] = [
-    "init",
-    "measure-every",
-    "metrics",
-    "save-activations",
-    "save-weights",
-    "test-every",
-    "threads",
-];
+pub const FOREIGN: [&str; 5] = ["init", "save-activations", "save-weights", "test-every", "threads"];
 /// Epochs without an inversion, if none are given: the released recipe's.
 pub const GUARD: i64 = 20;
 /// The usual tolerance.

@@ -23,7 +23,8 @@ const CARDS: usize = 120;
 /// Those of training; [`StudyError::Interrupted`].
 pub fn run(bench: &mut Bench) -> Result<InversionOutcome, StudyError> {
     let recipe = bench.recipe;
-    let identified = identify(bench, "find", recipe, &[])?;
+    let identified = identify(bench, "find", recipe, &[], bench.follow)?;
+    bench.courses.add_replicas(&recipe.replicas, identified.courses);
     let stop = |halt: Halt| Stop {
         epoch: halt.epoch,
         error: halt.error,

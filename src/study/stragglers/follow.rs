@@ -1,11 +1,14 @@
 //! Training of replicas side by side, each perhaps on samples and labels of its own, with their records, their stops, and
 //! what they misclassify at wanted epochs.
 
+use super::super::courses::Course;
 use super::super::error::StudyError;
 use super::super::extremum::stops;
+use super::super::follow::{Follow, Own};
 use super::super::inversion::{leading, metrics, misclassified, turning_columns};
 use super::super::outcome::EpochRecord;
 use super::super::prepare::Prepared;
+use super::lookout::Lookout;
 use crate::backend::Backend;
 use crate::nn::network::Parameters;
 use crate::train::{Extras, Measurement, Recipe, Trainer};
@@ -27,6 +30,8 @@ pub struct Training<'a> {
     pub sets_at: &'a [usize],
     /// Whether the records of all epochs are wanted.
     pub records: bool,
+    /// Which metrics are followed, of the samples that each replica is trained on and under its labels.
+    pub follow: &'a Follow,
 }
 
 /// The stop of a replica by the released recipe.
@@ -54,6 +59,8 @@ pub struct Followed {
     pub errors: Vec<Vec<f64>>,
     /// The parameters at the end.
     pub parameters: Parameters,
+    /// What the metrics of each replica did, if any are followed.
+    pub courses: Vec<Course>,
 }
 
 /// Trains. `tell` is told the epoch and the mean training error after each epoch and says whether to go on.
@@ -73,10 +80,12 @@ pub fn follow(
         labels,
         sets_at,
         records,
+        follow,
     } = training;
     let extras = Extras {
         weights,
         labels,
+        holds_hidden: !follow.is_empty(),
         ..Extras::default()
     };
     let mut trainer = Trainer::with(recipe.clone(), data.train(), initial, backend, extras)?;
@@ -86,12 +95,25 @@ pub fn follow(
     let mut kept: Vec<Vec<EpochRecord>> = vec![Vec::new(); count];
     let mut halts: Vec<Option<Halt>> = vec![None; count];
     let (mut sets, mut errors) = (Vec::new(), Vec::new());
+    let own = Own {
+        labels: &data.train_labels,
+        weights,
+        relabelled: labels,
+    };
+    let mut lookout = Lookout::on(follow, recipe, own);
     for epoch in 0..=recipe.epochs {
+        let parameters = match &lookout {
+            Some(lookout) => lookout.before(&trainer, epoch)?,
+            None => None,
+        };
         let measurement = if epoch < recipe.epochs {
             trainer.advance()?
         } else {
             trainer.measure()?
         };
+        if let Some(lookout) = &mut lookout {
+            lookout.look(&trainer, epoch, &measurement, parameters.as_ref(), backend)?;
+        }
         let mut outputs = None;
         let mut wrong = |trainer: &Trainer, r: usize| -> Result<Vec<(usize, u32)>, StudyError> {
             if outputs.is_none() {
@@ -132,6 +154,7 @@ pub fn follow(
         sets,
         errors,
         parameters: trainer.parameters()?,
+        courses: lookout.map(Lookout::courses).unwrap_or_default(),
     })
 }
 

@@ -19,13 +19,15 @@ pub use super::tested_findings::findings;
 use std::fmt;
 use std::str::FromStr;
 
+use super::super::courses::Course;
 use super::super::error::StudyError;
+use super::super::follow::Follow;
 use super::super::parts::list;
 use super::Bench;
 use super::follow::Followed;
 use super::identify::{Identified, identify};
 use super::tested::{noisy, test_errors};
-use super::variants::{Run, Variant, drawn_like, others, train};
+use super::variants::{Run, Variant, courses, drawn_like, others, train};
 use crate::data::NamedTensor;
 use crate::data::streams::Stream;
 use crate::nn::network::Parameters;
@@ -159,7 +161,8 @@ pub fn run(bench: &mut Bench, question: &Question) -> Result<Generalisation, Stu
         epochs: question.identify_epochs,
         ..recipe.clone()
     };
-    let identified = identify(bench, "identify", &first, &grid)?;
+    // Of these networks, the one on all samples below goes the same way, and further.
+    let identified = identify(bench, "identify", &first, &grid, &Follow::default())?;
     let unmeasured = Recipe {
         layers: Vec::new(),
         ..recipe.clone()
@@ -167,13 +170,14 @@ pub fn run(bench: &mut Bench, question: &Question) -> Result<Generalisation, Stu
     let variants = variants(bench, question, &identified, grid.len());
     let run = Run {
         name: "train",
-        recipe: &unmeasured,
+        recipe: if bench.follow.is_empty() { &unmeasured } else { recipe },
         initial: bench.initial,
         sets_at: &[],
         records: false,
         together: 1,
         removes: question.arms.iter().any(|arm| *arm != Arm::Relabelled),
         relabels: question.arms.contains(&Arm::Relabelled),
+        follow: bench.follow,
     };
     let (data, backend) = (bench.data, bench.backend);
     let mut keep = |variants: &[Variant], followed: &Followed| -> Result<Vec<NamedTensor>, StudyError> {
@@ -200,7 +204,10 @@ pub fn run(bench: &mut Bench, question: &Question) -> Result<Generalisation, Stu
     };
     let rows = data.train_labels.len();
     let mut tested = Vec::with_capacity(variants.len());
-    for (networks, part) in train(bench, &run, &variants, &mut keep)? {
+    let parts = train(bench, &run, &variants, &mut keep)?;
+    let followed = courses(bench, &parts)?;
+    add_courses(bench, question, &grid, followed);
+    for (networks, part) in parts {
         let column = |name: &str| part.values(name, Some(networks));
         let (train, clean, noisy) = (column("train_error")?, column("test_error")?, column("noisy_error")?);
         for n in 0..networks {
@@ -253,6 +260,26 @@ fn variants(bench: &Bench, question: &Question, identified: &Identified, times: 
         }
     }
     variants
+}
+
+/// Names the courses of all networks, which are in the order of [`variants`].
+fn add_courses(bench: &mut Bench, question: &Question, grid: &[usize], followed: Vec<Course>) {
+    let recipe = bench.recipe;
+    let arms = question.arms.iter();
+    let tested = arms.flat_map(|&arm| grid.iter().map(move |&t| (arm.name(), t.to_string(), arm.words())));
+    let each: Vec<_> = std::iter::once(("all", String::new(), "all samples"))
+        .chain(tested)
+        .collect();
+    let networks = recipe
+        .replicas
+        .iter()
+        .flat_map(|replica| each.iter().map(move |arm| (replica, arm)));
+    for ((replica, (name, t, group)), course) in networks.zip(followed) {
+        let key = vec![replica.to_string(), (*name).to_owned(), t.clone()];
+        bench
+            .courses
+            .add(&["replica", "arm", "identified_at"], key, group, course);
+    }
 }
 
 /// The parameters of `count` networks from `first` on, of `all`.

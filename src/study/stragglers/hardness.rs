@@ -15,6 +15,7 @@
 //! counts for the part of the tied ones that is taken, so that no order among equals decides.
 
 use super::super::correlation::spearman;
+use super::super::courses;
 use super::super::error::StudyError;
 use super::super::extremum::stops;
 use super::super::findings::{Across, Card, Curve, Findings, Plot, Point, Table, cell};
@@ -108,7 +109,7 @@ pub fn run(bench: &mut Bench, early: usize) -> Result<Hardness, StudyError> {
                 }
             }
         };
-        each_epoch(bench, ("training", 0, 1), &mut see)?;
+        let followed = each_epoch(bench, ("training", 0, 1), &mut see)?;
         for (events, ever) in events.iter().zip(&ever) {
             for (place, sum) in sums[1].iter_mut().enumerate() {
                 *sum += if ever[place] {
@@ -128,8 +129,11 @@ pub fn run(bench: &mut Bench, early: usize) -> Result<Hardness, StudyError> {
             stragglers.iter().map(|s| s.unwrap_or(f64::NAN)).collect(),
         )];
         tensors.extend(SCORES.iter().zip(sums).map(|((name, _), sums)| list(name, sums)));
+        tensors.extend(courses::kept(&followed));
         Ok(tensors)
     })?;
+    let followed = bench.courses.read(&part, count)?;
+    bench.courses.add_replicas(&recipe.replicas, followed);
     let counts = part.values("stragglers", Some(count))?;
     let counts: Vec<f64> = counts.iter().copied().filter(|count| !count.is_nan()).collect();
     let mut scores = Vec::new();

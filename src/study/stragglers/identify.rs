@@ -1,10 +1,12 @@
 //! Which samples are misclassified, when, by which replica: what most straggler studies begin with.
 
+use super::super::courses::Course;
 use super::super::error::StudyError;
+use super::super::follow::Follow;
 use super::super::parts::{Part, list};
 use super::Bench;
 use super::follow::{Followed, Halt};
-use super::variants::{Run, Variant, train};
+use super::variants::{Run, Variant, courses, train};
 use crate::data::NamedTensor;
 use crate::train::Recipe;
 
@@ -18,10 +20,12 @@ pub(super) struct Identified {
     pub said: Vec<Vec<Vec<u32>>>,
     /// For each wanted epoch and replica: the training error.
     pub errors: Vec<Vec<f64>>,
+    /// Of each what its metrics did, if any are followed.
+    pub courses: Vec<Course>,
 }
 
 /// Trains the bench's replicas by `recipe`, and finds their stops and what they misclassify at the epochs `sets_at`
-/// (ascending).
+/// (ascending); `follow` says which metrics are followed.
 ///
 /// # Errors
 /// Those of training; [`StudyError::Interrupted`].
@@ -30,6 +34,7 @@ pub(super) fn identify(
     name: &str,
     recipe: &Recipe,
     sets_at: &[usize],
+    follow: &Follow,
 ) -> Result<Identified, StudyError> {
     let initial = bench.initial;
     let run = Run {
@@ -41,6 +46,7 @@ pub(super) fn identify(
         together: 1,
         removes: false,
         relabels: false,
+        follow,
     };
     let variants: Vec<Variant> = (0..recipe.replicas.len()).map(Variant::plain).collect();
     let parts = train(bench, &run, &variants, &mut |_, followed| Ok(tensors(followed)))?;
@@ -49,6 +55,11 @@ pub(super) fn identify(
         sets: vec![Vec::new(); sets_at.len()],
         said: vec![Vec::new(); sets_at.len()],
         errors: vec![Vec::new(); sets_at.len()],
+        courses: if follow.is_empty() {
+            Vec::new()
+        } else {
+            courses(bench, &parts)?
+        },
     };
     let rows = bench.data.train_labels.len();
     for (replicas, part) in &parts {

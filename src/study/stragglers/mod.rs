@@ -10,6 +10,7 @@ pub mod generalisation;
 pub mod hardness;
 mod identify;
 pub mod linear;
+mod lookout;
 pub mod multiclass;
 mod outputs;
 pub mod removal;
@@ -21,6 +22,8 @@ mod variants;
 
 pub use follow::{Followed, Halt, Training, follow};
 
+use super::courses::Courses;
+use super::follow::Follow;
 use super::parts::Parts;
 use super::prepare::Prepared;
 use crate::backend::Backend;
@@ -72,6 +75,10 @@ pub struct Bench<'a> {
     pub backend: &'a dyn Backend,
     /// What has been computed before.
     pub parts: &'a Parts,
+    /// Which metrics are followed beside what the study asks for, and when.
+    pub follow: &'a Follow,
+    /// Where it leaves what they did: made by [`Courses::new`] of the same.
+    pub courses: &'a mut Courses,
     /// Who watches.
     pub watcher: &'a mut dyn Watcher,
 }
@@ -92,8 +99,9 @@ mod tests {
     use super::*;
     use crate::backend::Cpu;
     use crate::data::synthetic::gaussian_classes;
+    use crate::geometry::Settings;
     use crate::nn::{Activation, Initializer, Loss};
-    use crate::study::findings::Table;
+    use crate::study::findings::{Findings, Table};
     use crate::study::parts::Parts;
     use crate::study::{StudyError, stragglers};
 
@@ -137,22 +145,38 @@ mod tests {
     type Work<'w> = &'w dyn Fn(&mut Bench) -> Result<Vec<Table>, StudyError>;
 
     fn done(replicas: &[u64], parts: &Parts, watcher: &mut dyn Watcher, work: Work) -> Result<Vec<Table>, StudyError> {
+        followed(&Follow::default(), replicas, parts, watcher, work)
+    }
+
+    /// The tables of a study, and those of what is followed.
+    fn followed(
+        follow: &Follow,
+        replicas: &[u64],
+        parts: &Parts,
+        watcher: &mut dyn Watcher,
+        work: Work,
+    ) -> Result<Vec<Table>, StudyError> {
         let (data, recipe, backend) = (data(), recipe(replicas), Cpu::new(1).unwrap());
         let initial = recipe.initial(Initializer::Pytorch);
+        let mut courses = Courses::new(follow, &data.classes, &recipe.layers);
         let mut bench = Bench {
             recipe: &recipe,
             data: &data,
             initial: &initial,
             backend: &backend,
             parts,
+            follow,
+            courses: &mut courses,
             watcher,
         };
-        work(&mut bench)
+        let tables = work(&mut bench)?;
+        let beside = courses.beside(Findings::default()).tables;
+        Ok([tables, beside].concat())
     }
 
     type Study = Box<dyn Fn(&mut Bench) -> Result<Vec<Table>, StudyError>>;
 
-    fn studies() -> [(&'static str, Study); 4] {
+    fn studies() -> [(&'static str, Study); 7] {
         [
             (
                 "find",
@@ -180,7 +204,133 @@ mod tests {
                     Ok(generalisation::findings(&generalisation::run(bench, &question)?).tables)
                 }),
             ),
+            (
+                "multiclass",
+                Box::new(|bench| Ok(multiclass::findings(&multiclass::run(bench)?).tables)),
+            ),
+            (
+                "linear",
+                Box::new(|bench| {
+                    let fitting = linear::Fitting {
+                        lambda: 1e-2,
+                        gradient_norm: 1e-3,
+                    };
+                    Ok(linear::findings(&linear::run(bench, fitting)?).tables)
+                }),
+            ),
+            (
+                "hardness",
+                Box::new(|bench| Ok(hardness::findings(&hardness::run(bench, 10)?).tables)),
+            ),
         ]
+    }
+
+    /// One of each kind: of all rows, per class, with weights, of neighbours.
+    fn some_metrics() -> Follow {
+        Follow::new(
+            "silhouette,participation-ratio,nc3,two-nn-dimension",
+            15,
+            Settings::default(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_followed_changes_nothing_else_and_survives_a_cut_with_its_bits() {
+        let follow = some_metrics();
+        for (name, work) in studies() {
+            // That one trains a hundred networks for each.
+            let replicas: &[u64] = if name == "generalisation" {
+                &[0, 8]
+            } else {
+                &[0, 7, 8, 9]
+            };
+            let plain = done(replicas, &Parts::none(), &mut Unwatched, &work).unwrap();
+            let whole = followed(&follow, replicas, &Parts::none(), &mut Unwatched, &work).unwrap();
+            let (own, beside) = whole.split_at(plain.len());
+            assert_eq!(own, plain, "{name}");
+            let names: Vec<&str> = beside.iter().map(|table| table.name.as_str()).collect();
+            assert_eq!(names, ["metrics", "turns"], "{name}");
+            let folder = tempfile::tempdir().unwrap();
+            let parts = Parts::in_folder(folder.path());
+            let mut cuts = 0;
+            let resumed = loop {
+                match followed(&follow, replicas, &parts, &mut Interrupt(80), &work) {
+                    Err(StudyError::Interrupted) => cuts += 1,
+                    other => break other.unwrap(),
+                }
+                assert!(cuts < 100, "{name}");
+            };
+            assert_eq!(whole, resumed, "{name}");
+            // And a second time, from the parts alone.
+            let again = followed(&follow, replicas, &parts, &mut Interrupt(1), &work).unwrap();
+            assert_eq!(whole, again, "{name}");
+            // A replica has the same lines alone, stability aside, which takes pairs.
+            if name != "stability" {
+                let alone = followed(&follow, &[8], &Parts::none(), &mut Unwatched, &work).unwrap();
+                let of_eight = |tables: &[Table]| -> Vec<Vec<String>> {
+                    let rows = tables.iter().rev().take(2).flat_map(|table| &table.rows);
+                    rows.filter(|row| row[0] == "8").cloned().collect()
+                };
+                assert!(!of_eight(&alone).is_empty(), "{name}");
+                assert_eq!(of_eight(&whole), of_eight(&alone), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn metrics_are_of_the_samples_that_a_variant_is_trained_on() {
+        let (data, follow) = (data(), some_metrics());
+        let recipe = recipe(&[3]);
+        let initial = recipe.initial(Initializer::Pytorch);
+        let backend = Cpu::new(1).unwrap();
+        let course = |data: &Prepared, weights: Option<&[f64]>, labels: Option<&[u32]>| {
+            let training = Training {
+                recipe: &recipe,
+                data,
+                initial: &initial,
+                weights,
+                labels,
+                sets_at: &[],
+                records: false,
+                follow: &follow,
+            };
+            let followed = stragglers::follow(training, &backend, &mut |_, _| true).unwrap();
+            followed.courses[0].looks.clone()
+        };
+        // Every third sample removed, beside data that never had them. The means of a full batch are sums over the same
+        // samples in other blocks, so the trainings part by roundings of f32: only before the first step are they the same.
+        let keeps: Vec<bool> = (0..data.train_labels.len()).map(|place| place % 3 != 0).collect();
+        let weights: Vec<f64> = keeps.iter().map(|&keeps| f64::from(u8::from(keeps))).collect();
+        let kept = |place: &usize| keeps[*place];
+        let places: Vec<usize> = (0..keeps.len()).filter(kept).collect();
+        let fewer = Prepared {
+            train_features: places
+                .iter()
+                .flat_map(|&place| &data.train_features[place * 6..(place + 1) * 6])
+                .copied()
+                .collect(),
+            train_labels: places.iter().map(|&place| data.train_labels[place]).collect(),
+            train_rows: places.clone(),
+            ..data.clone()
+        };
+        let removed = course(&data, Some(&weights), None);
+        let never = course(&fewer, None, None);
+        // Radii and distances before them are sums of f32 in blocks of rows.
+        assert_eq!(removed[0].values[3..], never[0].values[3..]);
+        let all = course(&data, None, None);
+        assert_ne!(removed[0].values[3..], all[0].values[3..]);
+        // Other labels, of one sample in five.
+        let flipped: Vec<u32> = (data.train_labels.iter().enumerate())
+            .map(|(place, &label)| if place % 5 == 0 { 1 - label } else { label })
+            .collect();
+        let relabelled = course(&data, None, Some(&flipped));
+        let own = Prepared {
+            train_labels: flipped.clone(),
+            ..data.clone()
+        };
+        assert_eq!(relabelled[0].values[3..], course(&own, None, None)[0].values[3..]);
+        assert_ne!(relabelled[0].values[3..], all[0].values[3..]);
     }
 
     #[test]
@@ -199,7 +349,9 @@ mod tests {
                 // A part has at most 61 epochs: every attempt finishes at least one.
                 assert!(cuts < 100, "{name}");
             };
-            assert!(cuts > 0 || ["find", "stability"].contains(&name), "{name}");
+            // Some fit between two interruptions.
+            let short = ["find", "stability", "linear", "hardness"];
+            assert!(cuts > 0 || short.contains(&name), "{name}");
             assert_eq!(whole, resumed, "{name}");
         }
     }
@@ -207,7 +359,8 @@ mod tests {
     #[test]
     fn a_replica_has_the_same_lines_beside_others_and_alone() {
         for (name, work) in studies() {
-            if name == "stability" {
+            // One takes pairs, the other's tables are of samples.
+            if ["stability", "hardness"].contains(&name) {
                 continue;
             }
             let together = done(&[0, 7], &Parts::none(), &mut Unwatched, &work).unwrap();

@@ -6,9 +6,11 @@
 //! are here, and those at the stop of the recipe (first t >= 20 with R_0(t) >= R_0(t - 1)) beside them.
 
 use super::super::correlation::{pearson, spearman};
+use super::super::courses::kept;
 use super::super::error::StudyError;
 use super::super::extremum::extremum;
 use super::super::findings::{Across, Curve, Findings, Plot, Point, Table, cell};
+use super::super::follow::Follow;
 use super::super::inversion::{leading, misclassified, turning_columns};
 use super::super::number::{DASH, Spread, significant};
 use super::super::outcome::Turn;
@@ -91,6 +93,7 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
             labels: None,
             sets_at: &[recipe.epochs],
             records: true,
+            follow: bench.follow,
         };
         let followed = follow(training, bench.backend, &mut tell)?;
         let offset = leading(&turning_columns(classes, &recipe.layers), &recipe.layers);
@@ -124,14 +127,18 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
                 class_errors(&mut trainer, samples, recipe, classes)?
             }
         };
-        Ok(vec![
+        let mut tensors = vec![
             list("radii", radii),
             list("errors", errors),
             list("stop", stop),
             list("train", train),
             list("test", test),
-        ])
+        ];
+        tensors.extend(kept(&followed.courses));
+        Ok(tensors)
     })?;
+    let courses = bench.courses.read(&first, count)?;
+    bench.courses.add_replicas(&recipe.replicas, courses);
     let radii = first.values("radii", Some(count * classes * times))?.to_vec();
     let turns: Vec<Option<usize>> = radii
         .chunks_exact(times)
@@ -164,6 +171,7 @@ pub fn run(bench: &mut Bench) -> Result<Multiclass, StudyError> {
             labels: None,
             sets_at: &wanted,
             records: false,
+            follow: &Follow::default(),
         };
         let followed = follow(training, bench.backend, &mut tell)?;
         let (mut own, mut last) = (Vec::new(), Vec::new());

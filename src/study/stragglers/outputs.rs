@@ -1,9 +1,12 @@
 //! Training with the outputs on all training samples seen after every epoch.
 
+use super::super::courses::Course;
 use super::super::error::StudyError;
+use super::super::follow::Own;
 use super::super::inversion::{leading, metrics, turning_columns};
+use super::lookout::Lookout;
 use super::{Bench, Progress};
-use crate::train::Trainer;
+use crate::train::{Extras, Trainer};
 
 /// What is seen after an epoch.
 pub(super) struct Seen<'a> {
@@ -19,7 +22,8 @@ pub(super) struct Seen<'a> {
     pub radius: f64,
 }
 
-/// Trains the bench's networks; `see` sees each of them after each epoch.
+/// Trains the bench's networks; `see` sees each of them after each epoch. Returns what the metrics of each did, if any are
+/// followed.
 ///
 /// # Errors
 /// [`StudyError::Interrupted`] if the watcher wishes so; [`StudyError::Train`].
@@ -27,24 +31,42 @@ pub(super) fn each_epoch(
     bench: &mut Bench,
     (doing, part, parts): (&str, usize, usize),
     see: &mut dyn FnMut(Seen),
-) -> Result<(), StudyError> {
+) -> Result<Vec<Course>, StudyError> {
     let Bench {
         recipe,
         data,
         initial,
         backend,
         watcher,
+        follow,
         ..
     } = bench;
-    let mut trainer = Trainer::new((*recipe).clone(), data.train(), None, initial, *backend)?;
+    let extras = Extras {
+        holds_hidden: !follow.is_empty(),
+        ..Extras::default()
+    };
+    let mut trainer = Trainer::with((*recipe).clone(), data.train(), initial, *backend, extras)?;
+    let own = Own {
+        labels: &data.train_labels,
+        weights: None,
+        relabelled: None,
+    };
+    let mut lookout = Lookout::on(follow, recipe, own);
     let leading = leading(&turning_columns(recipe.classes, &recipe.layers), &recipe.layers);
     let count = recipe.replicas.len();
     for epoch in 0..=recipe.epochs {
+        let parameters = match &lookout {
+            Some(lookout) => lookout.before(&trainer, epoch)?,
+            None => None,
+        };
         let measurement = if epoch < recipe.epochs {
             trainer.advance()?
         } else {
             trainer.measure()?
         };
+        if let Some(lookout) = &mut lookout {
+            lookout.look(&trainer, epoch, &measurement, parameters.as_ref(), *backend)?;
+        }
         let outputs = trainer.outputs()?;
         for (network, own) in outputs.chunks_exact((outputs.len() / count).max(1)).enumerate() {
             see(Seen {
@@ -68,7 +90,7 @@ pub(super) fn each_epoch(
             return Err(StudyError::Interrupted);
         }
     }
-    Ok(())
+    Ok(lookout.map(Lookout::courses).unwrap_or_default())
 }
 
 /// The class of the largest output, the first of equals; with one output, 1 if it is positive. `None` for a row that is

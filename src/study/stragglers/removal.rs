@@ -19,7 +19,7 @@ use super::Bench;
 use super::follow::{Followed, Halt};
 use super::identify::{kept_stops, stops};
 use super::tested::test_errors;
-use super::variants::{Run, Variant, drawn_like, train};
+use super::variants::{Run, Variant, courses, drawn_like, train};
 use crate::data::NamedTensor;
 use crate::data::streams::Stream;
 
@@ -43,6 +43,15 @@ impl Arm {
             Arm::All => "all",
             Arm::Stragglers => "without_stragglers",
             Arm::Random(_) => "without_random",
+        }
+    }
+
+    /// The networks that are counted together.
+    fn group(self) -> &'static str {
+        match self {
+            Arm::All => "all samples",
+            Arm::Stragglers => "without stragglers",
+            Arm::Random(_) => "without as many at random",
         }
     }
 
@@ -98,7 +107,7 @@ pub struct Removal {
 /// # Errors
 /// Those of training; [`StudyError::Interrupted`].
 pub fn run(bench: &mut Bench, draws: usize) -> Result<Removal, StudyError> {
-    let (recipe, initial) = (bench.recipe, bench.initial);
+    let (recipe, initial, follow) = (bench.recipe, bench.initial, bench.follow);
     let labels = bench.data.train_labels.clone();
     let columns = turning_columns(recipe.classes, &recipe.layers);
     let part = |name, removes| Run {
@@ -110,6 +119,7 @@ pub fn run(bench: &mut Bench, draws: usize) -> Result<Removal, StudyError> {
         together: 1,
         removes,
         relabels: false,
+        follow,
     };
     let count = recipe.replicas.len();
     let plain: Vec<Variant> = (0..count).map(Variant::plain).collect();
@@ -128,9 +138,10 @@ pub fn run(bench: &mut Bench, draws: usize) -> Result<Removal, StudyError> {
     let mut trained = Vec::new();
     let mut halts = Vec::new();
     let mut arms: Vec<(usize, Arm)> = (0..count).map(|r| (r, Arm::All)).collect();
-    for (networks, part) in train(bench, &part("all samples", false), &plain, &mut keep)? {
-        halts.extend(stops(&part, networks, labels.len())?);
-        read(&part, networks, width, &mut trained)?;
+    let on_all = train(bench, &part("all samples", false), &plain, &mut keep)?;
+    for (networks, part) in &on_all {
+        halts.extend(stops(part, *networks, labels.len())?);
+        read(part, *networks, width, &mut trained)?;
     }
     let everything: Vec<usize> = (0..labels.len()).collect();
     let mut variants = Vec::new();
@@ -154,8 +165,14 @@ pub fn run(bench: &mut Bench, draws: usize) -> Result<Removal, StudyError> {
             add(Arm::Random(draw), drawn);
         }
     }
-    for (networks, part) in train(bench, &part("removed", true), &variants, &mut keep)? {
-        read(&part, networks, width, &mut trained)?;
+    let without = train(bench, &part("removed", true), &variants, &mut keep)?;
+    for (networks, part) in &without {
+        read(part, *networks, width, &mut trained)?;
+    }
+    let followed = [courses(bench, &on_all)?, courses(bench, &without)?].concat();
+    for ((r, arm), course) in arms.iter().zip(followed) {
+        let key = vec![recipe.replicas[*r].to_string(), arm.words().to_owned(), arm.draw()];
+        bench.courses.add(&["replica", "arm", "draw"], key, arm.group(), course);
     }
     let removed = plain.iter().chain(&variants).map(|variant| {
         let mut counts = vec![0; bench.data.classes.len()];
@@ -238,7 +255,7 @@ pub fn breaks(series: &[f64], turn: Turn) -> Option<usize> {
         // Written so that NaN breaks.
         Turn::Minimum => series[t].partial_cmp(&series[t - 1]) != Some(Ordering::Less),
         Turn::Maximum => series[t].partial_cmp(&series[t - 1]) != Some(Ordering::Greater),
-        Turn::Unsought => false,
+        Turn::Either => false,
     })
 }
 
@@ -246,9 +263,9 @@ pub fn breaks(series: &[f64], turn: Turn) -> Option<usize> {
 pub fn findings(found: &Removal) -> Findings {
     let of = |wanted: fn(Arm) -> bool| -> Vec<&Trained> { found.trained.iter().filter(|t| wanted(t.arm)).collect() };
     let arms = [
-        ("all samples", of(|arm| arm == Arm::All)),
-        ("without stragglers", of(|arm| arm == Arm::Stragglers)),
-        ("without as many at random", of(|arm| matches!(arm, Arm::Random(_)))),
+        (Arm::All.group(), of(|arm| arm == Arm::All)),
+        (Arm::Stragglers.group(), of(|arm| arm == Arm::Stragglers)),
+        (Arm::Random(1).group(), of(|arm| matches!(arm, Arm::Random(_)))),
     ];
     let mut numbers = vec![("replicas_that_stop".into(), found.stops.iter().flatten().count() as f64)];
     let size = Spread::of(found.stops.iter().flatten().map(|halt| halt.set.len() as f64));

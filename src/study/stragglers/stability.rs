@@ -16,7 +16,7 @@ use super::super::number::{Spread, significant};
 use super::super::parts::list;
 use super::follow::{Followed, Halt};
 use super::identify::{kept_stops, stops};
-use super::variants::{Run, Variant, train};
+use super::variants::{Run, Variant, courses, train};
 use super::{Bench, common, dice};
 use crate::data::streams::{Stream, below, generator};
 
@@ -66,6 +66,7 @@ pub fn run(bench: &mut Bench, epochs: &[usize]) -> Result<Stability, StudyError>
         together: 2,
         removes: false,
         relabels: false,
+        follow: bench.follow,
     };
     let variants: Vec<Variant> = (0..bench.recipe.replicas.len() / 2 * 2).map(Variant::plain).collect();
     let parts = train(bench, &run, &variants, &mut |_, followed| {
@@ -74,6 +75,8 @@ pub fn run(bench: &mut Bench, epochs: &[usize]) -> Result<Stability, StudyError>
         tensors.extend(counted);
         Ok(tensors)
     })?;
+    let followed = courses(bench, &parts)?;
+    bench.courses.add_replicas(&bench.recipe.replicas, followed);
     let samples = bench.data.train_labels.len();
     let mut found = Stability {
         epochs: epochs.to_vec(),

@@ -3,7 +3,9 @@
 //!
 //! They are trained in groups, each a part that is kept as it finishes. A network has the same bits in any group.
 
+use super::super::courses::{Course, kept};
 use super::super::error::StudyError;
+use super::super::follow::Follow;
 use super::super::parts::Part;
 use super::follow::{Followed, Training, follow};
 use super::{Bench, Progress};
@@ -56,6 +58,8 @@ pub(super) struct Run<'r> {
     pub removes: bool,
     /// Whether variants may have samples relabelled.
     pub relabels: bool,
+    /// Which metrics are followed.
+    pub follow: &'r Follow,
 }
 
 /// How many networks of a recipe make a part, so that what a kill loses stays small: a multiple of `together`.
@@ -107,6 +111,7 @@ pub(super) fn train(
                 labels: labels.as_deref(),
                 sets_at: run.sets_at,
                 records: run.records,
+                follow: run.follow,
             };
             let mut tell = |epoch, train_error| {
                 watcher.epoch(Progress {
@@ -118,9 +123,24 @@ pub(super) fn train(
                     train_error,
                 })
             };
-            keep(variants, &follow(training, *backend, &mut tell)?)
+            let followed = follow(training, *backend, &mut tell)?;
+            let mut tensors = keep(variants, &followed)?;
+            tensors.extend(kept(&followed.courses));
+            Ok(tensors)
         })?;
         all.push((variants.len(), kept));
+    }
+    Ok(all)
+}
+
+/// What the metrics of each variant did, in order; nothing if none are followed.
+///
+/// # Errors
+/// [`StudyError::Option`] for a part of another study.
+pub(super) fn courses(bench: &Bench, parts: &[(usize, Part)]) -> Result<Vec<Course>, StudyError> {
+    let mut all = Vec::new();
+    for (networks, part) in parts {
+        all.extend(bench.courses.read(part, *networks)?);
     }
     Ok(all)
 }

@@ -10,6 +10,7 @@ pub use fit::{Fitted, Problem, fit};
 
 use crate::nn::Loss;
 use crate::study::StudyError;
+use crate::study::courses;
 use crate::study::extremum::{extremum, stops};
 use crate::study::findings::{Across, Curve, Findings, Plot, Point, Table, cell};
 use crate::study::inversion::misclassified;
@@ -136,6 +137,8 @@ pub fn run(bench: &mut Bench, fitting: Fitting) -> Result<Linear, StudyError> {
     }
     let (count, times) = (recipe.replicas.len(), recipe.epochs + 1);
     let part = networks(bench, &predictors, &classes, parts)?;
+    let followed = bench.courses.read(&part, count)?;
+    bench.courses.add_replicas(&recipe.replicas, followed);
     let size = Some(count * times);
     let of = |name: &str| -> Result<Vec<Vec<f64>>, StudyError> {
         let each = PREDICTORS.iter().map(|(predictor, ..)| format!("{name}/{predictor}"));
@@ -187,12 +190,13 @@ fn networks(
                 );
             }
         };
-        each_epoch(bench, ("networks", parts - 1, parts), &mut see)?;
+        let followed = each_epoch(bench, ("networks", parts - 1, parts), &mut see)?;
         let mut tensors = vec![list("error", error), list("radius", radius)];
         for (n, (name, ..)) in PREDICTORS.iter().enumerate() {
             tensors.push(list(&format!("agreement/{name}"), agreement[n].clone()));
             tensors.push(list(&format!("overlap/{name}"), overlap[n].clone()));
         }
+        tensors.extend(courses::kept(&followed));
         Ok(tensors)
     })
 }

@@ -1,5 +1,6 @@
 //! The tables, the figures and the words of a robustness sweep.
 
+use super::followed::{self, is_followed};
 use super::{Difference, Row, RunLeft, STOP, Verdict, rows};
 use crate::study::findings::{Findings, Forest, Group, Line, Marks, Table, cell};
 use crate::study::number::{Spread, significant};
@@ -23,7 +24,7 @@ pub fn findings(sweep: &Sweep, ended: &[Ended], commands: &[String], tolerance: 
             forest(sweep, &rows, Axis::Error, tolerance),
             forest(sweep, &rows, Axis::Epoch, tolerance),
         ],
-        shown: vec![shown(&points)],
+        shown: std::iter::once(shown(&points)).chain(followed::shown(&rows)).collect(),
         tables: vec![
             summary(&rows),
             replicas(sweep, &rows, &left),
@@ -42,9 +43,9 @@ struct Place<'r> {
 }
 
 impl Place<'_> {
-    /// The metrics, without the stop.
+    /// Radii and distances, without the stop and what is followed beside them.
     fn metrics(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.quantity != STOP)
+        self.rows.iter().filter(|row| is_papers(row))
     }
 
     fn partly(&self) -> bool {
@@ -78,12 +79,17 @@ impl Place<'_> {
     }
 }
 
+/// Whether the papers follow it.
+fn is_papers(row: &Row) -> bool {
+    row.quantity != STOP && !is_followed(row)
+}
+
 fn points(rows: &[Row]) -> Vec<Place<'_>> {
     let key = |row: &Row| (row.axis.clone(), row.point.clone(), row.layer);
     rows.chunk_by(|a, b| key(a) == key(b))
         .filter_map(|rows| {
             let first = rows.first()?;
-            let verdicts = || rows.iter().filter(|row| row.quantity != STOP).map(|row| row.verdict);
+            let verdicts = || rows.iter().filter(|row| is_papers(row)).map(|row| row.verdict);
             // The worst of them is the point's.
             let order = [
                 Verdict::NoInversion,
@@ -105,7 +111,7 @@ fn points(rows: &[Row]) -> Vec<Place<'_>> {
         .collect()
 }
 
-fn named(row: &Row) -> String {
+pub(super) fn named(row: &Row) -> String {
     match row.axis == row.point {
         true => labelled(row),
         false => format!("{} {}", row.axis, labelled(row)),
@@ -194,6 +200,7 @@ fn paragraphs(points: &[Place], rows: &[Row], ended: &[Ended], tolerance: f64) -
         all.push(format!("Not compared with the base: {}.", apart.join("; ")));
     }
     all.extend(ranges(rows));
+    all.extend(followed::words(rows));
     let failed = ended.iter().filter(|ended| ended.is_err()).count();
     if failed > 0 {
         all.push(format!(
@@ -292,7 +299,7 @@ fn numbers(points: &[Place], rows: &[Row]) -> Vec<(String, f64)> {
         let count = points.iter().filter(|place| place.verdict == verdict).count();
         numbers.push((format!("places_{}", verdict.word().replace(' ', "_")), count as f64));
     }
-    let turned = rows.iter().filter(|row| row.quantity != STOP);
+    let turned = rows.iter().filter(|row| is_papers(row));
     let (all, of) = turned.fold((0, 0), |(n, of), row| (n + row.turned.len(), of + row.networks));
     numbers.push(("curves_that_turn".into(), all as f64));
     numbers.push(("curves".into(), of as f64));
@@ -464,7 +471,7 @@ fn shown(points: &[Place]) -> Table {
 
 /// The first quantities of the base, without the stop.
 fn quantities(base: &[Row]) -> Vec<String> {
-    let metrics = base.iter().filter(|row| row.quantity != STOP);
+    let metrics = base.iter().filter(|row| is_papers(row));
     metrics.take(SHOWN).map(|row| row.quantity.clone()).collect()
 }
 

@@ -9,6 +9,7 @@
 //! networks of one run are not independent, and the units are the means of the runs.
 
 pub mod findings;
+mod followed;
 
 use crate::study::extremum::{extremum_from, stops_from};
 use crate::study::inversion::{leading, series};
@@ -241,6 +242,9 @@ fn followed(runs: &[(usize, &RunLeft)]) -> Vec<(usize, String)> {
             }
         }
     }
+    // Of several layers, what is followed comes after the radii and distances of all.
+    let layers: Vec<usize> = all.iter().map(|(layer, _)| *layer).collect();
+    all.sort_by_key(|(layer, _)| layers.iter().position(|first| first == layer));
     if let Some(last) = all.last().map(|(layer, _)| *layer) {
         all.push((last, STOP.into()));
     }
