@@ -52,7 +52,7 @@ fn operands(case: &mut Case, own: bool) -> Operands {
             }
         });
     }
-    let temperature = case.pick(&[0.1, 1.0, 2.0 * cols as f64, 1e3]);
+    let temperature = case.pick(&[0.5, 1.0, 2.0 * cols as f64, 1e3]);
     Operands {
         x,
         labels,

@@ -4,13 +4,14 @@
 //! to, whether row buffers live in tile storage, whether fewer rows are active than there is room for. Memory that the
 //! kernel must not read is NaN: rows past the active ones, and targets that are to be overwritten.
 
+mod tables;
 mod trees;
 
 use std::collections::HashMap;
 
 use crate::backend::kernel::{Divisor, Kernel, Target, Write};
 use crate::backend::program::Storage;
-use crate::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment};
+use crate::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace};
 use crate::backend::{Backend, BackendError, Executable, Reference, Step};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -172,12 +173,6 @@ impl Case {
         id
     }
 
-    /// Fewer rows than drawn, before there are any buffers.
-    pub(super) fn at_most(&mut self, rows: usize) {
-        self.rows = self.rows.min(rows);
-        self.program.spaces[SPACE.0] = self.program.spaces[SPACE.0].min(rows);
-    }
-
     /// Real rows in persistent storage, as what is read at any row must be.
     pub(super) fn given_rows(
         &mut self,
@@ -325,28 +320,6 @@ impl Case {
             .buffer
     }
 
-    /// Real rows in persistent storage that the kernel overwrites or adds to.
-    pub(super) fn persistent_target(&mut self, cols: usize) -> Target {
-        let write = self.pick(&[Write::Set, Write::Add]);
-        let inputs = self.inputs;
-        let buffer = self.given_rows(cols, true, |rng, n| match write {
-            Write::Set => vec![f64::NAN; n],
-            Write::Add => inputs.draw(rng, n, cols),
-        });
-        Target { buffer, write }
-    }
-
-    /// Rows of f64 that a kernel writes.
-    pub(super) fn wide_rows(&mut self, cols: usize, replicated: bool) -> BufferId {
-        self.buffer(
-            Element::Wide,
-            replicated,
-            Extent::Rows(SPACE),
-            cols,
-            Storage::Persistent,
-        )
-    }
-
     fn result_of(&mut self, extent: Extent, cols: usize, replicated: bool, write: Write) -> Target {
         let host = self.buffer(Element::Real, replicated, extent, cols, Storage::Persistent);
         let n = self.elements(host);
@@ -476,7 +449,7 @@ impl Case {
             .collect();
         let domain = kernels.iter().map(|k| k.domain(&program)).find(|d| *d != Domain::Whole);
         let domain = domain.unwrap_or(Domain::Whole);
-        program.entries = vec![segments(domain, kernels)];
+        program.entries = vec![tables::segments(domain, kernels)];
         if self.wide {
             program.entries.push(vec![trees::wide_layer(&mut program.buffers)]);
         }
@@ -555,23 +528,6 @@ impl Case {
     pub(super) fn exactly(&self) -> Result<Vec<View>, BackendError> {
         self.run(&Reference, false)
     }
-}
-
-/// One segment, or more where a kernel reads at any row what one before it wrote.
-fn segments(domain: Domain, kernels: Vec<Kernel>) -> Vec<Segment> {
-    let mut segments: Vec<Segment> = Vec::new();
-    for kernel in kernels {
-        let tables = kernel.operands().tables;
-        let written = |earlier: &Kernel| earlier.operands().writes.iter().any(|w| tables.contains(&w.buffer));
-        match segments.last_mut() {
-            Some(last) if !last.kernels.iter().any(written) => last.kernels.push(kernel),
-            _ => segments.push(Segment {
-                domain,
-                kernels: vec![kernel],
-            }),
-        }
-    }
-    segments
 }
 
 /// What every buffer of a case held after the run.
