@@ -72,6 +72,17 @@ fn world() -> Result<World, AutogradError> {
 
 type Record = fn(&mut World) -> Result<Value, AutogradError>;
 
+fn neighbors(
+    w: &mut World,
+    x: Value,
+    labels: Value,
+    weights: Option<Value>,
+    temperature: f64,
+) -> Result<Value, AutogradError> {
+    let (losses, _) = w.graph.soft_nearest_neighbor(x, labels, weights, temperature)?;
+    Ok(losses)
+}
+
 fn empty(what: &str) -> AutogradError {
     AutogradError::Empty { what: what.into() }
 }
@@ -304,6 +315,27 @@ fn shapes_of_losses_probes_and_gathers() {
             ),
         ),
         (
+            |w| neighbors(w, w.weight, w.labels, None, 1.0),
+            shape(
+                "soft_nearest_neighbor",
+                "[R, 2, 3] has no row space, expected rows of data",
+            ),
+        ),
+        (
+            |w| neighbors(w, w.shared, w.own_labels, None, 1.0),
+            shape(
+                "soft_nearest_neighbor",
+                "labels [R, rows of space 0, 1] below 3 for [1, rows of space 0, 3]: expected one per row, below 4294967295",
+            ),
+        ),
+        (
+            |w| neighbors(w, w.own, w.labels, Some(w.other), 1.0),
+            shape(
+                "soft_nearest_neighbor",
+                "weights [1, rows of space 1, 3] for [R, rows of space 0, 3]: expected one per row",
+            ),
+        ),
+        (
             |w| w.graph.softmax_cross_entropy(w.own, w.column),
             shape(
                 "softmax_cross_entropy",
@@ -450,6 +482,20 @@ fn constants_are_finite() {
             },
         ),
         (
+            |w| neighbors(w, w.own, w.labels, None, 0.0),
+            AutogradError::Constant {
+                op: "soft_nearest_neighbor",
+                detail: "temperature 0, expected a number from 1e-30 to 1e30".into(),
+            },
+        ),
+        (
+            |w| neighbors(w, w.own, w.labels, None, f64::NAN),
+            AutogradError::Constant {
+                op: "soft_nearest_neighbor",
+                detail: "temperature NaN, expected a number from 1e-30 to 1e30".into(),
+            },
+        ),
+        (
             |w| w.graph.l2_decay(&[w.weight], f64::INFINITY),
             constant("l2_decay", "inf"),
         ),
@@ -466,6 +512,7 @@ fn values_and_spaces_the_graph_does_not_have() {
         (|w| w.graph.dense(w.own, w.foreign, None), value()),
         (|w| w.graph.softmax_cross_entropy(w.own, w.foreign), value()),
         (|w| w.graph.squared_error(w.own, w.foreign), value()),
+        (|w| neighbors(w, w.foreign, w.labels, None, 1.0), value()),
         (|w| w.graph.mean_over_rows(w.column, Some(w.foreign)), value()),
         (|w| w.graph.gather(w.foreign, w.labels), value()),
         (|w| w.graph.gather(w.shared, w.foreign), value()),

@@ -6,7 +6,8 @@
 
 use disentangle::autograd::{AutogradError, Entry, Graph, Plan, Session, Training, Value};
 use disentangle::backend::kernel::UpdateRule;
-use disentangle::backend::{EntryId, Reference, Step};
+use disentangle::backend::pairwise::{Form, Points};
+use disentangle::backend::{EntryId, Pairwise, Reference, Step};
 
 const U: f64 = 0.5 * f64::EPSILON;
 
@@ -505,4 +506,59 @@ fn a_short_batch_is_a_masked_one() {
         all.into_iter().flat_map(Result::unwrap).collect()
     };
     assert_eq!(step(3), step(4));
+}
+
+/// The loss of rows as an op, and as a reduction over stored points: two texts of one formula. A row is a column of a weight under the
+/// unit vectors, so its gradient is the weight's.
+#[test]
+fn soft_nearest_neighbors_of_rows_and_of_stored_points() {
+    const ROWS: usize = 12;
+    const COLS: usize = 3;
+    let x: Vec<f64> = (0..ROWS * COLS)
+        .map(|n| (1.7 * n as f64).sin() + 0.2 * (n % 5) as f64)
+        .collect();
+    // Class 2 has one row.
+    let labels: Vec<u32> = (0..ROWS as u32)
+        .map(|i| if i == 7 { 2 } else { i * i % 3 % 2 })
+        .collect();
+    for temperature in [0.05, 1.0, 40.0] {
+        let points = Points::new(&x, COLS).unwrap().labels(&labels, 3).unwrap();
+        let want = Reference
+            .soft_nearest_neighbor_gradient(&points, temperature, Form::F64)
+            .unwrap();
+        let mut g = Graph::new(1).unwrap();
+        let space = g.rows(ROWS).unwrap();
+        let unit = g.input("unit vectors", space, ROWS, false).unwrap();
+        let classes = g.index("labels", space, 3, false).unwrap();
+        let weight = g.parameter("x", COLS, ROWS).unwrap();
+        let rows = g.dense(unit, weight, None).unwrap();
+        let (losses, counts) = g.soft_nearest_neighbor(rows, classes, None, temperature).unwrap();
+        let objective = g.mean_over_rows(losses, Some(counts)).unwrap();
+        let entry = Entry {
+            outputs: vec![losses, counts],
+            training: Some(Training { objective, rule: None }),
+        };
+        let mut s = Plan::new(&g, &[entry]).unwrap().start(&Reference).unwrap();
+        let identity: Vec<f64> = (0..ROWS * ROWS)
+            .map(|n| f64::from(u8::from(n / ROWS == n % ROWS)))
+            .collect();
+        s.write(unit, &identity).unwrap();
+        let transposed: Vec<f64> = (0..COLS * ROWS).map(|n| x[n % ROWS * COLS + n / ROWS]).collect();
+        s.write(weight, &transposed).unwrap();
+        s.write_index(classes, &labels).unwrap();
+        s.evaluate(EntryId(0)).unwrap();
+        let counted: f64 = s.read(counts).unwrap().iter().sum();
+        assert_eq!(counted as usize, want.value.counted[0]);
+        // Some dozen roundings of f64, of numbers up to d^2 / T.
+        let bound = 1e3 * U * (1.0 + 20.0 / temperature);
+        let close =
+            |got: f64, want: f64| assert!((got - want).abs() <= bound, "{got:e} and {want:e} at T = {temperature}");
+        close(s.read(objective).unwrap()[0], want.value.loss[0]);
+        for (got, want) in s.read(losses).unwrap().into_iter().zip(&want.value.rows) {
+            close(got, *want);
+        }
+        for (n, got) in s.gradient(weight).unwrap().into_iter().enumerate() {
+            close(got, want.points[n % ROWS * COLS + n / ROWS]);
+        }
+    }
 }

@@ -52,6 +52,7 @@ fn setups(rows: Rows) -> Vec<Setup> {
         hidden: [19, 11],
         total: TOTAL,
         rows,
+        entangled: false,
     })
     .to_vec()
 }
@@ -64,6 +65,21 @@ fn wide_setups() -> Vec<Setup> {
         ..setups(rows)[0]
     })
     .to_vec()
+}
+
+/// Networks whose first hidden layer has a soft nearest neighbour loss: in tiles, on blocks, in batches of one lane and of several.
+fn entangled_setups() -> Vec<Setup> {
+    let rows = [Rows::Shared, Rows::Own, Rows::Gathered(130), Rows::Written(300)];
+    let narrow = rows.map(|rows| Setup {
+        total: 700,
+        entangled: true,
+        ..setups(rows)[0]
+    });
+    let wide = Setup {
+        hidden: [270, 260],
+        ..narrow[0]
+    };
+    narrow.into_iter().chain([wide]).collect()
 }
 
 const ROWS: [Rows; 5] = [
@@ -110,7 +126,12 @@ fn two_threads_and_one() {
         total: 600,
         ..wide_setups()[0]
     };
-    for setup in [setups(Rows::Gathered(BATCH))[0], setups(Rows::Lasting)[0], wide] {
+    for setup in [
+        setups(Rows::Gathered(BATCH))[0],
+        setups(Rows::Lasting)[0],
+        wide,
+        entangled_setups()[2],
+    ] {
         let [one, two] = [1, 2].map(|threads| train(&setup, &[0, 1], &Cpu::new(threads).unwrap()));
         for (a, b) in one.iter().zip(&two) {
             assert_same("two threads", &setup, a, b);
@@ -121,7 +142,12 @@ fn two_threads_and_one() {
 #[test]
 fn any_number_of_threads_and_a_second_run() {
     let backends = [1, 2, 3, 7].map(|threads| (threads, Cpu::new(threads).unwrap()));
-    for setup in ROWS.into_iter().flat_map(setups).chain(wide_setups()) {
+    for setup in ROWS
+        .into_iter()
+        .flat_map(setups)
+        .chain(wide_setups())
+        .chain(entangled_setups())
+    {
         let first = train(&setup, &[0, 1, 2], &backends[0].1);
         for (threads, cpu) in &backends {
             let again = train(&setup, &[0, 1, 2], cpu);
@@ -149,7 +175,12 @@ fn any_number_of_threads_and_a_second_run() {
 #[test]
 fn a_replica_alone_beside_others_in_any_order_and_shard() {
     let cpu = Cpu::new(2).unwrap();
-    for setup in ROWS.into_iter().flat_map(setups).chain(wide_setups()) {
+    for setup in ROWS
+        .into_iter()
+        .flat_map(setups)
+        .chain(wide_setups())
+        .chain(entangled_setups())
+    {
         let five = train(&setup, &[0, 1, 2, 3, 4], &cpu);
         assert!(
             difference(&five[1], &five[3]).is_some(),

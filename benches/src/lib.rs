@@ -98,6 +98,7 @@ pub fn recipe(replicas: usize) -> Result<Recipe, WorkError> {
         classes: CLASSES,
         loss: Loss::CrossEntropy,
         l2: 0.0,
+        entanglement: None,
         rule: Optimizer::Sgd.rule(0.0, 0.0)?,
         learning_rate: 0.1,
         schedule: Schedule::default(),

@@ -3,7 +3,7 @@
 //! [`crate::backend::reference`] is the definition of each; the comment here gives the formula. `x[i]` is row i of a
 //! replica; shared buffers are the same for every replica. A kernel with a row-extent operand is *row-local*: row i of
 //! what it writes depends on row i of what it reads, except that it may reduce over all rows into a whole buffer, and that
-//! a gather reads its table anywhere.
+//! it may read tables anywhere: a gather's, or the rows themselves for a loss of pairs.
 
 use super::program::{BufferId, Domain, Extent, Program};
 
@@ -284,6 +284,46 @@ pub enum Kernel {
         /// `[rows, cols]`
         dx: Target,
     },
+    /// Of row i, with d_ij^2 = |x_i - x_j|^2, S_i = sum e^(-d_ij^2 / T) over the other rows j of its class and O_i the same over all rows of
+    /// other classes: y_i = log((S_i + O_i) / S_i) and counts_i = 1, and 0 and 0 where the class has no other row. A distance that
+    /// is no finite number makes every y_i NaN. Rows of weight 0 are no neighbours, and their y and counts are 0.
+    ///
+    /// slopes_i = (m, h / (S_i e^(m / T)), m', h / (O_i e^(m' / T))) with h = O_i / (S_i + O_i) and m, m' of the backend's choice near the
+    /// smallest d_ij^2 of S_i and of O_i, so that nothing overflows or vanishes; 0 where y_i is 0 whatever x.
+    SoftNearestNeighbor {
+        /// `[rows, cols]`, read at any row
+        x: BufferId,
+        /// `[rows, 1]`, read at any row
+        labels: BufferId,
+        /// Rows of weight 0 are left out; read at any row.
+        weights: Option<BufferId>,
+        /// T, above 0.
+        temperature: f64,
+        /// `[rows, 1]`
+        y: BufferId,
+        /// `[rows, 1]`
+        counts: BufferId,
+        /// `[rows, 4]`, Wide
+        slopes: BufferId,
+    },
+    /// dx_i (=, +=) sum_j (2 / T) s_ij (dy_i w_ij + dy_j w_ji) (x_i - x_j) over the rows j of weight not 0, with s_ij = 1 and w_ij =
+    /// h_i e^(-d_ij^2 / T) / S_i in a class, and s_ij = -1 and w_ij = h_i e^(-d_ij^2 / T) / O_i between classes.
+    SoftNearestNeighborGrad {
+        /// `[rows, cols]`, read at any row
+        x: BufferId,
+        /// `[rows, 1]`, read at any row
+        labels: BufferId,
+        /// As forward.
+        weights: Option<BufferId>,
+        /// T
+        temperature: f64,
+        /// `[rows, 4]`, Wide, read at any row
+        slopes: BufferId,
+        /// `[rows, 1]`, read at any row
+        dy: BufferId,
+        /// `[rows, cols]`
+        dx: Target,
+    },
     /// y = sum_i weight_i x_i / total; without weights they are 1, without `total` the divisor is 1. 0 when total is 0.
     RowSum {
         /// `[rows, 1]`
@@ -449,6 +489,36 @@ impl Kernel {
                     reads: vec![*index],
                     tables: vec![*table],
                     writes: vec![set(*y)],
+                };
+            }
+            Kernel::SoftNearestNeighbor {
+                x,
+                labels,
+                weights,
+                y,
+                counts,
+                slopes,
+                ..
+            } => {
+                return Operands {
+                    reads: vec![],
+                    tables: [*x, *labels].into_iter().chain(*weights).collect(),
+                    writes: vec![set(*y), set(*counts), set(*slopes)],
+                };
+            }
+            Kernel::SoftNearestNeighborGrad {
+                x,
+                labels,
+                weights,
+                slopes,
+                dy,
+                dx,
+                ..
+            } => {
+                return Operands {
+                    reads: vec![],
+                    tables: [*x, *labels, *slopes, *dy].into_iter().chain(*weights).collect(),
+                    writes: vec![*dx],
                 };
             }
             Kernel::ClassMoments {

@@ -33,8 +33,8 @@ pub fn merge(mut given: InversionOptions) -> Result<InversionOptions, CliError> 
         file.init = None;
     }
     fill!(given from file: data, train_samples, data_offset, subset, labels, standardize, dead_pixels, channels, hidden, activation,
-        initializer, init, loss, optimizer, lr, schedule, momentum, weight_decay, l2, batch, epochs, replicas,
-        first_replica, seed, layer, test_every, metrics, measure_every, save_activations, save_weights, device, threads);
+        initializer, init, loss, optimizer, lr, schedule, momentum, weight_decay, l2, snnl_weight,
+        snnl_layer, snnl_temperature, batch, epochs, replicas, first_replica, seed, layer, test_every, metrics, measure_every, save_activations, save_weights, device, threads);
     Ok(given)
 }
 

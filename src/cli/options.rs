@@ -109,6 +109,17 @@ pub struct InversionOptions {
     /// Lambda of an L2 term (lambda / 2) sum w^2 in the loss [0]
     #[arg(long, value_name = "LAMBDA", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub l2: Option<f64>,
+    /// Add W times the soft nearest neighbour loss of a hidden layer to
+    /// the loss: below 0 it entangles the classes there
+    #[arg(long, value_name = "W", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
+    pub snnl_weight: Option<f64>,
+    /// Of which hidden layer: 1, 2, ... | last [last]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    #[serde(deserialize_with = "text")]
+    pub snnl_layer: Option<String>,
+    /// Its temperature, of rows divided by their norm [1]
+    #[arg(long, value_name = "T", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
+    pub snnl_temperature: Option<f64>,
     /// Samples of a step: full or a number [full]
     #[arg(long, value_name = "N", help_heading = "Training")]
     #[serde(deserialize_with = "text")]

@@ -16,7 +16,7 @@ use disentangle::study::StudyError;
 use disentangle::study::follow::Follow;
 use disentangle::study::keep::{Epochs, Keeps};
 use disentangle::study::prepare::{Preparation, Prepared};
-use disentangle::train::{Batch, Recipe};
+use disentangle::train::{Batch, Entanglement, Recipe};
 
 use super::error::CliError;
 use super::memory;
@@ -53,6 +53,8 @@ pub fn defaults(given: InversionOptions) -> InversionOptions {
         momentum: Some(given.momentum.unwrap_or(0.0)),
         weight_decay: Some(given.weight_decay.unwrap_or(0.0)),
         l2: Some(given.l2.unwrap_or(0.0)),
+        snnl_layer: given.snnl_layer.or(given.snnl_weight.map(|_| "last".into())),
+        snnl_temperature: given.snnl_temperature.or(given.snnl_weight.map(|_| 1.0)),
         batch: word(given.batch, "full"),
         epochs: Some(given.epochs.unwrap_or(if embedded { 100 } else { 500 })),
         replicas: Some(given.replicas.unwrap_or(16)),
@@ -151,6 +153,7 @@ pub struct Training {
     momentum: f64,
     weight_decay: f64,
     l2: f64,
+    entanglement: Option<Entanglement>,
     learning_rate: f64,
     schedule: Schedule,
     batch: Batch,
@@ -248,6 +251,7 @@ pub fn training(options: &InversionOptions) -> Result<Training, CliError> {
         (Some(_), None) => None,
         (None, _) => Some(parse::<Initializer>("initializer", &options.initializer)?),
     };
+    let hidden_layers = hidden.len();
     Ok(Training {
         holds_layers: options.metrics.is_some()
             || options.save_activations.as_deref().is_some_and(|when| when != "none"),
@@ -260,6 +264,7 @@ pub fn training(options: &InversionOptions) -> Result<Training, CliError> {
         momentum,
         weight_decay: number("weight-decay", options.weight_decay, "at least 0", |d| d >= 0.0)?,
         l2: number("l2", options.l2, "at least 0", |l| l >= 0.0)?,
+        entanglement: entanglement(options, hidden_layers)?,
         learning_rate: number("lr", options.lr, "a positive number", |e| e > 0.0)?,
         schedule: parse("schedule", &options.schedule)?,
         batch: batch(options.batch.as_deref().unwrap_or_default())?,
@@ -280,6 +285,29 @@ fn widths(text: &str) -> Result<Vec<usize>, CliError> {
     text.split(',').map(width).collect::<Option<_>>().ok_or_else(expected)
 }
 
+/// The soft nearest neighbour loss that is added, if it has a weight.
+fn entanglement(options: &InversionOptions, hidden: usize) -> Result<Option<Entanglement>, CliError> {
+    let Some(weight) = options.snnl_weight else {
+        let alone = match (&options.snnl_layer, options.snnl_temperature) {
+            (None, None) => return Ok(None),
+            (Some(layer), _) => format!("--snnl-layer {layer}"),
+            (None, Some(temperature)) => format!("--snnl-temperature {temperature}"),
+        };
+        return Err(CliError::Input(format!("{alone}: expected --snnl-weight too")));
+    };
+    let text = options.snnl_layer.as_deref().unwrap_or_default();
+    Ok(Some(Entanglement {
+        weight: number("snnl-weight", Some(weight), "a number", |_| true)?,
+        layer: hidden_layer("snnl-layer", text, hidden, ", or last")?,
+        temperature: number(
+            "snnl-temperature",
+            options.snnl_temperature,
+            "a number from 1e-30 to 1e30",
+            |t| (1e-30..=1e30).contains(&t),
+        )?,
+    }))
+}
+
 fn batch(text: &str) -> Result<Batch, CliError> {
     match (text, text.parse()) {
         ("full", _) => Ok(Batch::Full),
@@ -292,12 +320,19 @@ fn batch(text: &str) -> Result<Batch, CliError> {
 
 /// Layer numbers, from 1 as the user counts, to indices.
 fn layers(text: &str, hidden: usize) -> Result<Vec<usize>, CliError> {
+    match text {
+        "all" => Ok((0..hidden).collect()),
+        _ => Ok(vec![hidden_layer("layer", text, hidden, ", or last or all")?]),
+    }
+}
+
+/// One layer's number, from 1 as the user counts, to its index; `or` is what else the option may be.
+fn hidden_layer(name: &str, text: &str, hidden: usize, or: &str) -> Result<usize, CliError> {
     match (text, text.parse()) {
-        ("last", _) => Ok(vec![hidden - 1]),
-        ("all", _) => Ok((0..hidden).collect()),
-        (_, Ok(n)) if (1..=hidden).contains(&n) => Ok(vec![n - 1]),
+        ("last", _) => Ok(hidden - 1),
+        (_, Ok(n)) if (1..=hidden).contains(&n) => Ok(n - 1),
         _ => Err(CliError::Input(format!(
-            "--layer '{text}': expected the number of a hidden layer, of which there {}, or last or all",
+            "--{name} '{text}': expected the number of a hidden layer, of which there {}{or}",
             if hidden == 1 {
                 "is 1".into()
             } else {
@@ -337,6 +372,7 @@ impl Training {
             classes,
             loss: self.loss,
             l2: self.l2,
+            entanglement: self.entanglement,
             rule,
             learning_rate: self.learning_rate,
             schedule: self.schedule,

@@ -228,6 +228,7 @@ mod tests {
             classes: 2,
             loss: Loss::CrossEntropy,
             l2: 0.0,
+            entanglement: None,
             rule,
             learning_rate: 0.05,
             schedule: Schedule::Cosine,

@@ -447,6 +447,7 @@ mod tests {
             classes,
             loss: Loss::CrossEntropy,
             l2: 0.0,
+            entanglement: None,
             rule: UpdateRule::Sgd {
                 momentum: 0.0,
                 nesterov: false,

@@ -7,5 +7,5 @@ mod trainer;
 
 pub use error::TrainError;
 pub use passes::Extras;
-pub use recipe::{Batch, Recipe, Samples};
+pub use recipe::{Batch, Entanglement, Recipe, Samples};
 pub use trainer::{Measurement, Snapshot, Trainer};

@@ -2,7 +2,7 @@
 //! sample counts and in what it is called.
 
 use super::error::TrainError;
-use super::recipe::{Recipe, Samples};
+use super::recipe::{Entanglement, Recipe, Samples};
 use crate::autograd::{Graph, Session, Value};
 use crate::backend::RowSpace;
 use crate::nn::loss::Truth;
@@ -133,14 +133,19 @@ pub(super) fn record_batch(
         labels: None,
         targets: None,
     };
-    let truth = match (pass.truth, extras.labels) {
-        (Truth::Labels(labels), None) => Truth::Labels(graph.gather(labels, index)?),
-        (Truth::Targets(targets), None) => Truth::Targets(graph.gather(targets, index)?),
-        (Truth::Labels(_), Some(labels)) => {
+    let is_entangled = recipe.entanglement.is_some();
+    let labels = match (pass.truth, extras.labels) {
+        (Truth::Targets(_), _) if !is_entangled => None,
+        (_, None) => Some(graph.gather(pass.labels, index)?),
+        (_, Some(labels)) => {
             let value = graph.index("batch labels", space, recipe.classes, true)?;
             own.labels = Some((value, labels.to_vec()));
-            Truth::Labels(value)
+            Some(value)
         }
+    };
+    let truth = match (pass.truth, extras.labels) {
+        (Truth::Labels(all), _) => Truth::Labels(labels.unwrap_or(all)),
+        (Truth::Targets(targets), None) => Truth::Targets(graph.gather(targets, index)?),
         (Truth::Targets(_), Some(labels)) => {
             let width = recipe.loss.outputs(recipe.classes);
             let value = graph.input("batch targets", space, width, true)?;
@@ -152,6 +157,10 @@ pub(super) fn record_batch(
     let losses = recipe.loss.of_rows(graph, forward.outputs, truth)?;
     let weights = own.weights.as_ref().map(|(value, _)| *value);
     let loss = graph.mean_over_rows(losses, weights)?;
+    let loss = match labels {
+        Some(labels) => with_entanglement(graph, recipe, loss, &forward.hidden, (labels, weights))?,
+        None => loss,
+    };
     Ok((
         MiniBatch {
             space,
@@ -161,6 +170,29 @@ pub(super) fn record_batch(
         },
         loss,
     ))
+}
+
+/// Adds the soft nearest neighbour loss of a hidden layer of rows with these labels and weights.
+pub(super) fn with_entanglement(
+    graph: &mut Graph,
+    recipe: &Recipe,
+    loss: Value,
+    hidden: &[Value],
+    (labels, weights): (Value, Option<Value>),
+) -> Result<Value, TrainError> {
+    let Some(Entanglement {
+        weight,
+        layer,
+        temperature,
+    }) = recipe.entanglement
+    else {
+        return Ok(loss);
+    };
+    let unit = graph.row_normalize(hidden[layer])?;
+    let (losses, counts) = graph.soft_nearest_neighbor(unit, labels, weights, temperature)?;
+    let mean = graph.mean_over_rows(losses, Some(counts))?;
+    let term = graph.scale(mean, weight)?;
+    Ok(graph.add(loss, term)?)
 }
 
 /// Adds the L2 decay to the loss.
@@ -184,7 +216,7 @@ mod tests {
     use crate::data::synthetic::gaussian_classes;
     use crate::nn::network::Parameters;
     use crate::nn::{Activation, Initializer, Loss};
-    use crate::train::{Batch, Measurement, Trainer};
+    use crate::train::{Batch, Entanglement, Measurement, Trainer};
 
     const ROWS: usize = 60;
 
@@ -196,6 +228,16 @@ mod tests {
             seed: 3,
             ..Recipe::new(5, &[4], 2, Activation::Tanh, loss)
         }
+    }
+
+    /// With the soft nearest neighbour loss of the hidden layer.
+    fn entangled(recipe: Recipe) -> Recipe {
+        let entanglement = Some(Entanglement {
+            weight: -0.3,
+            layer: 0,
+            temperature: 0.5,
+        });
+        Recipe { entanglement, ..recipe }
     }
 
     /// The last measurement and the parameters.
@@ -219,8 +261,11 @@ mod tests {
             .flat_map(|n| features[5 * n..5 * (n + 1)].to_vec())
             .collect();
         let named: Vec<u32> = (0..ROWS).filter(kept).map(|n| labels[n]).collect();
-        for loss in [Loss::CrossEntropy, Loss::SquaredError] {
-            let recipe = recipe(&[0], loss, Batch::Full);
+        for recipe in [
+            recipe(&[0], Loss::CrossEntropy, Batch::Full),
+            recipe(&[0], Loss::SquaredError, Batch::Full),
+            entangled(recipe(&[0], Loss::SquaredError, Batch::Full)),
+        ] {
             let all = Samples {
                 features: &features,
                 labels: &labels,
@@ -261,17 +306,21 @@ mod tests {
         let own_labels = [labels.clone(), flipped.clone(), flipped].concat();
         let own_weights: Vec<f64> = (0..3 * ROWS).map(|n| f64::from(u8::from(n % 5 != n / ROWS))).collect();
         let cpu = Cpu::new(2).unwrap();
-        for (loss, batch) in [
-            (Loss::CrossEntropy, Batch::Full),
-            (Loss::CrossEntropy, Batch::Size(16)),
-            (Loss::SquaredError, Batch::Size(16)),
+        let plain: fn(Recipe) -> Recipe = |recipe| recipe;
+        for (loss, batch, with) in [
+            (Loss::CrossEntropy, Batch::Full, plain),
+            (Loss::CrossEntropy, Batch::Size(16), plain),
+            (Loss::SquaredError, Batch::Size(16), plain),
+            (Loss::CrossEntropy, Batch::Full, entangled),
+            (Loss::Hinge { threshold: 1.0 }, Batch::Size(16), entangled),
+            (Loss::SquaredError, Batch::Size(16), entangled),
         ] {
             let extras = Extras {
                 weights: Some(&own_weights),
                 labels: Some(&own_labels),
                 ..Extras::default()
             };
-            let (together, p) = trained(&recipe(&[4, 4, 9], loss, batch), samples, &cpu, extras);
+            let (together, p) = trained(&with(recipe(&[4, 4, 9], loss, batch)), samples, &cpu, extras);
             for (r, replica) in [4, 4, 9].into_iter().enumerate() {
                 let range = r * ROWS..(r + 1) * ROWS;
                 let extras = Extras {
@@ -279,13 +328,64 @@ mod tests {
                     labels: Some(&own_labels[range]),
                     ..Extras::default()
                 };
-                let (alone, q) = trained(&recipe(&[replica], loss, batch), samples, &cpu, extras);
+                let (alone, q) = trained(&with(recipe(&[replica], loss, batch)), samples, &cpu, extras);
                 assert_eq!((together.loss[r], together.error[r]), (alone.loss[0], alone.error[0]));
                 for ((_, p), (_, q)) in p.iter().zip(&q) {
                     assert_eq!(&p[r * q.len()..(r + 1) * q.len()], q.as_slice());
                 }
             }
             assert_ne!(together.loss[0], together.loss[1], "other labels");
+        }
+    }
+
+    /// The term changes what is learnt, alike in both precisions, and goes on after a snapshot to the same bits.
+    #[test]
+    fn entangled_training_on_both_backends_and_after_a_snapshot() {
+        let (features, labels) = gaussian_classes(5, 3, ROWS / 3, 5, 1.0);
+        let samples = Samples {
+            features: &features,
+            labels: &labels,
+        };
+        let cpu = Cpu::new(2).unwrap();
+        for (loss, batch) in [
+            (Loss::CrossEntropy, Batch::Full),
+            (Loss::CrossEntropy, Batch::Size(25)),
+            (Loss::SquaredError, Batch::Size(25)),
+        ] {
+            let plain = Recipe {
+                replicas: vec![2, 8],
+                epochs: 12,
+                batch,
+                ..Recipe::new(5, &[4], 3, Activation::Tanh, loss)
+            };
+            let recipe = entangled(plain.clone());
+            let without = trained(&plain, samples, &Reference, Extras::default()).1;
+            let (exact, got) = (
+                trained(&recipe, samples, &Reference, Extras::default()).1,
+                trained(&recipe, samples, &cpu, Extras::default()).1,
+            );
+            let distance = |a: &Parameters, b: &Parameters| -> f64 {
+                let pairs = a.iter().zip(b).flat_map(|((_, a), (_, b))| a.iter().zip(b));
+                pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+            };
+            // At most 36 steps of some hundred roundings of f32 of numbers about 1, which a smooth step hardly stretches.
+            let (apart, moved) = (distance(&exact, &got), distance(&exact, &without));
+            assert!(apart < 3600.0 * f64::from(f32::EPSILON), "{loss} {batch:?}: {apart:e}");
+            assert!(moved > 1e-2, "{loss} {batch:?}: the term moved parameters by {moved:e}");
+
+            let initial = recipe.initial(Initializer::Pytorch);
+            let make = || Trainer::new(recipe.clone(), samples, None, &initial, &cpu).unwrap();
+            let mut first = make();
+            for _ in 0..5 {
+                first.advance().unwrap();
+            }
+            let snapshot = first.snapshot().unwrap();
+            let mut second = make();
+            second.restore(&snapshot).unwrap();
+            for _ in 5..recipe.epochs {
+                second.advance().unwrap();
+            }
+            assert_eq!(second.parameters().unwrap(), got);
         }
     }
 

@@ -25,6 +25,20 @@ pub enum Batch {
     Size(usize),
 }
 
+/// The soft nearest neighbour loss of a hidden layer as a term of what is minimised: its weight times the loss of the layer's rows on the
+/// unit sphere, over the samples of a step ([`Graph::soft_nearest_neighbor`](crate::autograd::Graph::soft_nearest_neighbor) has the formula).
+/// A positive weight disentangles the classes there, a negative one entangles them, as N. Frosst, N. Papernot and G. Hinton do (ICML
+/// 2019; they take cosine distances, which are half the squared distances on the sphere).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entanglement {
+    /// Factor of the term.
+    pub weight: f64,
+    /// Hidden layer, from 0.
+    pub layer: usize,
+    /// Temperature T, in units of squared distance on the unit sphere.
+    pub temperature: f64,
+}
+
 /// How R networks are trained.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
@@ -36,6 +50,8 @@ pub struct Recipe {
     pub loss: Loss,
     /// Lambda of an L2 decay (lambda / 2) sum w^2 over the weights, 0 for none.
     pub l2: f64,
+    /// A soft nearest neighbour loss of a hidden layer, added to what is minimised.
+    pub entanglement: Option<Entanglement>,
     /// How the parameters follow their gradients.
     pub rule: UpdateRule,
     /// Base learning rate.
@@ -69,6 +85,7 @@ impl Recipe {
             classes,
             loss,
             l2: 0.0,
+            entanglement: None,
             rule: UpdateRule::Sgd {
                 momentum: 0.0,
                 nesterov: false,
@@ -113,6 +130,21 @@ impl Recipe {
         if let Some(layer) = self.layers.iter().find(|&&l| l >= self.architecture.hidden.len()) {
             let hidden = self.architecture.hidden.len();
             return wrong(format!("hidden layer {}, but the network has {hidden}", layer + 1));
+        }
+        if let Some(term) = self.entanglement {
+            let hidden = self.architecture.hidden.len();
+            if !term.weight.is_finite() {
+                let weight = term.weight;
+                return wrong(format!(
+                    "weight {weight} of the soft nearest neighbour loss, expected a number"
+                ));
+            }
+            if term.layer >= hidden {
+                let layer = term.layer + 1;
+                return wrong(format!(
+                    "soft nearest neighbour loss of hidden layer {layer}, but the network has {hidden}"
+                ));
+            }
         }
         let outputs = self.loss.outputs(self.classes);
         let found = self.architecture.outputs;

@@ -4,7 +4,7 @@
 //! only the last row needs one of its own. With mini-batches every epoch begins with a measuring pass over all samples.
 
 use super::error::TrainError;
-use super::passes::{Extras, MiniBatch, Pass, record_batch, record_pass, with_decay};
+use super::passes::{Extras, MiniBatch, Pass, record_batch, record_pass, with_decay, with_entanglement};
 use super::recipe::{Batch, Recipe, Samples};
 use crate::autograd::{AutogradError, Entry, Graph, OptimizerStates, Plan, Session, Training, Value};
 use crate::backend::{Backend, EntryId, Step};
@@ -16,7 +16,7 @@ use crate::nn::network::{Network, Parameters};
 /// The state of the replicas at one time, measured on all training samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
-    /// Mean loss of each replica, without L2 decay.
+    /// Mean loss of each replica, without L2 decay and the soft nearest neighbour loss.
     pub loss: Vec<f64>,
     /// Misclassified fraction of each replica.
     pub error: Vec<f64>,
@@ -152,7 +152,9 @@ impl Trainer {
                 )
             }
             _ => {
-                let objective = with_decay(&mut graph, &network, &recipe, pass.loss)?;
+                let rows = (pass.labels, pass.weights);
+                let loss = with_entanglement(&mut graph, &recipe, pass.loss, &hidden, rows)?;
+                let objective = with_decay(&mut graph, &network, &recipe, loss)?;
                 let training = Training {
                     objective,
                     rule: Some(recipe.rule),

@@ -43,6 +43,8 @@ pub(super) fn name(kernel: &Kernel) -> &'static str {
         Kernel::SquaredErrorGrad { .. } => "SquaredErrorGrad",
         Kernel::LogitPenalty { .. } => "LogitPenalty",
         Kernel::LogitPenaltyGrad { .. } => "LogitPenaltyGrad",
+        Kernel::SoftNearestNeighbor { .. } => "SoftNearestNeighbor",
+        Kernel::SoftNearestNeighborGrad { .. } => "SoftNearestNeighborGrad",
         Kernel::RowSum { .. } => "RowSum",
         Kernel::RowSumGrad { .. } => "RowSumGrad",
         Kernel::SumSquares { .. } => "SumSquares",
@@ -57,4 +59,4 @@ pub(super) fn name(kernel: &Kernel) -> &'static str {
 
 /// How many names [`name`] gives.
 #[cfg(test)]
-pub(super) const KERNELS: usize = 27;
+pub(super) const KERNELS: usize = 29;

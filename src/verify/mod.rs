@@ -15,6 +15,7 @@ mod gradient;
 mod inputs;
 mod kernels;
 mod losses;
+mod neighbors;
 mod optimizers;
 mod pairs;
 mod products;
@@ -125,6 +126,7 @@ const PROGRAMS: &[Op] = ops! { Program,
     zeros: dense_skipping, dense_weight_grad_skipping;
     rows: row_normalize, row_normalize_grad, row_sum, row_sum_grad, sum_squares, sum_squares_grad, gather, class_moments,
         error_count;
+    neighbors: soft_nearest_neighbor_rows, soft_nearest_neighbor_rows_grad;
     losses: softmax_cross_entropy, softmax_cross_entropy_grad, margin, squared_error, logit_penalty;
     optimizers: sgd, adam, rms_prop;
 };
@@ -262,7 +264,7 @@ pub struct Timing {
     pub seconds: f64,
 }
 
-/// The median time of an op on 8192 rows of 64 columns (of pairs: 2048 rows), from samples that take about `budget` together; none
+/// The median time of an op on 8192 rows of 64 columns (of pairs: 2048 rows, of pairs in a program fewer), from samples that take about `budget` together; none
 /// for what is no work but a question.
 ///
 /// # Errors
@@ -274,9 +276,10 @@ pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Resul
             let refused = |source| VerifyError::Backend { case: name, source };
             let mut case = Case::shaped(8192, 64, 1);
             drop(record(&mut case));
+            let shape = format!("{} x {}", case.rows, case.cols);
             let mut run = case.ready(backend).map_err(refused)?;
             let seconds = median_time(&mut run, Duration::ZERO, budget).map_err(refused)?;
-            ("8192 x 64".to_string(), seconds)
+            (shape, seconds)
         }
         Work::Special(_) => return Ok(None),
         Work::Pairs(reduction) => {

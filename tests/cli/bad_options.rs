@@ -36,6 +36,33 @@ const CASES: &[(&str, &[&str])] = &[
     ("--weight-decay -1e-3", &["--weight-decay -0.001", "at least 0"]),
     ("--l2 -1", &["--l2 -1", "at least 0"]),
     ("--l2 inf", &["--l2 inf"]),
+    ("--snnl-weight nan", &["--snnl-weight NaN", "expected a number"]),
+    ("--snnl-weight -inf", &["--snnl-weight -inf", "expected a number"]),
+    ("--snnl-weight x", &["'x'", "--snnl-weight"]),
+    (
+        "--snnl-layer last",
+        &["--snnl-layer last", "expected --snnl-weight too"],
+    ),
+    (
+        "--snnl-temperature 2",
+        &["--snnl-temperature 2", "expected --snnl-weight too"],
+    ),
+    (
+        "--snnl-weight 1 --snnl-layer 2",
+        &["--snnl-layer '2'", "of which there is 1, or last"],
+    ),
+    (
+        "--snnl-weight 1 --snnl-layer all",
+        &["--snnl-layer 'all'", "the number of a hidden layer"],
+    ),
+    (
+        "--snnl-weight 1 --snnl-temperature 0",
+        &["--snnl-temperature 0", "from 1e-30 to 1e30"],
+    ),
+    (
+        "--snnl-weight -1 --snnl-temperature=-1",
+        &["--snnl-temperature -1", "from 1e-30 to 1e30"],
+    ),
     ("--replicas 0", &["--replicas 0", "at least 1"]),
     ("--threads 0", &["--threads 0", "expected 1 to"]),
     ("--threads 100000", &["--threads 100000", "expected 1 to"]),

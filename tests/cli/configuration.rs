@@ -49,7 +49,8 @@ fn what_a_run_wrote_runs_it_again_to_the_same_bits() {
     let words = "--replicas 2 --epochs 8 --train-samples 300 --data-offset 7 --subset random --labels 3,5 --hidden 6,5 --layer all \
                  --activation gelu --loss squared-hinge:0.3 --optimizer nesterov --momentum 0.9 --lr 1e-3 --l2 1e-7 \
                  --weight-decay 0.00012345678901234567 --batch 64 --schedule step:3:0.5 --seed 9223372036854775807 \
-                 --first-replica 5 --standardize global --initializer normal:1.5 --test-every 3";
+                 --first-replica 5 --standardize global --initializer normal:1.5 --test-every 3 \
+                 --snnl-weight 0.25 --snnl-layer 1 --snnl-temperature 0.7";
     place.inversion(&format!("{words} --out a"));
     place.inversion("--config a/config.toml --out b");
     // The command that the run wrote down, word for word.

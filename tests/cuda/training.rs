@@ -22,6 +22,7 @@ fn setup(loss: Loss, activation: Activation, rule: UpdateRule, rows: Rows) -> Se
         hidden: HIDDEN,
         total: TOTAL,
         rows,
+        entangled: false,
     }
 }
 
@@ -79,7 +80,10 @@ pub fn same_bits_alone_and_beside_others() {
             SGD,
             Rows::Gathered(450),
         ),
-        setup(Loss::SquaredError, Activation::Sigmoid, ADAM, Rows::Written(250)),
+        Setup {
+            entangled: true,
+            ..setup(Loss::SquaredError, Activation::Sigmoid, ADAM, Rows::Written(250))
+        },
     ];
     for setup in setups {
         let together = Net::new(&setup, &[0, 1, 2], cuda()).train(4);

@@ -150,6 +150,25 @@ const LOSSES: &[Case] = &[
         let rows = n.graph.squared_error(y, target)?;
         n.graph.mean_over_rows(rows, None)
     }),
+    ("soft_nearest_neighbor", None, |n| {
+        let (h, labels) = (n.hidden()?, n.labels(2, false)?);
+        let (rows, counts) = n.graph.soft_nearest_neighbor(h, labels, None, 1.5)?;
+        n.graph.mean_over_rows(rows, Some(counts))
+    }),
+    (
+        "soft_nearest_neighbor of rows on the sphere beside the cross-entropy, labels and weights of each replica",
+        Some("row_normalize"),
+        |n| {
+            let (y, labels, weights) = (n.outputs(3)?, n.labels(3, true)?, n.weights(true)?);
+            let losses = n.graph.softmax_cross_entropy(y, labels)?;
+            let loss = n.graph.mean_over_rows(losses, Some(weights))?;
+            let unit = n.graph.row_normalize(y)?;
+            let (rows, _) = n.graph.soft_nearest_neighbor(unit, labels, Some(weights), 0.3)?;
+            let entangled = n.graph.sum_over_rows(rows, None)?;
+            let entangled = n.graph.scale(entangled, -0.2)?;
+            n.graph.add(loss, entangled)
+        },
+    ),
     ("logit_penalty of 1 output", None, |n| {
         let (y, labels) = (n.outputs(1)?, n.labels(2, false)?);
         let rows = n.graph.logit_penalty(y, labels, &[0.44, 2.5])?;

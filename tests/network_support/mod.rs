@@ -39,6 +39,8 @@ pub struct Setup {
     pub hidden: [usize; 2],
     pub total: usize,
     pub rows: Rows,
+    /// Whether the first hidden layer has a soft nearest neighbour loss.
+    pub entangled: bool,
 }
 
 /// What is written before a step.
@@ -140,7 +142,14 @@ impl Net {
         let losses = setup.loss.of_rows(&mut g, forward.outputs, truth).unwrap();
         let loss = g.mean_over_rows(losses, weights).unwrap();
         let decay = g.l2_decay(&network.weights(), 1e-3).unwrap();
-        let objective = g.add(loss, decay).unwrap();
+        let mut objective = g.add(loss, decay).unwrap();
+        if setup.entangled {
+            let unit = g.row_normalize(forward.hidden[0]).unwrap();
+            let (losses, counts) = g.soft_nearest_neighbor(unit, labels, weights, 0.7).unwrap();
+            let mean = g.mean_over_rows(losses, Some(counts)).unwrap();
+            let term = g.scale(mean, -0.4).unwrap();
+            objective = g.add(objective, term).unwrap();
+        }
         let unit = g.row_normalize(forward.hidden[1]).unwrap();
         let results = vec![
             objective,

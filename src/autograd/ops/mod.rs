@@ -9,6 +9,7 @@ mod margin;
 mod probes;
 mod row_normalize;
 mod row_sum;
+mod soft_nearest_neighbor;
 mod softmax_cross_entropy;
 mod squared_error;
 mod sum_squares;

@@ -39,6 +39,9 @@ const SMALL: f64 = 2e6;
 /// Operations that take as long as a number of an elementwise kernel: an exponential or two.
 const ELEMENT: f64 = 32.0;
 
+/// Operations that take as long as a coordinate of a pair, whose difference, square and sum are in f64.
+const PAIR: f64 = 6.0;
+
 /// Operations from which a product is cut into more pieces than threads, so that a slow thread holds nobody up.
 const LARGE: f64 = 5e8;
 
@@ -76,9 +79,12 @@ fn layer(kernel: &Kernel) -> Option<(BufferId, BufferId)> {
 /// Operations of a kernel on a row of all replicas, roughly.
 pub(super) fn work_of_row(program: &Program, kernel: &Kernel) -> f64 {
     let numbers = |id: BufferId| (program.copies(id) * program.buffer(id).cols) as f64;
-    match layer(kernel) {
-        Some((x, y)) => 2.0 * program.buffer(x).cols as f64 * numbers(y),
-        None => kernel
+    match (layer(kernel), kernel) {
+        (Some((x, y)), _) => 2.0 * program.buffer(x).cols as f64 * numbers(y),
+        (None, Kernel::SoftNearestNeighbor { x, .. } | Kernel::SoftNearestNeighborGrad { x, .. }) => {
+            PAIR * program.rows(*x, &program.spaces) as f64 * numbers(*x)
+        }
+        (None, _) => kernel
             .operands()
             .writes
             .iter()

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::blocks::BLOCK_ROWS;
 use super::machine::Machine;
+use super::soft_nearest_neighbor::Points;
 use super::tile::{Partials, Scratch, Tile, TileStorage};
-use super::{dense, elementwise, loss, probe, rows};
+use super::{dense, elementwise, loss, probe, rows, soft_nearest_neighbor};
 use crate::backend::kernel::{Kernel, Write};
-use crate::backend::program::{Element, Extent};
+use crate::backend::program::{BufferId, Element, Extent};
 
 impl Machine {
     /// A kernel's surroundings on these rows.
@@ -31,6 +32,7 @@ impl Machine {
             numbers,
             workspace,
             gradients,
+            pairs,
         } = scratch;
         let t = self.tile(rows, storage);
         let isa = self.isa;
@@ -119,6 +121,33 @@ impl Machine {
                 let (x, labels, dy) = (t.real(*x), t.index(*labels), t.real(*dy));
                 loss::logit_penalty_grad(x, labels, centres, dy, t.write(dx.buffer), dx.write);
             }
+            Kernel::SoftNearestNeighbor {
+                x,
+                labels,
+                weights,
+                temperature,
+                y,
+                counts,
+                slopes,
+            } => {
+                let points = t.points((*x, *labels, *weights), *temperature);
+                let results = (t.write(*y), t.write(*counts), t.write_wide(*slopes));
+                soft_nearest_neighbor::losses(isa, points, first, results, pairs.all_mut());
+            }
+            Kernel::SoftNearestNeighborGrad {
+                x,
+                labels,
+                weights,
+                temperature,
+                slopes,
+                dy,
+                dx,
+            } => {
+                let points = t.points((*x, *labels, *weights), *temperature);
+                let given = (t.wide_table(*slopes), t.table(*dy));
+                let target = (t.write(dx.buffer), dx.write);
+                soft_nearest_neighbor::gradient(isa, points, first, given, target, pairs.all_mut());
+            }
             Kernel::RowSum { x, weights, y, .. } => {
                 rows::row_sum(t.real(*x), weights.map(|w| t.real(w)), sums.wide(*y));
             }
@@ -173,6 +202,19 @@ impl Machine {
             Kernel::Update { .. } => {
                 unreachable!("an update has no rows, and `Machine::run_whole` cuts it into pieces")
             }
+        }
+    }
+}
+
+impl<'a> Tile<'a> {
+    /// All active rows as points with a class each.
+    fn points(&self, (x, labels, weights): (BufferId, BufferId, Option<BufferId>), temperature: f64) -> Points<'a> {
+        let rows = self.active_rows(x);
+        Points {
+            x: self.table(x).first(rows),
+            labels: self.index_table(labels).first(rows),
+            weights: weights.map(|w| self.table(w).first(rows)),
+            temperature,
         }
     }
 }

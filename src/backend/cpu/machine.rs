@@ -19,6 +19,7 @@ use super::optimizer;
 use super::order::Order;
 use super::pool::Pool;
 use super::slab::Slab;
+use super::soft_nearest_neighbor;
 use super::sparse::{self, Skipping};
 use super::sums::prepare;
 use super::tile::{Partials, Place, Reduction, Scratch, Spot, TileStorage};
@@ -147,6 +148,15 @@ impl Machine {
                 _ => 0,
             })
             .max();
+        let pairs = all()
+            .flat_map(|s| &s.kernels)
+            .map(|kernel| match kernel {
+                Kernel::SoftNearestNeighbor { x, .. } | Kernel::SoftNearestNeighborGrad { x, .. } => {
+                    soft_nearest_neighbor::room(program.buffer(*x).cols)
+                }
+                _ => 0,
+            })
+            .max();
         let skips = all().flat_map(|s| &s.reductions).any(|r| r.samples.is_some());
         let gradient_room = if skips {
             sparse::gradient_room(isa, TILE_ROWS)
@@ -169,6 +179,7 @@ impl Machine {
                 numbers: vec![0.0; numbers.unwrap_or(0)],
                 workspace,
                 gradients: Slab::new("gradients of a thread", gradient_room)?,
+                pairs: Slab::new("pairs of a thread", pairs.unwrap_or(0))?,
             })))
         };
         let scratch = (0..pool.threads()).map(worker).collect::<Result<_, _>>()?;

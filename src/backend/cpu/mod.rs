@@ -32,6 +32,7 @@ mod rows;
 mod simd;
 mod skinny;
 mod slab;
+mod soft_nearest_neighbor;
 mod sparse;
 mod sums;
 mod tile;

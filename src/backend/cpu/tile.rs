@@ -44,6 +44,8 @@ pub(super) struct Scratch {
     pub(super) workspace: Workspace,
     /// For a layer that skips zeros: a chunk of dy.
     pub(super) gradients: Slab<f32>,
+    /// For losses of pairs: coordinates of some rows.
+    pub(super) pairs: Slab<f64>,
 }
 
 /// A sum over rows that a segment makes: its place in a lane's partial sums.
@@ -129,6 +131,14 @@ impl<'a, T> Rows<'a, T> {
     /// Number of rows.
     pub(super) fn rows(&self) -> usize {
         self.data.len() / (self.copies * self.cols)
+    }
+
+    /// The first of them.
+    pub(super) fn first(self, rows: usize) -> Rows<'a, T> {
+        Rows {
+            data: &self.data[..rows * self.copies * self.cols],
+            ..self
+        }
     }
 }
 
@@ -244,7 +254,7 @@ impl<'a> Tile<'a> {
         }
     }
 
-    /// All rows of a persistent buffer of another row space.
+    /// All rows of a persistent buffer that nothing in the segment writes, past the active ones too.
     pub(super) fn table(&self, id: BufferId) -> Rows<'a, f32> {
         let Place::Real(slab) = &self.places[id.0] else {
             unreachable!("tables are persistent")
@@ -258,6 +268,24 @@ impl<'a> Tile<'a> {
             unreachable!("tables are persistent")
         };
         self.rows_of(id, slab.all())
+    }
+
+    /// As [`Tile::table`] for f64.
+    pub(super) fn wide_table(&self, id: BufferId) -> Rows<'a, f64> {
+        let Place::Wide(slab) = &self.places[id.0] else {
+            unreachable!("element types are checked when the graph is recorded")
+        };
+        self.rows_of(id, slab.all())
+    }
+
+    /// As [`Tile::write`] for f64.
+    pub(super) fn write_wide(&self, id: BufferId) -> &'a mut [f64] {
+        let (start, length) = self.part(id);
+        let Place::Wide(slab) = &self.places[id.0] else {
+            unreachable!("element types are checked when the graph is recorded")
+        };
+        // SAFETY: as in `write`.
+        unsafe { slab.part_mut(start, length) }
     }
 
     /// Number of active rows of the space a row buffer belongs to.

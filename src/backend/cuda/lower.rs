@@ -7,7 +7,7 @@ use super::driver::{Function, Memory};
 use super::error::CudaError;
 use super::functions::{CHEAP, number};
 use super::kernels::Kernels;
-use super::launch::{Changes, Launch};
+use super::launch::{Changes, Launch, THREADS};
 use crate::backend::kernel::{Divisor, Kernel, Target, Unary, UpdateRule, Write};
 use crate::backend::program::{BufferId, Program, Segment};
 
@@ -157,6 +157,24 @@ impl Lowering<'_> {
             Kernel::SquaredErrorGrad { x, target, dy, dx } => self.squared_error_grad(*x, *target, *dy, *dx),
             Kernel::LogitPenalty { x, labels, y, .. } => self.logit_penalty(*x, *labels, *y),
             Kernel::LogitPenaltyGrad { x, labels, dy, dx, .. } => self.logit_penalty_grad(*x, *labels, *dy, *dx),
+            Kernel::SoftNearestNeighbor {
+                x,
+                labels,
+                weights,
+                temperature,
+                y,
+                counts,
+                slopes,
+            } => self.soft_nearest_neighbor((*x, *labels, *weights), *temperature, [*y, *counts, *slopes]),
+            Kernel::SoftNearestNeighborGrad {
+                x,
+                labels,
+                weights,
+                temperature,
+                slopes,
+                dy,
+                dx,
+            } => self.soft_nearest_neighbor_grad((*x, *labels, *weights), *temperature, (*slopes, *dy), *dx),
             Kernel::RowSum { x, weights, divisor, y } => self.row_sum(*x, *weights, *divisor, *y),
             Kernel::RowSumGrad {
                 dy,
@@ -386,6 +404,64 @@ impl Lowering<'_> {
             .pointer(dy.address)
             .pointer(to.address)
             .flag(dx.write == Write::Add)
+            .long(to.all_rows());
+        self.push(launch);
+        Ok(())
+    }
+
+    /// A launch with a block for each of `blocks`, and what both kernels of pairs begin with.
+    fn of_pairs(
+        &self,
+        kernel: &str,
+        blocks: usize,
+        (x, labels, weights): (BufferId, BufferId, Option<BufferId>),
+        temperature: f64,
+    ) -> Result<Launch, CudaError> {
+        let (x, labels, weights) = (self.view(x), self.view(labels), weights.map(|id| self.view(id)));
+        Ok(Launch::over(self.kernel(kernel)?, blocks as u64 * u64::from(THREADS))?
+            .pointer(x.address)
+            .int(x.cols as u32)
+            .pointer(labels.address)
+            .long(labels.stride())
+            .pointer(weights.map(|w| w.address))
+            .long(weights.map_or(0, View::stride))
+            .long(x.rows)
+            .double(temperature))
+    }
+
+    fn soft_nearest_neighbor(
+        &mut self,
+        of: (BufferId, BufferId, Option<BufferId>),
+        temperature: f64,
+        results: [BufferId; 3],
+    ) -> Lowered {
+        let [y, counts, slopes] = results.map(|id| self.view(id));
+        let launch = self
+            .of_pairs("soft_nearest_neighbor", y.all_rows(), of, temperature)?
+            .pointer(y.address)
+            .pointer(counts.address)
+            .pointer(slopes.address)
+            .long(y.all_rows());
+        self.push(launch);
+        Ok(())
+    }
+
+    fn soft_nearest_neighbor_grad(
+        &mut self,
+        of: (BufferId, BufferId, Option<BufferId>),
+        temperature: f64,
+        (slopes, dy): (BufferId, BufferId),
+        dx: Target,
+    ) -> Lowered {
+        let [slopes, dy, to] = [slopes, dy, dx.buffer].map(|id| self.view(id));
+        let slabs = to.cols.div_ceil(THREADS as usize);
+        let launch = self
+            .of_pairs("soft_nearest_neighbor_grad", to.all_rows() * slabs, of, temperature)?
+            .pointer(slopes.address)
+            .pointer(dy.address)
+            .pointer(to.address)
+            .flag(dx.write == Write::Add)
+            .int(slabs as u32)
             .long(to.all_rows());
         self.push(launch);
         Ok(())

@@ -7,6 +7,7 @@ mod optimizer;
 mod pairwise;
 mod probe;
 mod rows;
+mod soft_nearest_neighbor;
 mod unary;
 
 use std::collections::TryReserveError;
@@ -175,6 +176,24 @@ impl Machine {
                 dy,
                 dx,
             } => self.logit_penalty_grad(*x, *labels, centres, *dy, *dx),
+            Kernel::SoftNearestNeighbor {
+                x,
+                labels,
+                weights,
+                temperature,
+                y,
+                counts,
+                slopes,
+            } => self.soft_nearest_neighbor((*x, *labels, *weights), *temperature, [*y, *counts, *slopes]),
+            Kernel::SoftNearestNeighborGrad {
+                x,
+                labels,
+                weights,
+                temperature,
+                slopes,
+                dy,
+                dx,
+            } => self.soft_nearest_neighbor_grad((*x, *labels, *weights), *temperature, *slopes, *dy, *dx),
             Kernel::RowSum { x, weights, divisor, y } => self.row_sum(*x, *weights, *divisor, *y),
             Kernel::RowSumGrad {
                 dy,

@@ -4,13 +4,14 @@
 //! to, whether row buffers live in tile storage, whether fewer rows are active than there is room for. Memory that the
 //! kernel must not read is NaN: rows past the active ones, and targets that are to be overwritten.
 
+mod tables;
 mod trees;
 
 use std::collections::HashMap;
 
 use crate::backend::kernel::{Divisor, Kernel, Target, Write};
 use crate::backend::program::Storage;
-use crate::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment};
+use crate::backend::program::{Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace};
 use crate::backend::{Backend, BackendError, Executable, Reference, Step};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -172,7 +173,8 @@ impl Case {
         id
     }
 
-    fn given_rows(
+    /// Real rows in persistent storage, as what is read at any row must be.
+    pub(super) fn given_rows(
         &mut self,
         cols: usize,
         replicated: bool,
@@ -447,7 +449,7 @@ impl Case {
             .collect();
         let domain = kernels.iter().map(|k| k.domain(&program)).find(|d| *d != Domain::Whole);
         let domain = domain.unwrap_or(Domain::Whole);
-        program.entries = vec![vec![Segment { domain, kernels }]];
+        program.entries = vec![tables::segments(domain, kernels)];
         if self.wide {
             program.entries.push(vec![trees::wide_layer(&mut program.buffers)]);
         }
