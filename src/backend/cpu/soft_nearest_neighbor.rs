@@ -428,10 +428,10 @@ unsafe fn row_gradients<S: Simd>(group: &mut Group, slopes: Rows<f64>, dy: Rows<
         // SAFETY: the caller's promise.
         let (mut met, after) = unsafe { group.meet::<S>(next) };
         next = after;
-        // Partners that are not there weigh nothing, and are numbers.
+        // Places past the last partner weigh nothing.
         let mut weights = [[0.0; MOST_LANES]; PARTNERS];
-        for n in 0..met.count {
-            let (j, squared) = (met.rows[n], &mut met.squared[n]);
+        let partners = met.rows.iter().zip(&mut met.squared).take(met.count);
+        for ((&j, squared), weights) in partners.zip(&mut weights) {
             if group.rows.contains(&j) {
                 squared[j - group.rows.start] = f64::INFINITY;
             }
@@ -446,7 +446,7 @@ unsafe fn row_gradients<S: Simd>(group: &mut Group, slopes: Rows<f64>, dy: Rows<
             for l in 0..S::LANES {
                 let own = if same[l] { slope[0][l] } else { slope[1][l] };
                 let partner = if same[l] { of_partner.1[0] } else { of_partner.1[1] };
-                weights[n][l] = own * from_own[l] + partner * from_partner[l];
+                weights[l] = own * from_own[l] + partner * from_partner[l];
             }
         }
         assert!(sums.len() >= cols * S::LANES && group.own.len() >= cols * S::LANES);
