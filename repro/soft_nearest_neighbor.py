@@ -31,7 +31,7 @@ def ends(weight: str, layer: str) -> list[dict]:
     folder = runs / (f"layer-{layer}-weight-{weight}" if weight != "0" else "plain")
     if not (folder / "summary.json").exists():
         term = [f"--snnl-weight={weight}", "--snnl-layer", layer, "--snnl-temperature", "0.3"] if weight != "0" else []
-        subprocess.run([BINARY, *COMMON, *term, "--out", str(folder)], check=True)
+        subprocess.run([BINARY, *COMMON, *term, "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
     with open(folder / "epochs.csv") as file:
         rows = [row for row in csv.DictReader(file) if int(row["epoch"]) == EPOCHS]
     assert len(rows) == REPLICAS, f"{folder}: {len(rows)} replicas"
