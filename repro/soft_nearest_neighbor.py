@@ -1,4 +1,4 @@
-"""A hidden layer entangled or disentangled while it learns: python3 repro/soft_nearest_neighbor.py RUNS
+"""A hidden layer entangled or disentangled while it learns: python3 repro/soft_nearest_neighbor.py RUNS [BINARY]
 
 Trains networks on 1,000 MNIST images (ten classes, two hidden layers) by the cross-entropy plus W times the soft nearest neighbour loss of a
 hidden layer, 16 replicas for each W and layer, and prints as Markdown the mean and standard deviation (n - 1) over the replicas after the
@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 runs = pathlib.Path(sys.argv[1])
-BINARY = "target/release/disentangle"
+BINARY = sys.argv[2] if len(sys.argv) > 2 else "target/release/disentangle"
 EPOCHS = 60
 REPLICAS = 16
 COMMON = (
@@ -31,7 +31,7 @@ def ends(weight: str, layer: str) -> list[dict]:
     folder = runs / (f"layer-{layer}-weight-{weight}" if weight != "0" else "plain")
     if not (folder / "summary.json").exists():
         term = [f"--snnl-weight={weight}", "--snnl-layer", layer, "--snnl-temperature", "0.3"] if weight != "0" else []
-        subprocess.run([BINARY, *COMMON, *term, "--out", str(folder)], check=True)
+        subprocess.run([BINARY, *COMMON, *term, "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
     with open(folder / "epochs.csv") as file:
         rows = [row for row in csv.DictReader(file) if int(row["epoch"]) == EPOCHS]
     assert len(rows) == REPLICAS, f"{folder}: {len(rows)} replicas"

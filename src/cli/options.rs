@@ -109,8 +109,7 @@ pub struct InversionOptions {
     /// Lambda of an L2 term (lambda / 2) sum w^2 in the loss [0]
     #[arg(long, value_name = "LAMBDA", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub l2: Option<f64>,
-    /// Add W times the soft nearest neighbour loss of a hidden layer to
-    /// the loss: below 0 it entangles the classes there
+    /// Add W times a hidden layer's soft nearest neighbour loss; W < 0 entangles
     #[arg(long, value_name = "W", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub snnl_weight: Option<f64>,
     /// Of which hidden layer: 1, 2, ... | last [last]

@@ -428,10 +428,10 @@ unsafe fn row_gradients<S: Simd>(group: &mut Group, slopes: Rows<f64>, dy: Rows<
         // SAFETY: the caller's promise.
         let (mut met, after) = unsafe { group.meet::<S>(next) };
         next = after;
-        // Partners that are not there weigh nothing, and are numbers.
+        // Places past the last partner weigh nothing.
         let mut weights = [[0.0; MOST_LANES]; PARTNERS];
-        for (n, weights) in weights.iter_mut().enumerate().take(met.count) {
-            let (j, squared) = (met.rows[n], &mut met.squared[n]);
+        let partners = met.rows.iter().zip(&mut met.squared).take(met.count);
+        for ((&j, squared), weights) in partners.zip(&mut weights) {
             if group.rows.contains(&j) {
                 squared[j - group.rows.start] = f64::INFINITY;
             }
