@@ -83,6 +83,13 @@ pub enum BackendError {
         /// In one line.
         reason: String,
     },
+    /// What this build of the backend has left out.
+    Feature {
+        /// What a program asks for.
+        what: &'static str,
+        /// The cargo feature that has it.
+        feature: &'static str,
+    },
     /// The CUDA driver or device says no.
     #[cfg(feature = "cuda")]
     Cuda(CudaError),
@@ -139,6 +146,9 @@ impl fmt::Display for BackendError {
             }
             BackendError::OutOfMemory { buffer, bytes } => {
                 write!(f, "'{buffer}': {bytes} bytes of memory are not to be had")
+            }
+            BackendError::Feature { what, feature } => {
+                write!(f, "{what}: expected a build with the feature `{feature}`")
             }
             BackendError::Isa(error) => error.fmt(f),
             BackendError::Threads { reason } => f.write_str(reason),

@@ -129,7 +129,7 @@ impl Machine {
                 y,
                 counts,
                 slopes,
-            } => {
+            } if cfg!(feature = "pairwise") => {
                 let points = t.points((*x, *labels, *weights), *temperature);
                 let results = (t.write(*y), t.write(*counts), t.write_wide(*slopes));
                 soft_nearest_neighbor::losses(isa, points, first, results, pairs.all_mut());
@@ -142,7 +142,7 @@ impl Machine {
                 slopes,
                 dy,
                 dx,
-            } => {
+            } if cfg!(feature = "pairwise") => {
                 let points = t.points((*x, *labels, *weights), *temperature);
                 let given = (t.wide_table(*slopes), t.table(*dy));
                 let target = (t.write(dx.buffer), dx.write);
@@ -199,6 +199,9 @@ impl Machine {
                 probe::error_count(t.real(*x), t.index(*labels), weights, sums.wide(*counts));
             }
             Kernel::ZeroRows { norms, count } => probe::zero_rows(t.real(*norms), sums.wide(*count)),
+            Kernel::SoftNearestNeighbor { .. } | Kernel::SoftNearestNeighborGrad { .. } => {
+                unreachable!("`Cpu::load` refuses it without the feature")
+            }
             Kernel::Update { .. } => {
                 unreachable!("an update has no rows, and `Machine::run_whole` cuts it into pieces")
             }

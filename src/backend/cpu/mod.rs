@@ -39,6 +39,7 @@ mod tile;
 
 use std::sync::Arc;
 
+use super::kernel::Kernel;
 use super::program::Program;
 use super::{Backend, BackendError, Executable, Pairwise, check_sizes};
 pub use blocks::{BLOCK_ROWS, is_wide};
@@ -96,6 +97,19 @@ impl Backend for Cpu {
 
     fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError> {
         check_sizes(&program)?;
+        let of_pairs = |kernel: &Kernel| {
+            matches!(
+                kernel,
+                Kernel::SoftNearestNeighbor { .. } | Kernel::SoftNearestNeighborGrad { .. }
+            )
+        };
+        let mut kernels = program.entries.iter().flatten().flat_map(|segment| &segment.kernels);
+        if !cfg!(feature = "pairwise") && kernels.any(of_pairs) {
+            return Err(BackendError::Feature {
+                what: "the soft nearest neighbour loss",
+                feature: "pairwise",
+            });
+        }
         Ok(Box::new(machine::Machine::new(
             program,
             self.isa,
