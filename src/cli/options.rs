@@ -11,6 +11,10 @@ const INITIALIZERS: &str = "\
 pytorch | kaiming-uniform | kaiming-normal | xavier-uniform
 | xavier-normal | orthogonal | normal:SCALE [pytorch]";
 
+const LOSSES: &str = "\
+cross-entropy | logistic | hinge[:H] | squared-hinge[:H]
+| mse [cross-entropy]";
+
 const ACTIVATIONS: &str = "\
 Hidden layers of --layer as npy: none | inversion (each replica
 at its own stop epoch, a file each) | all | 0,10,50-60 [none]";
@@ -85,8 +89,7 @@ pub struct InversionOptions {
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub init: Option<PathBuf>,
 
-    /// cross-entropy (default) | logistic | hinge[:H] | squared-hinge[:H] | mse
-    #[arg(long, value_name = "LOSS", help_heading = "Training")]
+    #[arg(long, value_name = "LOSS", help_heading = "Training", help = LOSSES)]
     #[serde(deserialize_with = "text")]
     pub loss: Option<String>,
     /// sgd | nesterov | adam | adamw | rmsprop [sgd]
@@ -109,7 +112,7 @@ pub struct InversionOptions {
     /// Lambda of an L2 term (lambda / 2) sum w^2 in the loss [0]
     #[arg(long, value_name = "LAMBDA", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub l2: Option<f64>,
-    /// Add W times a hidden layer's soft nearest neighbour loss; W < 0 entangles
+    /// Add W times a hidden layer's soft nearest neighbour loss [none]
     #[arg(long, value_name = "W", help_heading = "Training", value_parser = real, allow_hyphen_values = true)]
     pub snnl_weight: Option<f64>,
     /// Of which hidden layer: 1, 2, ... | last [last]
