@@ -279,8 +279,9 @@ impl<'a> Points<'a> {
         let rows = |start: usize| (start / self.dim / self.rows, start / self.dim % self.rows);
         match self.values {
             Values::F32(v) => {
+                let limit_of_f32 = limit.min(f64::from(f32::MAX)) as f32;
                 for (n, chunk) in v.chunks(self.dim).enumerate() {
-                    if !chunk.iter().fold(true, |sound, v| sound & (v.abs() <= limit as f32)) {
+                    if !chunk.iter().fold(true, |sound, v| sound & (v.abs() <= limit_of_f32)) {
                         let row: Vec<f64> = chunk.iter().map(|&v| f64::from(v)).collect();
                         return self.fault(rows(n * self.dim), &row, limit);
                     }
