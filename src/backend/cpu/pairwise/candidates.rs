@@ -21,6 +21,10 @@ fn room(k: usize) -> usize {
 /// So many times more parts than neighbours, and the smallest distances of the parts are enough for a seed.
 const SHARE: usize = 4;
 
+/// More than what underflow takes from a sum of fewer than 10^9 coordinates: bounds relative to it do not hold there, and exact
+/// distances decide.
+const UNDERFLOW: f64 = 1e-35;
+
 /// By how much computed sums may be wrong.
 #[derive(Clone, Copy)]
 pub(super) enum Slack {
@@ -60,10 +64,12 @@ impl Slack {
                     sum + 2.0 * absolute
                 };
                 // Twice the error, terms of second order, and this rounding.
-                (moved * (1.0 + 3.0 * relative)) as f32
+                (moved * (1.0 + 3.0 * relative) + UNDERFLOW) as f32
             }
             // Once more e, for terms of second order and this rounding.
-            Slack::Products { error } => ((sum + 6.0 * error * f64::from(norm)) * (1.0 + 5.0 * error)) as f32,
+            Slack::Products { error } => {
+                ((sum + 6.0 * error * f64::from(norm)) * (1.0 + 5.0 * error) + UNDERFLOW) as f32
+            }
         }
     }
 }
