@@ -31,11 +31,12 @@ study() {
 
 for name in $studies; do
     for data in ${DATA:-mnist fashion-mnist cifar-10 digits}; do
-        # Networks of find, of removal and generalisation, and pairs.
+        # Networks of find and of removal, pairs, networks of generalisation.
         case $data in
         digits) set -- ;;
-        cifar-10) set -- 4 4 20 ;;
-        *) set -- 16 10 500 ;;
+        cifar-10) set -- 4 4 20 1 ;;
+        fashion-mnist) set -- 16 10 100 3 ;;
+        *) set -- 16 10 500 10 ;;
         esac
         case $name-$data in
         find-digits | removal-digits) study "$name" digits ;;
@@ -44,7 +45,7 @@ for name in $studies; do
         find-*) study find "$data" --lr 0.1 --epochs 500 --replicas "$1" ;;
         removal-*) study removal "$data" --lr 0.1 --epochs 300 --replicas "$2" --draws 3 ;;
         stability-*) study stability "$data" --lr 0.2 --pairs "$3" ;;
-        generalisation-*) study generalisation "$data" --lr 0.2 --epochs 500 --replicas "$2" --arms removed,random ;;
+        generalisation-*) study generalisation "$data" --lr 0.2 --epochs 500 --replicas "$4" --arms removed,random ;;
         *)
             echo "$name: expected find, removal, stability or generalisation" >&2
             exit 2
