@@ -7,11 +7,10 @@ use std::fs;
 use std::path::Path;
 
 use disentangle::data::Images;
-use disentangle::report::read::usual_turn;
 use disentangle::report::{Exhibits, ReportError, RunFacts, read_outcome, write_run, write_run_with};
 use disentangle::study::movie::{Axis, Frame, Movie, Plane, Point};
 use disentangle::study::outcome::{
-    EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler,
+    EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn,
 };
 use proptest::prelude::*;
 use report_support::{facts, inverting, monotonic};
@@ -180,7 +179,7 @@ fn many_classes_and_many_replicas_stay_below_the_limit() {
     outcome.columns = radii
         .chain(pairs)
         .map(|name| MetricColumn {
-            turn: usual_turn(&name),
+            turn: Turn::usual(&name),
             name,
         })
         .collect();
@@ -384,7 +383,7 @@ fn any_outcome() -> impl Strategy<Value = InversionOutcome> {
                     .take(columns)
                     .map(|name| MetricColumn {
                         name: (*name).into(),
-                        turn: usual_turn(name),
+                        turn: Turn::usual(name),
                     })
                     .collect(),
                 replicas: numbers
@@ -413,7 +412,7 @@ proptest! {
     fn a_run_reads_back_to_the_same_bits(outcome in any_outcome()) {
         let folder = tempfile::tempdir().unwrap();
         write_run(folder.path(), &outcome, &facts()).unwrap();
-        let read = read_outcome(folder.path(), outcome.classes.clone(), usual_turn).unwrap();
+        let read = read_outcome(folder.path(), outcome.classes.clone()).unwrap();
         prop_assert_eq!(shown(&read), shown(&outcome));
     }
 }
@@ -425,7 +424,7 @@ fn a_damaged_run_is_one_line_that_names_file_and_place() {
         let (folder, _html) = written(&outcome, &facts());
         let path = folder.path().join(name);
         fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
-        let error = read_outcome(folder.path(), outcome.classes.clone(), usual_turn).unwrap_err();
+        let error = read_outcome(folder.path(), outcome.classes.clone()).unwrap_err();
         let line = error.to_string();
         assert!(line.contains(name) && !line.contains('\n'), "{line}");
         (matches!(error, ReportError::Malformed { .. }), line)
@@ -445,7 +444,7 @@ fn a_damaged_run_is_one_line_that_names_file_and_place() {
 
     let (folder, _html) = written(&outcome, &facts());
     fs::remove_file(folder.path().join("summary.json")).unwrap();
-    let error = read_outcome(folder.path(), Vec::new(), usual_turn).unwrap_err();
+    let error = read_outcome(folder.path(), Vec::new()).unwrap_err();
     assert!(matches!(error, ReportError::Io { .. }), "{error}");
 }
 

@@ -15,24 +15,14 @@ use crate::study::outcome::{
     EpochRecord, Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Stop, Straggler, Turn,
 };
 
-/// Which way the metrics of the papers turn, of any layer: centroid distances have a maximum, radii a minimum; others may turn
-/// either way.
-pub fn usual_turn(column: &str) -> Turn {
-    Turn::usual(column)
-}
-
-/// Reads the outcome of a run from its folder. `classes` are the names of the classes by index; `turn_of` says which
-/// way the metric of that name turns (see [`usual_turn`]).
+/// Reads the outcome of a run from its folder. `classes` are the names of the classes by index; which way a metric
+/// turns is told by its name ([`Turn::usual`]).
 ///
 /// # Errors
 /// [`ReportError::Io`] if a file cannot be read, [`ReportError::Malformed`] with file and line if it is not what
 /// [`super::write_run`] writes. A replica without a single record cannot be read back.
-pub fn read_outcome(
-    folder: &Path,
-    classes: Vec<String>,
-    turn_of: impl Fn(&str) -> Turn,
-) -> Result<InversionOutcome, ReportError> {
-    let (columns, mut replicas) = read_epochs(Table::open(folder.join(EPOCHS_CSV))?, turn_of)?;
+pub fn read_outcome(folder: &Path, classes: Vec<String>) -> Result<InversionOutcome, ReportError> {
+    let (columns, mut replicas) = read_epochs(Table::open(folder.join(EPOCHS_CSV))?)?;
     let mut stragglers = read_stragglers(Table::open(folder.join(STRAGGLERS_CSV))?)?;
 
     let path = folder.join(SUMMARY_JSON);
@@ -107,17 +97,14 @@ fn extrema_of(columns: &[MetricColumn], summary: &ReplicaSummary) -> Option<Vec<
     columns.iter().map(read).collect()
 }
 
-fn read_epochs(
-    table: Table,
-    turn_of: impl Fn(&str) -> Turn,
-) -> Result<(Vec<MetricColumn>, Vec<ReplicaOutcome>), ReportError> {
+fn read_epochs(table: Table) -> Result<(Vec<MetricColumn>, Vec<ReplicaOutcome>), ReportError> {
     let header = table.header(&EPOCH_COLUMNS)?;
     let columns: Vec<MetricColumn> = header
         .iter()
         .skip(EPOCH_COLUMNS.len())
         .map(|name| MetricColumn {
             name: (*name).to_owned(),
-            turn: turn_of(name),
+            turn: Turn::usual(name),
         })
         .collect();
     let mut replicas: Vec<ReplicaOutcome> = Vec::new();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::exhibits::Exhibits;
 use super::files::ReportError;
-use super::read::{read_outcome, usual_turn};
+use super::read::read_outcome;
 use super::record::RunRecord;
 use super::{EPOCHS_CSV, REPORT_HTML, figures, page};
 use crate::study::outcome::{InversionOutcome, ReplicaOutcome};
@@ -44,7 +44,7 @@ impl Run {
                 subcommand: "inversion".into(),
             });
         }
-        let outcome = read_outcome(folder, record.data.classes.clone(), usual_turn)?;
+        let outcome = read_outcome(folder, record.data.classes.clone())?;
         let epochs = |replica: &ReplicaOutcome| replica.records.len();
         let most = outcome.replicas.iter().map(epochs).max().unwrap_or(0);
         if let Some(short) = outcome.replicas.iter().find(|replica| epochs(replica) < most) {
