@@ -12,7 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::files::ReportError;
 use super::number::Spread;
 use super::tables;
-use crate::study::outcome::{EpochRecord, InversionOutcome, ReplicaOutcome, Turn};
+use crate::study::inversion::series;
+use crate::study::outcome::{InversionOutcome, ReplicaOutcome, Turn};
 use crate::study::turning::is_minimum;
 
 /// The whole file.
@@ -66,9 +67,7 @@ pub enum Way {
 impl Way {
     /// Of metric `m` of a replica, whose extremum is at an epoch.
     fn of(replica: &ReplicaOutcome, m: usize, epoch: usize) -> Way {
-        let metric = |record: &EpochRecord| record.metrics.get(m).copied().unwrap_or(f64::NAN);
-        let series: Vec<f64> = replica.records.iter().map(metric).collect();
-        if is_minimum(&series, epoch) {
+        if is_minimum(&series(replica, m), epoch) {
             Way::Minimum
         } else {
             Way::Maximum

@@ -373,7 +373,7 @@ fn keep(
 }
 
 /// The curve of metric `m` in a replica's records.
-pub(super) fn series(replica: &ReplicaOutcome, m: usize) -> Vec<f64> {
+pub(crate) fn series(replica: &ReplicaOutcome, m: usize) -> Vec<f64> {
     replica
         .records
         .iter()
