@@ -5,121 +5,16 @@
 //! |---|---|
 //! | `metrics.csv` | a network at an epoch at which it was looked at: its key, epoch, training error, every column |
 //! | `turns.csv` | a network and a column: its key, which way it turns, epoch, training error and value there; empty if it does not |
-//!
-//! Radii and distances of the papers are seen at every epoch and turn by [`extremum`](super::extremum), the others at every
-//! look and by [`turning`](super::turning).
 
+use super::course::{Course, Turned};
 use super::error::StudyError;
 use super::families::column_name;
 use super::findings::{Findings, Table, cell};
 use super::follow::Follow;
-use super::inversion::{columns, series};
+use super::inversion::columns;
 use super::number::Spread;
-use super::outcome::{Extremum, InversionOutcome, MetricColumn, ReplicaOutcome, Turn};
-use super::parts::{Part, list};
-use super::turning::is_minimum;
-use crate::data::NamedTensor;
-
-/// A network at one epoch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Look {
-    /// The epoch.
-    pub epoch: usize,
-    /// Its training error there, a fraction.
-    pub error: f64,
-    /// A value per column.
-    pub values: Vec<f64>,
-}
-
-/// Where a metric turns, and which way.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Turned {
-    /// Or a maximum.
-    pub minimum: bool,
-    /// Where.
-    pub at: Extremum,
-}
-
-/// What the metrics of one network did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Course {
-    /// Every look.
-    pub looks: Vec<Look>,
-    /// Of each column its first lasting turn.
-    pub turns: Vec<Option<Turned>>,
-}
-
-/// Numbers that a part keeps of a look before its values.
-const FIXED: usize = 2;
-/// Numbers that it keeps of a turn.
-const TURN: usize = 4;
-
-impl Course {
-    /// Of a replica whose extrema are found, looked at when `due` says so.
-    pub(super) fn of(replica: &ReplicaOutcome, columns: &[MetricColumn], due: impl Fn(usize) -> bool) -> Course {
-        let looks = replica.records.iter().filter(|record| due(record.epoch));
-        let turned = |(m, (column, extremum)): (usize, (&MetricColumn, &Option<Extremum>))| {
-            let at = (*extremum)?;
-            let minimum = match column.turn {
-                Turn::Minimum => true,
-                Turn::Maximum => false,
-                Turn::Either => is_minimum(&series(replica, m), at.epoch),
-            };
-            Some(Turned { minimum, at })
-        };
-        Course {
-            looks: looks
-                .map(|record| Look {
-                    epoch: record.epoch,
-                    error: record.train_error,
-                    values: record.metrics.clone(),
-                })
-                .collect(),
-            turns: columns.iter().zip(&replica.extrema).enumerate().map(turned).collect(),
-        }
-    }
-
-    fn tensors(&self, network: usize) -> [NamedTensor; 2] {
-        let look = |look: &Look| [vec![look.epoch as f64, look.error], look.values.clone()].concat();
-        let turn = |turn: &Option<Turned>| match turn {
-            Some(Turned { minimum, at }) => [f64::from(u8::from(*minimum)), at.epoch as f64, at.error, at.value],
-            None => [f64::NAN; TURN],
-        };
-        [
-            list(&format!("looks/{network}"), self.looks.iter().flat_map(look).collect()),
-            list(&format!("turns/{network}"), self.turns.iter().flat_map(turn).collect()),
-        ]
-    }
-
-    fn read(part: &Part, network: usize, columns: usize) -> Result<Course, StudyError> {
-        let looks = part.values(&format!("looks/{network}"), None)?;
-        let turns = part.values(&format!("turns/{network}"), Some(columns * TURN))?;
-        let look = |row: &[f64]| Look {
-            epoch: row[0] as usize,
-            error: row[1],
-            values: row[FIXED..].to_vec(),
-        };
-        let turn = |row: &[f64]| {
-            let at = Extremum {
-                epoch: row[1] as usize,
-                error: row[2],
-                value: row[3],
-            };
-            let minimum = row[0] == 1.0;
-            (!row[0].is_nan()).then_some(Turned { minimum, at })
-        };
-        Ok(Course {
-            looks: looks.chunks_exact(FIXED + columns).map(look).collect(),
-            turns: turns.chunks_exact(TURN).map(turn).collect(),
-        })
-    }
-}
-
-/// What a part keeps of the courses of its networks.
-pub(super) fn kept(courses: &[Course]) -> Vec<NamedTensor> {
-    let all = courses.iter().enumerate();
-    all.flat_map(|(network, course)| course.tensors(network)).collect()
-}
+use super::outcome::{InversionOutcome, MetricColumn, ReplicaOutcome, Turn};
+use super::parts::Part;
 
 /// A network: its key, a cell per [`Courses::keys`], the group that it is counted in, and what its metrics did.
 #[derive(Clone, Debug, PartialEq)]
@@ -451,6 +346,7 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
+    use super::super::course::kept;
     use super::super::inversion::concluded;
     use super::super::outcome::EpochRecord;
     use super::*;

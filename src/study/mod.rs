@@ -4,6 +4,7 @@ pub mod bends;
 pub mod checkpoint;
 pub mod consensus;
 pub mod correlation;
+pub mod course;
 pub mod courses;
 mod error;
 pub mod extremum;

@@ -1,14 +1,14 @@
 //! Training of replicas side by side, each perhaps on samples and labels of its own, with their records, their stops, and
 //! what they misclassify at wanted epochs.
 
-use super::super::courses::Course;
+use super::super::course::Course;
 use super::super::error::StudyError;
 use super::super::extremum::stops;
 use super::super::follow::{Follow, Own};
 use super::super::inversion::{leading, metrics, misclassified, turning_columns};
 use super::super::outcome::EpochRecord;
 use super::super::prepare::Prepared;
-use super::lookout::Lookout;
+use super::lookout::{Lookout, step};
 use crate::backend::Backend;
 use crate::nn::network::Parameters;
 use crate::train::{Extras, Measurement, Recipe, Trainer};
@@ -102,18 +102,7 @@ pub fn follow(
     };
     let mut lookout = Lookout::on(follow, recipe, own);
     for epoch in 0..=recipe.epochs {
-        let parameters = match &lookout {
-            Some(lookout) => lookout.before(&trainer, epoch)?,
-            None => None,
-        };
-        let measurement = if epoch < recipe.epochs {
-            trainer.advance()?
-        } else {
-            trainer.measure()?
-        };
-        if let Some(lookout) = &mut lookout {
-            lookout.look(&trainer, epoch, &measurement, parameters.as_ref(), backend)?;
-        }
+        let measurement = step(&mut lookout, &mut trainer, epoch, backend)?;
         let mut outputs = None;
         let mut wrong = |trainer: &Trainer, r: usize| -> Result<Vec<(usize, u32)>, StudyError> {
             if outputs.is_none() {

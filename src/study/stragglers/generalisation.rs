@@ -19,7 +19,7 @@ pub use super::tested_findings::findings;
 use std::fmt;
 use std::str::FromStr;
 
-use super::super::courses::Course;
+use super::super::course::Course;
 use super::super::error::StudyError;
 use super::super::follow::Follow;
 use super::super::parts::list;

@@ -15,7 +15,7 @@
 //! counts for the part of the tied ones that is taken, so that no order among equals decides.
 
 use super::super::correlation::spearman;
-use super::super::courses;
+use super::super::course;
 use super::super::error::StudyError;
 use super::super::extremum::stops;
 use super::super::findings::{Across, Card, Curve, Findings, Plot, Point, Table, cell};
@@ -129,7 +129,7 @@ pub fn run(bench: &mut Bench, early: usize) -> Result<Hardness, StudyError> {
             stragglers.iter().map(|s| s.unwrap_or(f64::NAN)).collect(),
         )];
         tensors.extend(SCORES.iter().zip(sums).map(|((name, _), sums)| list(name, sums)));
-        tensors.extend(courses::kept(&followed));
+        tensors.extend(course::kept(&followed));
         Ok(tensors)
     })?;
     let followed = bench.courses.read(&part, count)?;

@@ -1,6 +1,6 @@
 //! Which samples are misclassified, when, by which replica: what most straggler studies begin with.
 
-use super::super::courses::Course;
+use super::super::course::Course;
 use super::super::error::StudyError;
 use super::super::follow::Follow;
 use super::super::parts::{Part, list};

@@ -1,6 +1,6 @@
 //! Follows metrics beside a training that is done for something else.
 
-use super::super::courses::Course;
+use super::super::course::Course;
 use super::super::error::StudyError;
 use super::super::follow::{Follow, Own};
 use super::super::inversion::{columns, concluded, metrics};
@@ -36,14 +36,8 @@ impl<'a> Lookout<'a> {
         })
     }
 
-    /// Before the trainer is measured and goes on: the parameters, if they will be asked for.
-    pub fn before(&self, trainer: &Trainer, epoch: usize) -> Result<Option<Parameters>, StudyError> {
-        let reads = self.follow.is_due(epoch, self.epochs) && self.follow.needs_parameters();
-        Ok(reads.then(|| trainer.parameters()).transpose()?)
-    }
-
-    /// After it was measured: takes radii and distances, and what is followed if it is time.
-    pub fn look(
+    /// After a measurement: takes radii and distances, and what is followed if it is time. `parameters` are those that were measured.
+    fn look(
         &mut self,
         trainer: &Trainer,
         epoch: usize,
@@ -79,4 +73,30 @@ impl<'a> Lookout<'a> {
             .map(|replica| Course::of(replica, &outcome.columns, due))
             .collect()
     }
+}
+
+/// Measures a trainer after `epoch` of its epochs, takes the next step unless it was the last, and lets a lookout see it.
+///
+/// # Errors
+/// [`StudyError::Train`]
+pub(super) fn step(
+    lookout: &mut Option<Lookout>,
+    trainer: &mut Trainer,
+    epoch: usize,
+    backend: &dyn Backend,
+) -> Result<Measurement, StudyError> {
+    let epochs = trainer.recipe().epochs;
+    // The step moves them.
+    let reads = |lookout: &Lookout| lookout.follow.is_due(epoch, epochs) && lookout.follow.needs_parameters();
+    let parameters = lookout.as_ref().is_some_and(reads).then(|| trainer.parameters());
+    let parameters = parameters.transpose()?;
+    let measurement = if epoch < epochs {
+        trainer.advance()?
+    } else {
+        trainer.measure()?
+    };
+    if let Some(lookout) = lookout {
+        lookout.look(trainer, epoch, &measurement, parameters.as_ref(), backend)?;
+    }
+    Ok(measurement)
 }

@@ -174,6 +174,19 @@ mod tests {
         Ok([tables, beside].concat())
     }
 
+    /// What a study leaves that is cut in its first part, and then so often that every attempt finishes a part or two.
+    fn resumed(name: &str, cut: &dyn Fn(usize) -> Result<Vec<Table>, StudyError>) -> Vec<Table> {
+        assert!(matches!(cut(5), Err(StudyError::Interrupted)), "{name}");
+        // A part has at most 61 epochs.
+        for _ in 0..100 {
+            match cut(80) {
+                Err(StudyError::Interrupted) => {}
+                other => return other.unwrap(),
+            }
+        }
+        panic!("{name}: a hundred attempts were not enough");
+    }
+
     type Study = Box<dyn Fn(&mut Bench) -> Result<Vec<Table>, StudyError>>;
 
     fn studies() -> [(&'static str, Study); 7] {
@@ -253,15 +266,8 @@ mod tests {
             assert_eq!(names, ["metrics", "turns"], "{name}");
             let folder = tempfile::tempdir().unwrap();
             let parts = Parts::in_folder(folder.path());
-            let mut cuts = 0;
-            let resumed = loop {
-                match followed(&follow, replicas, &parts, &mut Interrupt(80), &work) {
-                    Err(StudyError::Interrupted) => cuts += 1,
-                    other => break other.unwrap(),
-                }
-                assert!(cuts < 100, "{name}");
-            };
-            assert_eq!(whole, resumed, "{name}");
+            let cut = |epochs| followed(&follow, replicas, &parts, &mut Interrupt(epochs), &work);
+            assert_eq!(whole, resumed(name, &cut), "{name}");
             // And a second time, from the parts alone.
             let again = followed(&follow, replicas, &parts, &mut Interrupt(1), &work).unwrap();
             assert_eq!(whole, again, "{name}");
@@ -340,19 +346,8 @@ mod tests {
             assert!(whole.iter().all(|table| !table.rows.is_empty()), "{name}");
             let folder = tempfile::tempdir().unwrap();
             let parts = Parts::in_folder(folder.path());
-            let mut cuts = 0;
-            let resumed = loop {
-                match done(&[0, 7, 8, 9], &parts, &mut Interrupt(80), &work) {
-                    Err(StudyError::Interrupted) => cuts += 1,
-                    other => break other.unwrap(),
-                }
-                // A part has at most 61 epochs: every attempt finishes at least one.
-                assert!(cuts < 100, "{name}");
-            };
-            // Some fit between two interruptions.
-            let short = ["find", "stability", "linear", "hardness"];
-            assert!(cuts > 0 || short.contains(&name), "{name}");
-            assert_eq!(whole, resumed, "{name}");
+            let cut = |epochs| done(&[0, 7, 8, 9], &parts, &mut Interrupt(epochs), &work);
+            assert_eq!(whole, resumed(name, &cut), "{name}");
         }
     }
 

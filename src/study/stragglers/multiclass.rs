@@ -6,7 +6,7 @@
 //! are here, and those at the stop of the recipe (first t >= 20 with R_0(t) >= R_0(t - 1)) beside them.
 
 use super::super::correlation::{pearson, spearman};
-use super::super::courses::kept;
+use super::super::course::kept;
 use super::super::error::StudyError;
 use super::super::extremum::extremum;
 use super::super::findings::{Across, Curve, Findings, Plot, Point, Table, cell};

@@ -1,10 +1,10 @@
 //! Training with the outputs on all training samples seen after every epoch.
 
-use super::super::courses::Course;
+use super::super::course::Course;
 use super::super::error::StudyError;
 use super::super::follow::Own;
 use super::super::inversion::{leading, metrics, turning_columns};
-use super::lookout::Lookout;
+use super::lookout::{Lookout, step};
 use super::{Bench, Progress};
 use crate::train::{Extras, Trainer};
 
@@ -55,18 +55,7 @@ pub(super) fn each_epoch(
     let leading = leading(&turning_columns(recipe.classes, &recipe.layers), &recipe.layers);
     let count = recipe.replicas.len();
     for epoch in 0..=recipe.epochs {
-        let parameters = match &lookout {
-            Some(lookout) => lookout.before(&trainer, epoch)?,
-            None => None,
-        };
-        let measurement = if epoch < recipe.epochs {
-            trainer.advance()?
-        } else {
-            trainer.measure()?
-        };
-        if let Some(lookout) = &mut lookout {
-            lookout.look(&trainer, epoch, &measurement, parameters.as_ref(), *backend)?;
-        }
+        let measurement = step(&mut lookout, &mut trainer, epoch, *backend)?;
         let outputs = trainer.outputs()?;
         for (network, own) in outputs.chunks_exact((outputs.len() / count).max(1)).enumerate() {
             see(Seen {

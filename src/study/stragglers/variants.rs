@@ -3,7 +3,7 @@
 //!
 //! They are trained in groups, each a part that is kept as it finishes. A network has the same bits in any group.
 
-use super::super::courses::{Course, kept};
+use super::super::course::{Course, kept};
 use super::super::error::StudyError;
 use super::super::follow::Follow;
 use super::super::parts::Part;

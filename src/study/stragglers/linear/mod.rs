@@ -10,7 +10,7 @@ pub use fit::{Fitted, Problem, fit};
 
 use crate::nn::Loss;
 use crate::study::StudyError;
-use crate::study::courses;
+use crate::study::course;
 use crate::study::extremum::{extremum, stops};
 use crate::study::findings::{Across, Curve, Findings, Plot, Point, Table, cell};
 use crate::study::inversion::misclassified;
@@ -196,7 +196,7 @@ fn networks(
             tensors.push(list(&format!("agreement/{name}"), agreement[n].clone()));
             tensors.push(list(&format!("overlap/{name}"), overlap[n].clone()));
         }
-        tensors.extend(courses::kept(&followed));
+        tensors.extend(course::kept(&followed));
         Ok(tensors)
     })
 }
