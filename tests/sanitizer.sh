@@ -57,7 +57,7 @@ fi
 
 if [ "$which" != thread ]; then
     # The pool forgets the payload of a second panic in one region on purpose, so leaks are not looked for.
-    ASAN_OPTIONS=detect_leaks=0 sanitized address "-Zsanitizer=address" \
+    ASAN_OPTIONS=detect_leaks=0 sanitized address "-Zsanitizer=address" --features soft-nearest-neighbor \
         --lib --test same_bits -- backend::cpu two_threads
 fi
 
@@ -68,6 +68,6 @@ if [ "$which" != address ]; then
     mkdir -p target/sanitizer
     echo "race:test::event::CompletedTest" >target/sanitizer/thread.suppressions
     TSAN_OPTIONS="suppressions=$PWD/target/sanitizer/thread.suppressions" \
-        sanitized thread "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+        sanitized thread "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" --features soft-nearest-neighbor \
         --lib --test same_bits -- backend::cpu::pool two_threads --skip nested_regions
 fi

@@ -18,5 +18,6 @@ mod session;
 
 pub use error::AutogradError;
 pub use graph::{Graph, Shape, Value};
+pub use ops::TEMPERATURES;
 pub use plan::{Entry, Plan, Training};
 pub use session::{OptimizerStates, Session};

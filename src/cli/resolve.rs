@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use disentangle::autograd::TEMPERATURES;
 #[cfg(feature = "cuda")]
 use disentangle::backend::Cuda;
 #[cfg(feature = "cuda")]
@@ -302,8 +303,8 @@ fn entanglement(options: &InversionOptions, hidden: usize) -> Result<Option<Enta
         temperature: number(
             "snnl-temperature",
             options.snnl_temperature,
-            "a number from 1e-30 to 1e30",
-            |t| (1e-30..=1e30).contains(&t),
+            &format!("a number from {:e} to {:e}", TEMPERATURES.start(), TEMPERATURES.end()),
+            |t| TEMPERATURES.contains(&t),
         )?,
     }))
 }

@@ -143,8 +143,8 @@ impl Net {
         let loss = g.mean_over_rows(losses, weights).unwrap();
         let decay = g.l2_decay(&network.weights(), 1e-3).unwrap();
         let mut objective = g.add(loss, decay).unwrap();
-        // A core without pairs refuses it.
-        if setup.entangled && cfg!(feature = "pairwise") {
+        // A core without the feature refuses it.
+        if setup.entangled && cfg!(feature = "soft-nearest-neighbor") {
             let unit = g.row_normalize(forward.hidden[0]).unwrap();
             let (losses, counts) = g.soft_nearest_neighbor(unit, labels, weights, 0.7).unwrap();
             let mean = g.mean_over_rows(losses, Some(counts)).unwrap();

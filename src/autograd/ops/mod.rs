@@ -14,3 +14,5 @@ mod softmax_cross_entropy;
 mod squared_error;
 mod sum_squares;
 mod unary;
+
+pub use soft_nearest_neighbor::TEMPERATURES;

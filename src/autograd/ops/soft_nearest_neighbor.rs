@@ -33,8 +33,8 @@ use crate::autograd::lowering::Lowering;
 use crate::backend::kernel::Kernel;
 use crate::backend::program::Element;
 
-/// The temperatures at which squared distances of f32 over the temperature are numbers of f64.
-const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
+/// The temperatures of [`Graph::soft_nearest_neighbor`]: squared distances of f32 over them are numbers of f64.
+pub const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
 #[derive(Debug)]
 struct SoftNearestNeighbor {
@@ -114,7 +114,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`AutogradError::Shape`] for labels or weights that do not fit; [`AutogradError::NoDerivative`] for weights that depend on a
-    /// parameter; [`AutogradError::Constant`] for a temperature outside of 1e-30 to 1e30.
+    /// parameter; [`AutogradError::Constant`] for a temperature outside of [`TEMPERATURES`](crate::autograd::TEMPERATURES).
     pub fn soft_nearest_neighbor(
         &mut self,
         x: Value,
@@ -127,7 +127,8 @@ impl Graph {
         self.check_labels(op, shape, labels, u32::MAX as usize)?;
         self.check_weights(op, shape, weights)?;
         if !TEMPERATURES.contains(&temperature) {
-            let detail = format!("temperature {temperature}, expected a number from 1e-30 to 1e30");
+            let (least, most) = (TEMPERATURES.start(), TEMPERATURES.end());
+            let detail = format!("temperature {temperature}, expected a number from {least:e} to {most:e}");
             return Err(AutogradError::Constant { op, detail });
         }
         let slopes = Shape {

@@ -129,7 +129,7 @@ impl Machine {
                 y,
                 counts,
                 slopes,
-            } if cfg!(feature = "pairwise") => {
+            } if cfg!(feature = "soft-nearest-neighbor") => {
                 let points = t.points((*x, *labels, *weights), *temperature);
                 let results = (t.write(*y), t.write(*counts), t.write_wide(*slopes));
                 soft_nearest_neighbor::losses(isa, points, first, results, pairs.all_mut());
@@ -142,7 +142,7 @@ impl Machine {
                 slopes,
                 dy,
                 dx,
-            } if cfg!(feature = "pairwise") => {
+            } if cfg!(feature = "soft-nearest-neighbor") => {
                 let points = t.points((*x, *labels, *weights), *temperature);
                 let given = (t.wide_table(*slopes), t.table(*dy));
                 let target = (t.write(dx.buffer), dx.write);

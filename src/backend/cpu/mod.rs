@@ -104,10 +104,10 @@ impl Backend for Cpu {
             )
         };
         let mut kernels = program.entries.iter().flatten().flat_map(|segment| &segment.kernels);
-        if !cfg!(feature = "pairwise") && kernels.any(of_pairs) {
+        if !cfg!(feature = "soft-nearest-neighbor") && kernels.any(of_pairs) {
             return Err(BackendError::Feature {
                 what: "the soft nearest neighbour loss",
-                feature: "pairwise",
+                feature: "soft-nearest-neighbor",
             });
         }
         Ok(Box::new(machine::Machine::new(
