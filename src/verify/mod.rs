@@ -15,12 +15,12 @@ mod gradient;
 mod inputs;
 mod kernels;
 mod losses;
-mod neighbors;
 mod optimizers;
 mod pairs;
 mod products;
 mod report;
 mod rows;
+mod soft_nearest_neighbor;
 mod special;
 mod ulps;
 mod zeros;
@@ -126,7 +126,7 @@ const PROGRAMS: &[Op] = ops! { Program,
     zeros: dense_skipping, dense_weight_grad_skipping;
     rows: row_normalize, row_normalize_grad, row_sum, row_sum_grad, sum_squares, sum_squares_grad, gather, class_moments,
         error_count;
-    neighbors: soft_nearest_neighbor_rows, soft_nearest_neighbor_rows_grad;
+    soft_nearest_neighbor: soft_nearest_neighbor_rows, soft_nearest_neighbor_rows_grad;
     losses: softmax_cross_entropy, softmax_cross_entropy_grad, margin, squared_error, logit_penalty;
     optimizers: sgd, adam, rms_prop;
 };

@@ -88,6 +88,7 @@ impl Exact<'_> {
         distance(self.metric, self.sum(i, j))
     }
 
+    /// What the metric sums over the coordinates.
     fn sum(&self, i: usize, j: usize) -> f64 {
         let absolute = self.metric == Metric::L1;
         let term = |x: f64, y: f64| if absolute { (x - y).abs() } else { (x - y) * (x - y) };
@@ -150,15 +151,15 @@ impl<'a> Heaps<'a> {
         slack: Slack,
         exact: &'a Exact<'a>,
     ) -> Result<Heaps<'a>, PairwiseError> {
-        let real = |length| Slab::new("thresholds", length).map_err(memory);
-        let mut thresholds: Slab<f32> = real(positions)?;
+        let per_position = |name| Slab::new(name, positions).map_err(memory);
+        let mut thresholds: Slab<f32> = per_position("thresholds")?;
         thresholds.all_mut().fill(f32::INFINITY);
         Ok(Heaps {
             k,
             keys: Slab::new("candidates", positions * room(k)).map_err(memory)?,
             lengths: Slab::new("candidates", positions).map_err(memory)?,
             thresholds,
-            norms: real(positions)?,
+            norms: per_position("norms")?,
             slack,
             exact,
             seeded: AtomicUsize::new(0),

@@ -360,8 +360,7 @@ impl Cpu {
         if form == Form::F64 {
             return self.wide_nearest(points, others, replica, metric, nearest);
         }
-        let wide = points.dim() >= WIDE && metric != Metric::L1;
-        if form == Form::Centered || wide {
+        if form == Form::Centered || points.dim() >= WIDE && metric != Metric::L1 {
             let may_stop = form == Form::Direct;
             if self.search::<Products>(points, others, replica, (metric, may_stop), nearest)? {
                 return Ok(());
