@@ -18,7 +18,7 @@ fn room(k: usize) -> usize {
     k + k.max(14)
 }
 
-/// So many times more parts than neighbours, and the smallest distances of the parts are enough for a seed.
+/// So many times more parts than neighbours, and the smallest distances of the parts are a good seed.
 const SHARE: usize = 4;
 
 /// More than what underflow takes from a sum of fewer than 10^9 coordinates: bounds relative to it do not hold there, and exact
@@ -223,23 +223,21 @@ impl<'a> Heaps<'a> {
         keys.sort_by_cached_key(|&key| (distance(key).to_bits(), key as u32));
     }
 
-    /// How many distances make a good seed.
-    pub(super) fn sample(&self) -> usize {
-        (SHARE * self.k).max(64)
+    /// In how many parts distances make a good seed.
+    pub(super) fn parts(&self) -> usize {
+        SHARE * self.k
     }
 
-    /// Lowers a row's threshold by the k-th smallest of some of its distances, if there are as many. `least` are smallest ones of as
-    /// many disjoint parts of them: the k-th smallest of these is not below that of all, and mostly is it.
+    /// Lowers a row's threshold by the k-th smallest of some of its distances, if there are as many. `least` are the smallest ones of as
+    /// many disjoint parts of them: their k-th smallest is not below that of all, and of many parts mostly is it.
     ///
     /// # Safety
     /// As for `offer`.
-    pub(super) unsafe fn seed(&self, position: usize, norm: f32, sums: &mut [f32], least: &mut [f32]) {
+    pub(super) unsafe fn seed(&self, position: usize, norm: f32, sums: &[f32], least: &mut [f32]) {
         if sums.len() < self.k {
             return;
         }
-        let few = SHARE * self.k <= least.len();
-        let from = if few { least } else { &mut *sums };
-        let (_, last, _) = from.select_nth_unstable_by(self.k - 1, f32::total_cmp);
+        let (_, last, _) = least.select_nth_unstable_by(self.k - 1, f32::total_cmp);
         let threshold = self.slack.above(*last, norm);
         self.seeded.fetch_add(1, Relaxed);
         self.within

@@ -43,6 +43,9 @@ fn error_of_products(dim: usize) -> f32 {
 /// Coordinates from which on the direct form tries products first.
 const WIDE: usize = 48;
 
+/// Distances of a long row that are a seed, at least.
+const SAMPLE: usize = 64;
+
 /// What a task needs.
 #[derive(Clone, Copy)]
 struct Search<'a> {
@@ -138,6 +141,7 @@ impl<P: Pairing> Seed<'_, P> {
         // SAFETY: the caller's promise.
         let tiles = unsafe { Tiles::new::<S, P, R>(pairs, self.worker, (&self.i, &self.j), false) };
         let width = 2 * S::LANES;
+        let parts = self.search.rows.parts().next_multiple_of(width).min(BLOCK);
         let valid: usize = self.j.clone().map(|q| columns.panel(q).valid as usize).sum();
         for p in self.i.clone() {
             for s in 0..(rows.panel(p).valid as usize).div_ceil(R) {
@@ -164,21 +168,20 @@ impl<P: Pairing> Seed<'_, P> {
                         squares[position - self.j.start * width] = squares[count];
                     }
                     squares[count..].fill(f32::INFINITY);
-                    // The smallest of every `width`-th.
-                    let mut least = [f32::INFINITY; 32];
-                    // SAFETY: the caller's promise; whole panels fit into a block.
+                    // The smallest of every `parts`-th.
+                    let mut least = [f32::INFINITY; BLOCK];
+                    // SAFETY: the caller's promise; a block is whole registers, and so are the parts.
                     unsafe {
-                        for v in 0..2 {
+                        for part in (0..parts).step_by(S::LANES) {
                             let mut smallest = S::splat(f32::INFINITY);
-                            for start in (0..count).step_by(width) {
-                                smallest = S::minimum(smallest, S::load(squares.as_ptr().add(start + v * S::LANES)));
+                            for place in (part..count).step_by(parts) {
+                                smallest = S::minimum(smallest, S::load(squares.as_ptr().add(place)));
                             }
-                            S::store(least.as_mut_ptr().add(v * S::LANES), smallest);
+                            S::store(least.as_mut_ptr().add(part), smallest);
                         }
                         let norm = norm::<P>(rows, p, s * R + r);
-                        self.search
-                            .rows
-                            .seed(position, norm, &mut squares[..count], &mut least[..width]);
+                        let heaps = self.search.rows;
+                        heaps.seed(position, norm, &squares[..count], &mut least[..parts]);
                     }
                 }
             }
@@ -307,7 +310,7 @@ fn seed<P: Pairing>(search: Search) {
     }
     // The distances of long rows are worth more than a close threshold.
     let panels = if pairs.rows.dim > DEPTH {
-        search.rows.sample().div_ceil(pairs.columns.width)
+        search.rows.parts().max(SAMPLE).div_ceil(pairs.columns.width)
     } else {
         BLOCK
     };
