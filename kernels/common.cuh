@@ -22,9 +22,12 @@ __device__ inline u64 all_threads() { return static_cast<u64>(gridDim.x) * block
 __device__ inline void put(float *y, float value, u32 add) { *y = add ? *y + value : value; }
 
 #ifndef DISENTANGLE_STAND_IN
-// Four numbers in one access of 16 bytes; the address is a multiple of 16.
+// Four numbers, or two of f64, in one access of 16 bytes, or two in one of 8; the address is a multiple of that.
 __device__ inline float4 load4(const float *from) { return *reinterpret_cast<const float4 *>(from); }
 __device__ inline void store4(float *to, float4 value) { *reinterpret_cast<float4 *>(to) = value; }
+__device__ inline float2 load2(const float *from) { return *reinterpret_cast<const float2 *>(from); }
+__device__ inline double2 load2(const double *from) { return *reinterpret_cast<const double2 *>(from); }
+__device__ inline void store2(double *to, double2 value) { *reinterpret_cast<double2 *>(to) = value; }
 #endif
 
 // Part `part` of `parts` of `count` things: [first, last). Parts differ by at most one.

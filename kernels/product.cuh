@@ -4,9 +4,10 @@
 //
 // Tile: a block has BM x BN elements of C, a thread 4 x 4 of them in registers; k goes by in slices of 16 that are staged in shared
 // memory, the next slice being on its way in registers meanwhile. A slice is read with 128-bit loads where addresses allow it.
-// Both operands lie there as [k][m] and [k][n], with 4 floats of padding: a warp that stores a slice read along k meets 32
-// banks (16 rows apart by one, two columns of k apart by 4 x (BM + 4) = 16 modulo 32), and reads are of 16 bytes, broadcast
-// or next to each other.
+// Both operands lie there as [k][m] and [k][n]. One that is read along k has 4 floats of padding: a warp that stores a slice of it meets
+// 32 banks (16 rows apart by one, two columns of k apart by 4 x (BM + 4) = 16 modulo 32); along m it is stored as it is read. Reads are of
+// 16 bytes, broadcast or next to each other. The bias comes by way of shared memory, and so does a tile of C whose rows are no whole
+// sectors (`Staged`): neighbouring threads read and write neighbouring floats.
 //
 // Bytes moved by a block and slice: 64 (BM + BN); operations: 32 BM BN. Arithmetic intensity of 64 x 64: 16 operations per byte
 // from the second-level cache; from memory K / 4 and more for wide layers, which is past the ridge of an A100 (10) and an H100 (20).
@@ -22,13 +23,13 @@
 // A matrix that is read; m is its long index (of C), k the summed one. Elements lie along k or along m:
 //     along k: data[replica * batch + (m / group) * outer + (m % group) * leading + k]
 //     along m: data[replica * batch + (m / group) * outer + (m % group) + k * leading]
-// `group` is m's range, except where the replicas' units are one wide matrix. `aligned`: four neighbours from a multiple of four
-// on are 16 aligned bytes.
+// `group` is m's range, except where the replicas' units are one wide matrix. `together` is 4, 2 or 1: so many neighbours from a multiple
+// of it on are in one group and aligned to their size.
 struct Operand {
     const float *data;
     u64 batch, outer;
     u32 group, leading;
-    u64 aligned;
+    u64 together;
 };
 
 // What a product is; sizes as src/backend/cuda/product.rs fills them in. Element (m, n) of a replica's C is at
@@ -50,7 +51,7 @@ struct Product {
     // Whether C and the sums of A meet what is there.
     u32 adds, a_sums_add;
     u32 function;
-    // Whether four neighbours of n from a multiple of four on are 16 aligned bytes of C.
+    // Whether four neighbours of n from a multiple of four on are 16 aligned bytes of C, and its groups whole sectors.
     u32 c_aligned;
 };
 
@@ -64,7 +65,7 @@ template <u32 WIDE, bool ALONG_K> struct Stage {
     // Fours of floats of a slice, and those of a thread; narrow operands leave threads idle.
     static const u32 FOURS = WIDE * SLICE / 4;
     static const u32 OWN = (FOURS + THREADS - 1) / THREADS;
-    static const u32 STRIDE = WIDE + 4;
+    static const u32 STRIDE = ALONG_K ? WIDE + 4 : WIDE;
 
     const float *from[OWN];
     // Rows of m that are there, 0 to 4 (along m), or 0 and 1 (along k).
@@ -104,8 +105,14 @@ template <u32 WIDE, bool ALONG_K> struct Stage {
             const u32 columns = k < k_end ? k_end - k : 0;
             const u32 numbers = there[i] == 0 ? 0 : ALONG_K ? (columns < 4 ? columns : 4) : columns > 0 ? there[i] : 0;
             float4 four = {0.0f, 0.0f, 0.0f, 0.0f};
-            if (numbers == 4 && o.aligned) {
-                four = load4(ALONG_K ? from[i] + k : from[i] + static_cast<u64>(k) * o.leading);
+            const float *at = ALONG_K ? from[i] + k : from[i] + static_cast<u64>(k) * o.leading;
+            if (numbers == 4 && o.together == 4) {
+                four = load4(at);
+            } else if (numbers == 2 && o.together >= 2) {
+                // Rows of two numbers, which are two classes' logits, lie without gaps.
+                const float2 two = load2(at);
+                four.x = two.x;
+                four.y = two.y;
             } else {
                 if (numbers > 0) four.x = single(o, i, first, k, 0);
                 if (numbers > 1) four.y = single(o, i, first, k, 1);
@@ -134,7 +141,54 @@ template <u32 WIDE, bool ALONG_K> struct Stage {
     }
 };
 
-// One block of the product; a `FORWARD` one has bias and function, another may meet what is there. `a_slice` and `b_slice` are shared memory: 16 rows of BM + 4 and BN + 4 floats.
+// A tile of C on its way through shared memory; `width` columns of it are there. It goes in pieces of ROWS rows, which is what the operands'
+// slices have room for.
+//
+// A narrow tile lies there as [row][width] without gaps, so that neighbouring threads read neighbouring floats of several rows. Were number (i, j)
+// of the 4 x 4 put by all threads at once, threads four columns apart would meet in few banks: so a thread begins with column
+// `turn`, which makes addresses differ modulo 4, and with row `flip` where rows of 2 (or 6, 10, 14) numbers repeat after 16. Then 32
+// threads meet 32 banks, whatever the width. In a wide tile a warp reads one row.
+template <u32 BM, u32 BN> struct Staged {
+    static const u32 ROWS = BN == 64 ? 16 : BM;
+    static const bool NARROW = BN == 16;
+
+    float *room;
+    u32 width;
+
+    // From a row to the next.
+    __device__ u32 stride() const { return NARROW ? width : BN; }
+
+    // Puts a thread's numbers where they belong in their piece, at row `at_m` and column `at_n` of it.
+    __device__ void place(const float (&numbers)[4][4], u32 at_m, u32 at_n) const {
+        if (!NARROW || width % 4 == 0) {
+#pragma unroll
+            for (u32 i = 0; i < 4; ++i) {
+                if (at_n < width) store4(room + (at_m + i) * stride() + at_n, float4{numbers[i][0], numbers[i][1], numbers[i][2], numbers[i][3]});
+            }
+            return;
+        }
+        const u32 turn = threadIdx.x % 4, flip = width % 4 == 2 ? threadIdx.x / 16 % 2 * 2 : 0;
+#pragma unroll
+        for (u32 i = 0; i < 4; ++i) {
+            // Turned by one and by two: number j is that of column (j + turn) % 4.
+            float four[4], once[4], twice[4];
+#pragma unroll
+            for (u32 j = 0; j < 4; ++j) four[j] = flip == 0 ? numbers[i][j] : numbers[i ^ 2][j];
+#pragma unroll
+            for (u32 j = 0; j < 4; ++j) once[j] = turn & 1 ? four[(j + 1) % 4] : four[j];
+#pragma unroll
+            for (u32 j = 0; j < 4; ++j) twice[j] = turn & 2 ? once[(j + 2) % 4] : once[j];
+#pragma unroll
+            for (u32 j = 0; j < 4; ++j) {
+                const u32 n = at_n + (j + turn) % 4;
+                if (n < width) room[(at_m + (i ^ flip)) * width + n] = twice[j];
+            }
+        }
+    }
+};
+
+// One block of the product; a `FORWARD` one has bias and function, another may meet what is there. `a_slice` and `b_slice` are shared memory:
+// 16 rows of BM and BN floats, and 4 more of padding where they are read along k.
 template <u32 BM, u32 BN, bool A_ALONG_K, bool B_ALONG_K, bool FORWARD>
 __device__ inline void product(const Product &p, float *a_slice, float *b_slice) {
     const u32 n_tiles = (p.n + BN - 1) / BN > 0 ? (p.n + BN - 1) / BN : 1;
@@ -159,8 +213,10 @@ __device__ inline void product(const Product &p, float *a_slice, float *b_slice)
     const bool sums_a = p.a_sums != nullptr && n_tile == 0 && threadIdx.x < BM;
     float a_total = 0.0f, a_sum = 0.0f;
 
-    Stage<BM, A_ALONG_K> a;
-    Stage<BN, B_ALONG_K> b;
+    using OfA = Stage<BM, A_ALONG_K>;
+    using OfB = Stage<BN, B_ALONG_K>;
+    OfA a;
+    OfB b;
     a.start(p.a, replica, first_m, p.m);
     b.start(p.b, replica, first_n, p.n);
     u32 block_end = k_end - k_begin < p.depth ? k_end : k_begin + p.depth;
@@ -181,7 +237,7 @@ __device__ inline void product(const Product &p, float *a_slice, float *b_slice)
         }
 #pragma unroll
         for (u32 kk = 0; kk < SLICE; ++kk) {
-            const float4 x = load4(a_slice + kk * (BM + 4) + at_m), y = load4(b_slice + kk * (BN + 4) + at_n);
+            const float4 x = load4(a_slice + kk * OfA::STRIDE + at_m), y = load4(b_slice + kk * OfB::STRIDE + at_n);
             const float xs[4] = {x.x, x.y, x.z, x.w}, ys[4] = {y.x, y.y, y.z, y.w};
 #pragma unroll
             for (u32 i = 0; i < 4; ++i) {
@@ -190,7 +246,7 @@ __device__ inline void product(const Product &p, float *a_slice, float *b_slice)
             }
         }
         if (sums_a) {
-            for (u32 kk = 0; kk < SLICE; ++kk) a_sum += a_slice[kk * (BM + 4) + threadIdx.x];
+            for (u32 kk = 0; kk < SLICE; ++kk) a_sum += a_slice[kk * OfA::STRIDE + threadIdx.x];
         }
         if (ends) {
 #pragma unroll
@@ -211,41 +267,57 @@ __device__ inline void product(const Product &p, float *a_slice, float *b_slice)
         put(p.a_sums + (static_cast<u64>(lane) * p.replicas + replica) * p.m + first_m + threadIdx.x, a_total, p.a_sums_add);
     }
     if (p.c == nullptr) return;
-    const u32 n = first_n + at_n;
-#pragma unroll
-    for (u32 i = 0; i < 4; ++i) {
-        const u32 m = first_m + at_m + i;
-        if (m >= p.m || n >= p.n) break;
-        const u64 row = lane * p.lane_stride + replica * p.c_batch + static_cast<u64>(m) * p.c_leading;
-        float values[4], activated[4];
-#pragma unroll
-        for (u32 j = 0; j < 4; ++j) {
-            values[j] = total[i][j];
-            if (FORWARD && p.bias != nullptr && n + j < p.n) values[j] += p.bias[static_cast<u64>(replica) * p.n + n + j];
+    const u32 width = p.n - first_n < BN ? p.n - first_n : BN;
+    if (FORWARD && p.bias != nullptr) {
+        if (threadIdx.x < BN) {
+            b_slice[threadIdx.x] = threadIdx.x < width ? p.bias[static_cast<u64>(replica) * p.n + first_n + threadIdx.x] : 0.0f;
         }
-        // Four neighbours of n lie side by side, or (narrow layers) each has its own place.
-        if (p.c_aligned && n + 4 <= p.n) {
-            const u64 at = row + (n / p.c_group) * p.c_outer + n % p.c_group;
-            float4 four = {values[0], values[1], values[2], values[3]};
+        __syncthreads();
+        const float4 bias = load4(b_slice + at_n);
+        const float four[4] = {bias.x, bias.y, bias.z, bias.w};
+#pragma unroll
+        for (u32 n = 0; n < 16; ++n) total[n / 4][n % 4] += four[n % 4];
+    }
+    const u64 tile = lane * p.lane_stride + replica * p.c_batch;
+    // Few columns are stored directly only where they are a sector of each row.
+    if (p.c_aligned && (width == 8 || (width >= 16 && width % 4 == 0))) {
+        const u32 n = first_n + at_n;
+        const u64 column = (n / p.c_group) * p.c_outer + n % p.c_group;
+#pragma unroll
+        for (u32 i = 0; i < 4; ++i) {
+            const u32 m = first_m + at_m + i;
+            if (m >= p.m || at_n >= width) break;
+            const u64 at = tile + static_cast<u64>(m) * p.c_leading + column;
+            float4 four = {total[i][0], total[i][1], total[i][2], total[i][3]};
             if (!FORWARD && p.adds) {
                 const float4 old = load4(p.c + at);
                 four = {old.x + four.x, old.y + four.y, old.z + four.z, old.w + four.w};
             }
             store4(p.c + at, four);
             if (FORWARD && p.activated != nullptr) {
-#pragma unroll
-                for (u32 j = 0; j < 4; ++j) activated[j] = cheap_value_of(p.function, values[j]);
-                store4(p.activated + at, float4{activated[0], activated[1], activated[2], activated[3]});
+                store4(p.activated + at, float4{cheap_value_of(p.function, four.x), cheap_value_of(p.function, four.y),
+                                                cheap_value_of(p.function, four.z), cheap_value_of(p.function, four.w)});
             }
-            continue;
         }
-#pragma unroll
-        for (u32 j = 0; j < 4; ++j) {
-            if (n + j >= p.n) break;
-            const u64 at = row + ((n + j) / p.c_group) * p.c_outer + (n + j) % p.c_group;
-            put(p.c + at, values[j], !FORWARD && p.adds);
-            if (FORWARD && p.activated != nullptr) p.activated[at] = cheap_value_of(p.function, values[j]);
+        return;
+    }
+    using OfC = Staged<BM, BN>;
+    const OfC staged = {BM >= BN ? a_slice : b_slice, width};
+#pragma unroll 1
+    for (u32 piece = 0; piece < BM && first_m + piece < p.m; piece += OfC::ROWS) {
+        if (at_m / OfC::ROWS * OfC::ROWS == piece) staged.place(total, at_m % OfC::ROWS, at_n);
+        __syncthreads();
+        const u32 rows = p.m - first_m - piece < OfC::ROWS ? p.m - first_m - piece : OfC::ROWS;
+#pragma unroll 1
+        for (u32 place = threadIdx.x; place < rows * staged.stride(); place += THREADS) {
+            const u32 row = place / staged.stride(), n = first_n + place % staged.stride();
+            if (n >= p.n) continue;
+            const u64 at = tile + static_cast<u64>(first_m + piece + row) * p.c_leading + (n / p.c_group) * p.c_outer + n % p.c_group;
+            const float value = staged.room[place];
+            put(p.c + at, value, !FORWARD && p.adds);
+            if (FORWARD && p.activated != nullptr) p.activated[at] = cheap_value_of(p.function, value);
         }
+        __syncthreads();
     }
 }
 

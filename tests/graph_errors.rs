@@ -674,3 +674,53 @@ fn a_buffer_no_memory_can_hold() {
         assert_eq!(error, Err(AutogradError::Backend(too_large)));
     }
 }
+
+#[test]
+fn an_error_names_the_op_whose_result_it_is_about() {
+    let list: [(&str, Record); 22] = [
+        ("dense", |w| Ok(w.hidden)),
+        ("class_moments", |w| Ok(w.moments)),
+        ("add", |w| w.graph.add(w.shared, w.own)),
+        ("subtract", |w| w.graph.subtract(w.shared, w.own)),
+        ("scale", |w| w.graph.scale(w.shared, 2.0)),
+        ("subtract_constant", |w| w.graph.subtract_constant(w.shared, 2.0)),
+        ("tanh", |w| w.graph.tanh(w.shared)),
+        ("relu", |w| w.graph.relu(w.shared)),
+        ("gelu", |w| w.graph.gelu(w.shared)),
+        ("sigmoid", |w| w.graph.sigmoid(w.shared)),
+        ("gather", |w| {
+            let rows = w.graph.rows(2)?;
+            let index = w.graph.index("which", rows, 4, false)?;
+            w.graph.gather(w.shared, index)
+        }),
+        ("margin", |w| w.graph.margin(w.own, w.labels)),
+        ("logit_penalty", |w| w.graph.logit_penalty(w.own, w.labels, &[0.5; 9])),
+        ("error_count", |w| w.graph.error_count(w.own, w.labels, None)),
+        ("row_normalize", |w| w.graph.row_normalize(w.shared)),
+        ("zero_rows", |w| {
+            let unit = w.graph.row_normalize(w.shared)?;
+            w.graph.zero_rows(unit)
+        }),
+        ("mean_over_rows", |w| w.graph.mean_over_rows(w.column, None)),
+        ("sum_over_rows", |w| w.graph.sum_over_rows(w.column, None)),
+        ("soft_nearest_neighbor", |w| neighbors(w, w.own, w.labels, None, 1.0)),
+        ("softmax_cross_entropy", |w| {
+            w.graph.softmax_cross_entropy(w.own, w.labels)
+        }),
+        ("squared_error", |w| w.graph.squared_error(w.own, w.shared)),
+        ("sum_squares", |w| w.graph.sum_squares(w.weight)),
+    ];
+    for (op, record) in list {
+        let mut w = world().unwrap();
+        let result = record(&mut w).unwrap();
+        let entry = Entry {
+            outputs: vec![result],
+            training: None,
+        };
+        let session = Plan::new(&w.graph, &[entry]).unwrap().start(&Reference).unwrap();
+        match session.read_into(result, &mut []) {
+            Err(AutogradError::Backend(BackendError::Length { buffer, found: 0, .. })) => assert_eq!(buffer, op),
+            other => panic!("{op}: {other:?}"),
+        }
+    }
+}

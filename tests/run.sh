@@ -17,8 +17,9 @@ say "data and Python"
 tests/fetch_data.sh
 tests/python_env.sh
 
-say "dependencies"
+say "dependencies and public items"
 tests/dependencies.sh
+tests/public_api.sh
 
 say "style and documentation"
 cargo fmt --all --check
@@ -43,11 +44,14 @@ fi
 say "tests"
 # Programs that time something have been compiled by clippy and have no tests.
 cargo test "${all[@]}" --lib --bin disentangle --test '*' --no-fail-fast
+# The examples of the documentation.
+cargo test "${all[@]}" --doc
 # The widest instruction set has been tested; the kernels on narrower ones are compiled from the same text.
 narrower=portable
 if grep -qw avx512f /proc/cpuinfo; then narrower="portable avx2"; fi
 for isa in $narrower; do
-    DISENTANGLE_ISA=$isa cargo test "${all[@]}" --lib verify
+    # What metrics are made of is among the rest.
+    DISENTANGLE_ISA=$isa cargo test "${all[@]}" --lib verify -- --skip metrics
     DISENTANGLE_ISA=$isa cargo test "${all[@]}" --test pairwise
 done
 for example in examples/*.rs; do
@@ -57,6 +61,7 @@ done
 say "CUDA without a GPU"
 tests/cuda_ptx.sh
 tests/stand_in_test.sh
+tests/cuda_model.sh
 
 say "the report in a browser"
 # Without the features that tests bring to its dependencies it would be built anew.

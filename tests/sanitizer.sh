@@ -63,10 +63,12 @@ fi
 
 if [ "$which" != address ]; then
     # The standard library itself is not instrumented, hence the flag. What it synchronises out of line looks like a race:
-    # the test harness's channel (suppressed), and a contended mutex, by which several callers of a pool take turns (that
-    # test is left out). The pool's own protocol is atomics that are inlined here, and is seen in full.
+    # the test harness's channel and the box in which it hands a test to its thread (suppressed, by the names of their
+    # types), and a contended mutex, by which several callers of a pool take turns (that test is left out). The pool's own
+    # protocol is atomics that are inlined here, and is seen in full.
     mkdir -p target/sanitizer
-    echo "race:test::event::CompletedTest" >target/sanitizer/thread.suppressions
+    printf 'race:%s\n' "test::event::CompletedTest" "Mutex<core::option::Option<test::run_test" \
+        >target/sanitizer/thread.suppressions
     TSAN_OPTIONS="suppressions=$PWD/target/sanitizer/thread.suppressions" \
         sanitized thread "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" --features soft-nearest-neighbor \
         --lib --test same_bits -- backend::cpu::pool two_threads --skip nested_regions

@@ -5,7 +5,8 @@
 #
 # fast: optimised. address: with the address and undefined-behaviour sanitizers; a program that loads it preloads libasan.
 # trace: every access of a kernel is looked at, for races and for shared memory that nobody has written.
-# KERNELS names another folder of sources than kernels/, for kernels that are broken on purpose.
+# KERNELS names another folder of sources than kernels/, for kernels that are broken on purpose, and STAND_IN_OUT another one to build in;
+# with CHANGED, a list of names, all other objects are those of target/stand_in.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,16 +22,19 @@ into=${STAND_IN_OUT:-target/stand_in}
 common=(-std=c++20 -fPIC -ffp-contract=off -fvisibility=hidden -Wall -Wextra -Wno-unknown-pragmas -Wno-unused-parameter -Werror -I kernels -I kernels/stand_in)
 if grep -qw fma /proc/cpuinfo; then common+=(-mfma -mavx2); fi
 
+reused() { [ -n "${CHANGED:-}" ] && ! grep -qw "$1" <<<"$CHANGED"; }
+
 build() { # kind, flags of kernels, flags of the rest
     local kind=$1 of_kernels=$2 of_rest=$3
     local out=$into/$kind
     local state
-    state=$(cat "$from"/*.cu kernels/*.cuh kernels/stand_in/*.?pp tests/stand_in.sh | sha256sum)
+    state=$(cat "$from"/*.cu* kernels/*.cuh kernels/stand_in/*.?pp tests/stand_in.sh | sha256sum)
     if [ "$(cat "$out/made-from" 2>/dev/null)" = "$state" ]; then return; fi
     mkdir -p "$out"
     local objects=() jobs=() source name
     for source in "$from"/*.cu; do
         name=$(basename "$source" .cu)
+        if reused "$name"; then objects+=("target/stand_in/$kind/$name.o"); continue; fi
         {
             printf '#include "device.hpp"\n#include "%s"\n' "$(realpath "$source")"
             sed -nE 's/^KERNEL\([0-9]+\) ([a-z0-9_]+)\(.*/ENTRY(\1)/p' "$source"
@@ -40,6 +44,7 @@ build() { # kind, flags of kernels, flags of the rest
         objects+=("$out/$name.o")
     done
     for source in driver fibers memory ptx ${4:-}; do
+        if reused "$source"; then objects+=("target/stand_in/$kind/$source.o"); continue; fi
         # shellcheck disable=SC2086
         g++ "${common[@]}" $of_rest -c "kernels/stand_in/$source.cpp" -o "$out/$source.o" & jobs+=($!)
         objects+=("$out/$source.o")
@@ -56,7 +61,7 @@ for kind in "${@:-fast}"; do
         fast) build fast "-O3" "-O2" ;;
         address) build address "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-sanitize=vptr" "-O1 -g -fsanitize=address,undefined -fno-sanitize=vptr" ;;
         # The kernels alone are instrumented, and the hooks are our own.
-        trace) build trace "-O1 -g -fsanitize=thread -DDISENTANGLE_TRACE" "-O2 -DDISENTANGLE_TRACE" trace ;;
+        trace) build trace "-O1 -g -fsanitize=thread -DDISENTANGLE_TRACE -Wno-attributes" "-O2 -DDISENTANGLE_TRACE" "trace model" ;;
         *) die "'$kind': expected fast, address or trace" ;;
     esac
 done

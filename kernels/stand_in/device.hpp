@@ -12,9 +12,15 @@
 #include <vector>
 
 #include "fibers.hpp"
+#include "trace.hpp"
 
 #define __global__
+#ifdef DISENTANGLE_TRACE
+// So that an access is known by the lines that call what does it.
+#define __device__ __attribute__((always_inline))
+#else
 #define __device__
+#endif
 #define __launch_bounds__(threads)
 #define __align__(bytes) __attribute__((aligned(bytes)))
 #ifdef __SANITIZE_ADDRESS__
@@ -33,23 +39,50 @@ extern Three threadIdx, blockIdx, blockDim, gridDim;
 struct __align__(16) float4 {
     float x, y, z, w;
 };
+struct __align__(8) float2 {
+    float x, y;
+};
+struct __align__(16) double2 {
+    double x, y;
+};
 
-// Vector accesses check their alignment as a device does: a misaligned one ends the launch.
-inline float4 load4(const float *from) {
-    if (reinterpret_cast<uintptr_t>(from) % 16 != 0) stand_in::fault(stand_in::MISALIGNED, "a load of 16 bytes is not aligned");
-    return {from[0], from[1], from[2], from[3]};
+// Vector accesses check their alignment as a device does: a misaligned one ends the launch. Traced, they are one access.
+namespace stand_in {
+template <class Vector, class T> __device__ inline Vector load(const T *from) {
+    if (reinterpret_cast<uintptr_t>(from) % sizeof(Vector) != 0) fault(MISALIGNED, "a vector load is not aligned");
+    Vector value;
+#ifdef DISENTANGLE_TRACE
+    trace::read(from, &value, sizeof value);
+#else
+    std::memcpy(&value, from, sizeof value);
+#endif
+    return value;
 }
-inline void store4(float *to, float4 value) {
-    if (reinterpret_cast<uintptr_t>(to) % 16 != 0) stand_in::fault(stand_in::MISALIGNED, "a store of 16 bytes is not aligned");
-    to[0] = value.x;
-    to[1] = value.y;
-    to[2] = value.z;
-    to[3] = value.w;
+template <class Vector, class T> __device__ inline void store(T *to, Vector value) {
+    if (reinterpret_cast<uintptr_t>(to) % sizeof(Vector) != 0) fault(MISALIGNED, "a vector store is not aligned");
+#ifdef DISENTANGLE_TRACE
+    trace::write(to, &value, sizeof value);
+#else
+    std::memcpy(to, &value, sizeof value);
+#endif
 }
+} // namespace stand_in
+__device__ inline float4 load4(const float *from) { return stand_in::load<float4>(from); }
+__device__ inline float2 load2(const float *from) { return stand_in::load<float2>(from); }
+__device__ inline double2 load2(const double *from) { return stand_in::load<double2>(from); }
+__device__ inline void store4(float *to, float4 value) { stand_in::store(to, value); }
+__device__ inline void store2(double *to, double2 value) { stand_in::store(to, value); }
 
 // A barrier is known by its line: threads that wait at different ones diverge.
 #define __syncthreads() stand_in::block_barrier(__LINE__)
-#define __shfl_xor_sync(mask, value, lanes) stand_in::shuffle_xor(mask, value, lanes, __LINE__)
+#define __shfl_xor_sync(mask, value, lanes) stand_in::shuffle(mask, value, threadIdx.x % 32 ^ (lanes), __LINE__)
+#define __shfl_sync(mask, value, lane) stand_in::shuffle(mask, value, (lane) % 32, __LINE__)
+// A lane below `lanes` keeps its own.
+#define __shfl_up_sync(mask, value, lanes)                                                                                        \
+    stand_in::shuffle(mask, value, threadIdx.x % 32 < (lanes) ? threadIdx.x % 32 : threadIdx.x % 32 - (lanes), __LINE__)
+#define __ballot_sync(mask, holds) stand_in::ballot(mask, holds, __LINE__)
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
+inline int __ffs(unsigned bits) { return __builtin_ffs(static_cast<int>(bits)); }
 
 inline int __float_as_int(float value) {
     int bits;
@@ -64,14 +97,19 @@ inline float __int_as_float(int bits) {
 
 namespace stand_in {
 
-template <class T> T shuffle_xor(unsigned mask, T value, unsigned lanes, int line) {
+template <class T> T shuffle(unsigned mask, T value, unsigned lane, int line) {
     static_assert(sizeof(T) <= 8);
     if (mask != 0xffffffffu) fault(LAUNCH_FAILED, "a shuffle of part of a warp");
     uint64_t bits = 0;
     std::memcpy(&bits, &value, sizeof value);
-    bits = exchange(bits, lanes, line);
+    bits = exchange(bits, lane, line);
     std::memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+inline unsigned ballot(unsigned mask, bool holds, int line) {
+    if (mask != 0xffffffffu) fault(LAUNCH_FAILED, "a vote of part of a warp");
+    return vote(holds, line);
 }
 
 // A parameter of a kernel: its size in PTX, and the device pointers in it.

@@ -6,6 +6,8 @@
 //     DISENTANGLE_STAND_IN_MEMORY   bytes that the device has (4 GiB)
 //     DISENTANGLE_STAND_IN_DEVICES  how many devices there are (1)
 //     DISENTANGLE_STAND_IN_DRIVER   the driver's version (12000)
+//     DISENTANGLE_STAND_IN_LOG      a file that gets the name of each kernel that is launched, once per process
+//     DISENTANGLE_STAND_IN_MODEL    (build `trace`) a file that gets the model of memory accesses (model.hpp)
 //     CUDA_LAUNCH_BLOCKING          1: a launch answers with its own error, as a driver's does
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "device.hpp"
 #include "memory.hpp"
@@ -121,6 +124,16 @@ bool agrees(const std::string &name, const PtxEntry &entry, const Kernel *kernel
     return true;
 }
 
+void log_launch(const std::string &name) {
+    static std::set<std::string> seen;
+    const char *path = std::getenv("DISENTANGLE_STAND_IN_LOG");
+    if (path == nullptr || !seen.insert(name).second) return;
+    if (FILE *file = std::fopen(path, "a")) {
+        std::fprintf(file, "%s\n", name.c_str());
+        std::fclose(file);
+    }
+}
+
 uint64_t order() {
     const char *given = std::getenv("DISENTANGLE_STAND_IN_ORDER");
     if (given == nullptr || std::strcmp(given, "forward") == 0) return 0;
@@ -141,11 +154,13 @@ int launch(const Function &function, unsigned grid, unsigned block, void **param
         });
     }
     if (!why.empty()) return failed(ILLEGAL_ADDRESS, why);
+    log_launch(kernel.name);
     blockDim = {block, 1, 1};
     gridDim = {grid, 1, 1};
     set_order(order());
-    trace::new_launch();
+    trace::new_launch(kernel.name);
     const Fault fault = run_grid(grid, block, [&] { kernel.thread(parameters); }, why);
+    trace::end_launch();
     if (fault != NONE) return failed(fault, why);
     if (!memory::intact(why)) return failed(ILLEGAL_ADDRESS, why);
     return SUCCESS;

@@ -292,16 +292,33 @@ void block_barrier(int line) {
     to_scheduler();
 }
 
-uint64_t exchange(uint64_t bits, unsigned lanes, int line) {
-    const unsigned t = current;
-    Thread &own = threads[t];
+namespace {
+
+// Leaves 64 bits for the others of the warp and waits for theirs: the place of them all.
+unsigned leave(uint64_t bits, int line) {
+    Thread &own = threads[current];
     const unsigned turn = own.turn++ % 2;
     own.bits[turn] = bits;
     own.state = AT_SHUFFLE;
     own.line = line;
     to_scheduler();
-    const unsigned other = t ^ lanes;
-    return threads[other].bits[turn];
+    return turn;
+}
+
+} // namespace
+
+uint64_t exchange(uint64_t bits, unsigned lane, int line) {
+    const unsigned warp = current / WARP * WARP;
+    const unsigned turn = leave(bits, line);
+    return threads[warp + lane].bits[turn];
+}
+
+unsigned vote(bool holds, int line) {
+    const unsigned warp = current / WARP * WARP;
+    const unsigned turn = leave(holds, line);
+    unsigned bits = 0;
+    for (unsigned lane = 0; lane < WARP; ++lane) bits |= static_cast<unsigned>(threads[warp + lane].bits[turn]) << lane;
+    return bits;
 }
 
 } // namespace stand_in

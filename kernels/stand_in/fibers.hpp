@@ -21,8 +21,11 @@ Fault run_grid(uint64_t blocks, unsigned threads, const std::function<void()> &t
 // __syncthreads() at a line of the source.
 void block_barrier(int line);
 
-// A shuffle: gives 64 bits, gets those of the lane whose number differs in `lanes`. The whole warp waits for itself.
-uint64_t exchange(uint64_t bits, unsigned lanes, int line);
+// A shuffle: gives 64 bits, gets those of a lane of the same warp. The whole warp waits for itself.
+uint64_t exchange(uint64_t bits, unsigned lane, int line);
+
+// A vote: a bit for each lane of the warp, which waits for itself.
+unsigned vote(bool holds, int line);
 
 // How often the block has passed a barrier, and the thread at hand: accesses of two threads in one epoch are not ordered.
 extern uint64_t epoch;

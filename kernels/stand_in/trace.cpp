@@ -3,12 +3,14 @@
 #include "trace.hpp"
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "device.hpp"
 #include "memory.hpp"
+#include "model.hpp"
 
 namespace stand_in::trace {
 
@@ -62,10 +64,11 @@ void touch(Cell &cell, bool write, bool across_blocks, const char *memory, uintp
     cell.readers_differ = false;
 }
 
-void access(const void *address, size_t bytes, bool write) {
+void access(const void *address, size_t bytes, bool write, const void *code) {
     const auto at = reinterpret_cast<uintptr_t>(address);
     const auto *from = static_cast<const char *>(address);
     if (from >= shared_start && from < shared_stop) {
+        model::access(code, from - shared_start, bytes, write, true);
         for (size_t byte = 0; byte < bytes; byte += 4) {
             const size_t cell = (from + byte - shared_start) / 4;
             if (cell >= shared.size()) fault(ILLEGAL_ADDRESS, "an access past shared memory");
@@ -76,6 +79,7 @@ void access(const void *address, size_t bytes, bool write) {
     }
     if (!memory::is_device(address)) return;
     if (!memory::holds(address, bytes)) fault(ILLEGAL_ADDRESS, "an access of device memory outside every allocation");
+    model::access(code, at, bytes, write, false);
     for (size_t byte = 0; byte < bytes; byte += 4) touch(global[(at + byte) / 4], write, true, "global", (at + byte) / 4);
 }
 
@@ -85,14 +89,30 @@ void new_block(const char *start, const char *stop) {
     shared_start = start;
     shared_stop = stop;
     shared.assign((stop - start) / 4 + 1, Cell{});
+    model::end_block();
 }
 
-void new_launch() { global.clear(); }
+void new_launch(const std::string &kernel) {
+    global.clear();
+    model::new_launch(kernel);
+}
+
+void end_launch() { model::end_launch(); }
+
+__attribute__((noinline)) void read(const void *from, void *to, size_t bytes) {
+    access(from, bytes, false, __builtin_return_address(0));
+    std::memcpy(to, from, bytes);
+}
+
+__attribute__((noinline)) void write(void *to, const void *from, size_t bytes) {
+    access(to, bytes, true, __builtin_return_address(0));
+    std::memcpy(to, from, bytes);
+}
 
 } // namespace stand_in::trace
 
 #define HOOK(name, bytes, write)                                                                                                  \
-    extern "C" void name(void *address) { stand_in::trace::access(address, bytes, write); }
+    extern "C" void name(void *address) { stand_in::trace::access(address, bytes, write, __builtin_return_address(0)); }
 HOOK(__tsan_read1, 1, false)
 HOOK(__tsan_read2, 2, false)
 HOOK(__tsan_read4, 4, false)
@@ -103,8 +123,10 @@ HOOK(__tsan_write2, 2, true)
 HOOK(__tsan_write4, 4, true)
 HOOK(__tsan_write8, 8, true)
 HOOK(__tsan_write16, 16, true)
-extern "C" void __tsan_read_range(void *address, unsigned long bytes) { stand_in::trace::access(address, bytes, false); }
-extern "C" void __tsan_write_range(void *address, unsigned long bytes) { stand_in::trace::access(address, bytes, true); }
+#define RANGE(name, write)                                                                                                        \
+    extern "C" void name(void *address, unsigned long bytes) { stand_in::trace::access(address, bytes, write, __builtin_return_address(0)); }
+RANGE(__tsan_read_range, false)
+RANGE(__tsan_write_range, true)
 extern "C" void __tsan_init() {}
 extern "C" void __tsan_func_entry(void *) {}
 extern "C" void __tsan_func_exit() {}

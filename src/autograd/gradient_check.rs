@@ -102,6 +102,31 @@ impl Report {
 ///
 /// # Errors
 /// Those of [`gradients`] and [`compare`].
+///
+/// ```
+/// use disentangle::autograd::Graph;
+/// use disentangle::autograd::gradient_check::{Options, gradient_check};
+///
+/// // The mean of tanh(w x) over three rows.
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(3)?;
+/// let x = graph.input("x", rows, 2, false)?;
+/// let w = graph.parameter("w", 1, 2)?;
+/// let y = graph.dense(x, w, None)?;
+/// let y = graph.tanh(y)?;
+/// let mean = graph.mean_over_rows(y, None)?;
+/// let report = gradient_check(
+///     &graph,
+///     mean,
+///     |session| {
+///         session.write(x, &[1.0, 0.5, -2.0, 1.0, 0.3, 0.7])?;
+///         session.write(w, &[0.4, -0.9])
+///     },
+///     Options::default(),
+/// )?;
+/// assert!(report.passes());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn gradient_check(
     graph: &Graph,
     objective: Value,

@@ -56,7 +56,7 @@ pub struct MeasureOptions {
     /// Of distances: f32 | f64; all else is f64
     #[arg(long, value_name = "P", default_value = "f32")]
     pub precision: String,
-    /// cpu | reference, which is slow and plain, in f64; pairs on cuda are the cpu's
+    /// cpu | cuda[:n] | reference, which is slow and plain, in f64
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
     /// Threads; results do not depend on it [all]
@@ -299,11 +299,10 @@ impl Second {
             )));
         }
         let mut second = all.swap_remove(at);
-        if let Some(place) = second.rows.iter().position(|value| !value.is_finite()) {
+        if let Some((place, value)) = second.rows.iter().enumerate().find(|(_, value)| !value.is_finite()) {
             return Err(wrong(format!(
-                "row {} holds {}, expected finite numbers",
-                place / second.cols,
-                second.rows[place]
+                "row {} holds {value}, expected finite numbers",
+                place / second.cols
             )));
         }
         if self.unit {
@@ -419,5 +418,5 @@ fn own(shape: &[usize], rank: usize, values: Vec<f64>, replica: Option<usize>) -
         return None;
     }
     let size: usize = own.iter().product();
-    Some((own.to_vec(), values[place * size..(place + 1) * size].to_vec()))
+    Some((own.to_vec(), values.get(place * size..(place + 1) * size)?.to_vec()))
 }

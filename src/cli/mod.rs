@@ -7,6 +7,7 @@ mod config;
 mod devices;
 mod error;
 mod facts;
+mod findings;
 mod guard;
 mod hinge_theory;
 mod inversion;

@@ -4,7 +4,9 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use disentangle::report::create_run_folder;
-use disentangle::report::files::create_folder;
+use disentangle::report::files::{create_folder, write_atomic};
+use disentangle::report::record::RUN_JSON;
+use serde_json::Value;
 
 use super::error::CliError;
 
@@ -31,6 +33,22 @@ pub fn new_folder(out: Option<PathBuf>, kind: &str) -> Result<PathBuf, CliError>
         }
     }
     Err(refused("runs: no free name left".into()))
+}
+
+/// Adds an entry to a JSON object.
+pub fn put(object: &mut Value, name: &str, value: Value) {
+    if let Some(entries) = object.as_object_mut() {
+        entries.insert(name.into(), value);
+    }
+}
+
+/// Writes the record of a run that has no [`RunRecord`](disentangle::report::record::RunRecord) of its own.
+///
+/// # Errors
+/// [`CliError::Failed`] for a file that cannot be written.
+pub fn write_record(folder: &Path, record: &Value) -> Result<(), CliError> {
+    let text = format!("{record:#}\n");
+    Ok(write_atomic(&folder.join(RUN_JSON), text.as_bytes())?)
 }
 
 /// Writes text to standard output, all of it at once.

@@ -59,7 +59,7 @@ pub fn checkpoint(
     let before = std::fs::read(folder.join(RUN_JSON))
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    if before.is_some_and(|run| run["data"]["sha256"] != *hashes) {
+    if before.is_some_and(|run| run.pointer("/data/sha256") != Some(hashes)) {
         let folder = folder.display();
         return Err(CliError::Input(format!(
             "{folder}: the data are not those the run began with, expected the same files"

@@ -45,6 +45,16 @@ impl Table {
     /// # Errors
     /// [`DataError::Read`], [`DataError::Empty`]; [`FormatFault::NoColumn`], [`FormatFault::ColumnTwice`],
     /// [`FormatFault::NoFeatureColumn`], [`FormatFault::NoRows`], [`FormatFault::Fields`], [`FormatFault::Field`].
+    ///
+    /// ```
+    /// use disentangle::data::Table;
+    ///
+    /// let text = "x,y,class\n1,2,cat\n3,4,dog\n5,6,cat\n";
+    /// let table = Table::read(text.as_bytes(), "class", "pets.csv".as_ref())?;
+    /// assert_eq!(table.classes, ["cat", "dog"]);
+    /// assert_eq!(table.labels, [0, 1, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(reader: impl Read, label: &str, path: &Path) -> Result<Self, DataError> {
         let fault = |fault| DataError::Format {
             path: path.to_owned(),

@@ -160,6 +160,22 @@ impl Dataset {
     ///
     /// # Errors
     /// None for a build whose embedded files are whole (a test reads them).
+    ///
+    /// ```
+    /// use disentangle::data::streams::Stream;
+    /// use disentangle::data::{Channels, Dataset, DeadPixels, LabelRule, Standardize, Standardizer, Subset, select};
+    ///
+    /// // 100 digits, even against odd, each pixel with mean 0 and deviation 1 over exactly these.
+    /// let digits = Dataset::digits()?;
+    /// let classes = LabelRule::Parity.classes(&digits.train.labels);
+    /// let kept = classes.apply(&digits.train.labels, 0, Stream::TrainLabels)?;
+    /// let chosen = select(&kept, &classes, 0, Some(100), Subset::Consecutive, 0)?;
+    /// let standardizer = Standardizer::fit(Standardize::Pixel, Channels::Flat, &digits.train, &chosen.rows, digits.pixel_max)?;
+    /// let features = standardizer.apply(&digits.train, &chosen.rows, DeadPixels::Zero)?;
+    /// assert_eq!(features.len(), 100 * 8 * 8);
+    /// assert!(features.iter().sum::<f64>().abs() < 1e-9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[cfg(feature = "data")]
     pub fn digits() -> Result<Self, DataError> {
         let (train, test) = super::digits::images()?;

@@ -224,6 +224,20 @@ pub fn write_tensors<T: TensorElement>(path: &Path, tensors: &[TensorRef<T>]) ->
 ///
 /// # Errors
 /// Those of [`write_tensors`].
+///
+/// ```
+/// use disentangle::data::{NamedTensor, TensorFile, write_named};
+///
+/// let path = std::env::temp_dir().join(format!("disentangle-{}.safetensors", std::process::id()));
+/// let weight = NamedTensor { name: "0.weight".into(), shape: vec![1, 2], values: vec![0.5, -0.25] };
+/// write_named(&path, &[weight])?;
+/// let file = TensorFile::open(&path)?;
+/// assert_eq!(file.tensor("0.weight")?.values, [0.5, -0.25]);
+/// // What is not there is one line.
+/// assert!(file.tensor("0.bias").is_err());
+/// std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn write_named(path: &Path, tensors: &[NamedTensor]) -> Result<(), DataError> {
     let refs: Vec<TensorRef<f64>> = tensors
         .iter()
@@ -278,6 +292,19 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), first);
         // Nothing is left of the temporary file.
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn named_tensors_keep_all_bits_of_f64() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("named.safetensors");
+        let tensor = NamedTensor {
+            name: "a".into(),
+            shape: vec![3],
+            values: vec![0.1, -1e300, f64::MIN_POSITIVE],
+        };
+        write_named(&path, std::slice::from_ref(&tensor)).unwrap();
+        assert_eq!(TensorFile::open(&path).unwrap().tensor("a").unwrap(), tensor);
     }
 
     #[test]

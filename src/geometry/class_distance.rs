@@ -3,7 +3,8 @@
 //! ```text
 //!   m_ab = 1/(n_a n_b) sum_{i in a, j in b} |x_i - x_j|        m_aa = 1/(n_a (n_a - 1)) sum_{i != j in a} |x_i - x_j|
 //! ```
-//! In the units of the rows. Only the C x C sums are held. Coincident points: 0. A class of one member has no m_aa: NaN.
+//! In the units of the rows. Only the C x C sums are held. Coincident points: 0. A class of one member has no m_aa: NaN; nor has a class
+//! that is not there.
 
 use super::error::GeometryError;
 use crate::backend::pairwise::ClassSums;
@@ -30,12 +31,23 @@ impl ClassDistances {
     }
 
     fn sum(&self, a: usize, b: usize) -> f64 {
-        self.sums[a * self.classes() + b]
+        let known = a < self.classes() && b < self.classes();
+        let sum = if known {
+            self.sums.get(a * self.classes() + b)
+        } else {
+            None
+        };
+        sum.copied().unwrap_or(f64::NAN)
     }
 
     /// m_ab of two classes.
     pub fn between(&self, a: usize, b: usize) -> f64 {
-        self.sum(a, b) / (self.sizes[a] as f64 * self.sizes[b] as f64)
+        self.sum(a, b) / (self.size(a) as f64 * self.size(b) as f64)
+    }
+
+    /// Members; none of a class that is not there.
+    fn size(&self, a: usize) -> usize {
+        self.sizes.get(a).copied().unwrap_or(0)
     }
 
     /// m_aa.
@@ -43,7 +55,7 @@ impl ClassDistances {
     /// # Errors
     /// [`GeometryError::ClassSize`] for a class of one member.
     pub fn within(&self, a: usize) -> Result<f64, GeometryError> {
-        let size = self.sizes[a];
+        let size = self.size(a);
         if size < 2 {
             return Err(GeometryError::ClassSize {
                 class: a,
@@ -56,7 +68,7 @@ impl ClassDistances {
 
     /// The mean over all ordered pairs of a class, those of a point with itself (0) included: V-statistics take it.
     pub fn within_with_itself(&self, a: usize) -> f64 {
-        self.sum(a, a) / (self.sizes[a] as f64 * self.sizes[a] as f64)
+        self.sum(a, a) / (self.size(a) as f64 * self.size(a) as f64)
     }
 }
 

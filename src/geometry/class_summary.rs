@@ -5,6 +5,7 @@
 //! ```
 
 use super::cloud::Cloud;
+use super::error::GeometryError;
 use super::moments::ClassMoments;
 
 /// What is known of a class from its moments.
@@ -53,6 +54,24 @@ impl ClassSummary {
             .map(summary)
             .collect()
     }
+}
+
+/// Checks that there is a summary per class of the cloud, with its columns.
+///
+/// # Errors
+/// [`GeometryError::Shape`]
+pub fn check_summaries(cloud: &Cloud, classes: &[ClassSummary]) -> Result<(), GeometryError> {
+    if classes.len() != cloud.classes() || classes.iter().any(|class| class.mean.len() != cloud.cols()) {
+        return Err(GeometryError::Shape {
+            detail: format!(
+                "{} class summaries, expected {} of {} columns (those of the rows)",
+                classes.len(),
+                cloud.classes(),
+                cloud.cols()
+            ),
+        });
+    }
+    Ok(())
 }
 
 impl From<&ClassMoments> for ClassSummary {

@@ -163,7 +163,7 @@ pub fn normalize_rows(rows: &mut [f64], cols: usize) -> usize {
 pub fn center_rows(rows: &mut [f64], cols: usize) {
     for _ in 0..2 {
         let mean = mean_row(rows, cols);
-        for row in rows.chunks_exact_mut(cols) {
+        for row in rows.chunks_exact_mut(cols.max(1)) {
             row.iter_mut().zip(&mean).for_each(|(v, m)| *v -= m);
         }
     }
@@ -172,7 +172,7 @@ pub fn center_rows(rows: &mut [f64], cols: usize) {
 /// The mean of the rows of `rows` `[n, cols]`.
 pub fn mean_row(rows: &[f64], cols: usize) -> Vec<f64> {
     let mut sum = vec![0.0; cols];
-    for row in rows.chunks_exact(cols) {
+    for row in rows.chunks_exact(cols.max(1)) {
         sum.iter_mut().zip(row).for_each(|(s, v)| *s += v);
     }
     let n = (rows.len() / cols.max(1)) as f64;

@@ -7,16 +7,17 @@
 //! separated. As there, pairs of coincident means are left out, and if all means coincide or all classes are points it is 0 (there, up to
 //! 1e-8 in the rows' units; here exactly). One class: an error.
 
-use super::class_summary::{ClassSummary, squared_distance};
+use super::class_summary::{ClassSummary, check_summaries, squared_distance};
 use super::cloud::Cloud;
 use super::error::GeometryError;
 
 /// DB of a cloud whose class summaries are given.
 ///
 /// # Errors
-/// [`GeometryError::OneClass`]
+/// [`GeometryError::OneClass`]; [`GeometryError::Shape`] for the summaries of other rows.
 pub fn davies_bouldin(cloud: &Cloud, classes: &[ClassSummary]) -> Result<f64, GeometryError> {
     cloud.several_classes()?;
+    check_summaries(cloud, classes)?;
     let mut spread = vec![0.0; classes.len()];
     for (row, &label) in cloud.points().zip(cloud.labels()) {
         let class = &classes[label as usize];

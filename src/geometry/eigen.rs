@@ -12,7 +12,7 @@ use super::error::GeometryError;
 /// Ascending eigenvalues of the symmetric `matrix` `[n, n]`, of which the lower triangle is read.
 ///
 /// # Errors
-/// [`GeometryError::Diverged`] (a matrix of finite numbers does not).
+/// [`GeometryError::Shape`] for another number of elements; [`GeometryError::Diverged`] (a matrix of finite numbers does not).
 pub fn eigenvalues(matrix: Vec<f64>, n: usize) -> Result<Vec<f64>, GeometryError> {
     decompose(matrix, n, false).map(|(values, _)| values)
 }
@@ -26,6 +26,11 @@ pub fn eigenvectors(matrix: Vec<f64>, n: usize) -> Result<(Vec<f64>, Vec<f64>), 
 }
 
 fn decompose(mut a: Vec<f64>, n: usize, with_vectors: bool) -> Result<(Vec<f64>, Vec<f64>), GeometryError> {
+    if n.checked_mul(n) != Some(a.len()) {
+        return Err(GeometryError::Shape {
+            detail: format!("a matrix of {} elements, expected {n} x {n}", a.len()),
+        });
+    }
     for i in 0..n {
         for j in 0..i {
             a[j * n + i] = a[i * n + j];

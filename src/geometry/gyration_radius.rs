@@ -9,6 +9,14 @@
 use super::moments::ClassMoments;
 
 /// R of a class by its moments.
+///
+/// ```
+/// use disentangle::geometry::{ClassMoments, gyration_radius};
+///
+/// // Two points, each 1 from their centroid; the third is of another class.
+/// let moments = ClassMoments::of_class(&[0.0, 0.0, 0.0, 2.0, 9.0, 9.0], 2, &[0, 0, 1], 0);
+/// assert_eq!(gyration_radius(&moments), 1.0);
+/// ```
 pub fn gyration_radius(moments: &ClassMoments) -> f64 {
     let mean_square = moments.square_sum / moments.count;
     let centroid_square: f64 = moments.centroid().map(|c| c * c).sum();

@@ -38,6 +38,18 @@ pub struct LinearCka {
 ///
 /// # Errors
 /// [`GeometryError::Shape`] for different numbers of rows; [`GeometryError::TooLarge`], [`GeometryError::NotFinite`].
+///
+/// ```
+/// use disentangle::geometry::Rows;
+/// use disentangle::geometry::linear_cka::linear_cka;
+///
+/// // Four samples in the plane, and the same turned by 90 degrees and enlarged.
+/// let a = [0.0, 0.0, 1.0, 0.0, 0.0, 2.0, 3.0, 1.0];
+/// let b = [0.0, 0.0, 0.0, 5.0, -10.0, 0.0, -5.0, 15.0];
+/// let of = |values| Rows { values, cols: 2 };
+/// assert!((linear_cka(of(&a), of(&b), 1)?.biased - 1.0).abs() < 1e-12);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn linear_cka(a: Rows, b: Rows, threads: usize) -> Result<LinearCka, GeometryError> {
     let n = a.values.len() / a.cols.max(1);
     check_rows("activations", a.values, n, a.cols)?;

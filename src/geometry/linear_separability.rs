@@ -25,9 +25,27 @@ const ZERO: f64 = 1e-8;
 /// delta of two classes of a cloud.
 ///
 /// # Errors
-/// [`GeometryError::Diverged`] after 1000 + 20 D steps.
+/// [`GeometryError::ClassSize`] for a class that is not there; [`GeometryError::Diverged`] after 1000 + 20 D steps.
+///
+/// ```
+/// use disentangle::geometry::Cloud;
+/// use disentangle::geometry::linear_separability::linear_separability;
+///
+/// // Two segments, 3 apart; a class is not apart from itself.
+/// let cloud = Cloud::new(vec![0.0, 0.0, 0.0, 2.0, 3.0, 1.0, 5.0, 1.0], 2, vec![0, 0, 1, 1], 2)?;
+/// assert!((linear_separability(&cloud, 0, 1)? - 3.0).abs() < 1e-9);
+/// assert_eq!(linear_separability(&cloud, 0, 0)?, 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn linear_separability(cloud: &Cloud, a: usize, b: usize) -> Result<f64, GeometryError> {
     let cols = cloud.cols();
+    if let Some(&class) = [a, b].iter().find(|class| **class >= cloud.classes()) {
+        return Err(GeometryError::ClassSize {
+            class,
+            members: 0,
+            expected: 1,
+        });
+    }
     // Centred, so that products lose nothing to a far origin.
     let mut rows: Vec<f64> = cloud.members(a).chain(cloud.members(b)).flatten().copied().collect();
     center_rows(&mut rows, cols);

@@ -22,19 +22,27 @@ pub fn bandwidth(classes: &[ClassSummary]) -> f64 {
 /// MMD^2 of classes `a` and `b` by the sums of k over pairs, a pair with itself left out; `sizes`: members of each class.
 ///
 /// # Errors
-/// [`GeometryError::ClassSize`]
+/// [`GeometryError::ClassSize`]; [`GeometryError::Shape`] for other numbers of sums.
 pub fn mean_discrepancy(kernels: &ClassSums, sizes: &[usize], a: usize, b: usize) -> Result<f64, GeometryError> {
     let c = sizes.len();
-    let within = |a: usize| match sizes[a] {
+    let size = |a: usize| sizes.get(a).copied().unwrap_or(0);
+    let sum = |a: usize, b: usize| {
+        let sum = kernels.sums.get(a * c + b).copied();
+        sum.ok_or_else(|| GeometryError::Shape {
+            detail: format!("{} sums over pairs, expected {c} x {c}", kernels.sums.len()),
+        })
+    };
+    let within = |a: usize| match size(a) {
         members @ (0 | 1) => Err(GeometryError::ClassSize {
             class: a,
             members,
             expected: 2,
         }),
-        n => Ok(kernels.sums[a * c + a] / (n as f64 * (n as f64 - 1.0))),
+        n => Ok(sum(a, a)? / (n as f64 * (n as f64 - 1.0))),
     };
-    let between = kernels.sums[a * c + b] / (sizes[a] as f64 * sizes[b] as f64);
-    Ok(within(a)? + within(b)? - 2.0 * between)
+    let (own, other) = (within(a)?, within(b)?);
+    let between = sum(a, b)? / (size(a) as f64 * size(b) as f64);
+    Ok(own + other - 2.0 * between)
 }
 
 #[cfg(test)]

@@ -2,6 +2,20 @@
 //!
 //! What has an exact O(N d) form by moments uses it, in f64 ([`ClassSummary`], [`SecondMoments`]). What needs all pairs or neighbours
 //! comes from a backend's three reductions ([`crate::backend::pairwise`]). A [`Survey`] holds what several metrics share.
+//!
+//! ```
+//! use disentangle::backend::Reference;
+//! use disentangle::geometry::{Cloud, Settings, Survey, metric::named};
+//!
+//! // Two classes of two points each in the plane.
+//! let cloud = Cloud::new(vec![0.0, 0.0, 0.0, 2.0, 5.0, 0.0, 5.0, 2.0], 2, vec![0, 0, 1, 1], 2)?;
+//! let survey = Survey::new(&cloud, &Reference, Settings::default());
+//! assert_eq!(named("gyration-radius")?.of(&survey)?, [1.0, 1.0]);
+//! assert_eq!(named("centroid-distance")?.of(&survey)?, [5.0]);
+//! // Neural collapse of the classifier needs one.
+//! assert!(named("nc3")?.of(&survey).is_err());
+//! # Ok::<(), disentangle::geometry::GeometryError>(())
+//! ```
 
 pub mod calinski_harabasz;
 pub mod centroid_distance;

@@ -24,7 +24,7 @@ impl ClassMoments {
             sum: vec![0.0; cols],
         };
         for (row, _) in rows
-            .chunks_exact(cols)
+            .chunks_exact(cols.max(1))
             .zip(labels)
             .filter(|(_, label)| **label == class)
         {
@@ -35,14 +35,14 @@ impl ClassMoments {
         moments
     }
 
-    /// Reads what the probe `class_moments` wrote for one replica: `[classes, 2 + cols]`.
+    /// Reads what the probe `class_moments` wrote for one replica: `[classes, 2 + cols]`; what is left of a last class is not read.
     pub fn from_probe(values: &[f64], cols: usize) -> Vec<ClassMoments> {
         let class = |m: &[f64]| ClassMoments {
             count: m[0],
             square_sum: m[1],
             sum: m[2..].to_vec(),
         };
-        values.chunks_exact(cols + 2).map(class).collect()
+        values.chunks_exact(cols.saturating_add(2)).map(class).collect()
     }
 
     /// Mean of the members; NaN for a class without members.

@@ -8,7 +8,7 @@
 //! R. Gilad-Bachrach, A. Navot and N. Tishby, NIPS 2002, in the units of the rows: positive exactly where the neighbour is right, and as far as the
 //! point may move before it is not. Duplicates of another class: at most 0. A point alone in its class has no margin: NaN, left out of the mean.
 
-use super::cloud::Cloud;
+use super::cloud::{Cloud, check_rows};
 use super::error::GeometryError;
 use crate::backend::pairwise::{Form, Metric, Pairwise, PairwiseError, Points};
 
@@ -38,8 +38,11 @@ impl Margins {
     }
 }
 
-/// Fraction of rows whose nearest neighbour, the first of `neighbors` `[N, stored]` (labels), is of another class.
+/// Fraction of rows whose nearest neighbour, the first of `neighbors` `[N, stored]` (labels), is of another class. NaN if none is stored.
 pub fn nearest_neighbor_error(neighbors: &[u32], stored: usize, labels: &[u32]) -> f64 {
+    if stored == 0 {
+        return f64::NAN;
+    }
     let wrong = neighbors
         .chunks_exact(stored)
         .zip(labels)
@@ -50,11 +53,12 @@ pub fn nearest_neighbor_error(neighbors: &[u32], stored: usize, labels: &[u32]) 
 /// Margins of a cloud with coordinates `rows`: each class against itself and against all others.
 ///
 /// # Errors
-/// [`GeometryError::OneClass`]; [`GeometryError::Pairs`]
+/// [`GeometryError::OneClass`]; [`GeometryError::Shape`] for other numbers of rows; [`GeometryError::Pairs`]
 pub fn margins(cloud: &Cloud, rows: &[f64], pairs: &dyn Pairwise, form: Form) -> Result<Margins, GeometryError> {
     cloud.several_classes()?;
     let cols = cloud.cols();
     let n = cloud.len();
+    check_rows("coordinates", rows, n, cols)?;
     let mut margins = Margins {
         own: vec![f64::NAN; n],
         other: vec![f64::NAN; n],

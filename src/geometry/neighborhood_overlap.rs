@@ -7,15 +7,21 @@
 //! D. Doimo, A. Glielmo, A. Ansuini and A. Laio, NeurIPS 2020 (arXiv 2007.03506), eq. 1 and 3. Between 0 and 1, no unit. A point is not its own
 //! neighbour; ties go to the lowest row. By chance the second is k / (N - 1).
 
-/// chi of the labels of `neighbors` `[N, stored]`, of which the first `k` count, with the labels of the rows.
+/// chi of the labels of `neighbors` `[N, stored]`, of which the first `k` count, with the labels of the rows. NaN unless 1 <= k <= stored.
 pub fn label_overlap(neighbors: &[u32], stored: usize, k: usize, labels: &[u32]) -> f64 {
+    if !(1..=stored).contains(&k) {
+        return f64::NAN;
+    }
     let same = |(row, label): (&[u32], &u32)| row[..k].iter().filter(|other| *other == label).count();
     let shared: usize = neighbors.chunks_exact(stored).zip(labels).map(same).sum();
     shared as f64 / (k * labels.len()) as f64
 }
 
-/// chi of the neighbours in two representations, `[N, stored]` each.
+/// chi of the neighbours in two representations, `[N, stored]` each. NaN unless 1 <= k <= stored.
 pub fn data_overlap(a: &[u32], b: &[u32], stored: usize, k: usize) -> f64 {
+    if !(1..=stored).contains(&k) {
+        return f64::NAN;
+    }
     let rows = a.len() / stored;
     let mut shared = 0;
     for (own, other) in a.chunks_exact(stored).zip(b.chunks_exact(stored)) {

@@ -14,7 +14,7 @@
 //! S_B has rank C - 1, so S_B^+ comes from the C x C matrix G of the products m_a m_b: with M^T the columns m_c, tr(S_W S_B^+) =
 //! C tr(G^+ M S_W M^T G^+). Eigenvalues of G below 1e-12 of the largest count as zero. Class means that all coincide: NaN.
 
-use super::class_summary::{ClassSummary, mean_of_means, squared_distance};
+use super::class_summary::{ClassSummary, check_summaries, mean_of_means, squared_distance};
 use super::cloud::{Cloud, check_rows};
 use super::eigen::{dot, eigenvectors};
 use super::error::GeometryError;
@@ -61,10 +61,11 @@ fn centred_means(classes: &[ClassSummary]) -> Vec<Vec<f64>> {
 /// NC1, the variability within classes.
 ///
 /// # Errors
-/// [`GeometryError::OneClass`]; [`GeometryError::Diverged`] from the eigenvalues.
+/// [`GeometryError::OneClass`]; [`GeometryError::Shape`] for the summaries of other rows; [`GeometryError::Diverged`] from the eigenvalues.
 pub fn variability_collapse(cloud: &Cloud, classes: &[ClassSummary]) -> Result<f64, GeometryError> {
     const CUT: f64 = 1e-12;
     cloud.several_classes()?;
+    check_summaries(cloud, classes)?;
     let means = centred_means(classes);
     let c = means.len();
     let products: Vec<f64> = (0..c * c).map(|ab| dot(&means[ab / c], &means[ab % c])).collect();
@@ -127,9 +128,10 @@ pub fn simplex(classes: &[ClassSummary]) -> Result<[f64; 2], GeometryError> {
 /// NC3, self-duality.
 ///
 /// # Errors
-/// [`GeometryError::OneClass`]; those of [`Classifier::check`].
+/// [`GeometryError::OneClass`]; [`GeometryError::Shape`] for the summaries of other rows; those of [`Classifier::check`].
 pub fn self_duality(cloud: &Cloud, classes: &[ClassSummary], classifier: &Classifier) -> Result<f64, GeometryError> {
     cloud.several_classes()?;
+    check_summaries(cloud, classes)?;
     classifier.check(cloud)?;
     let means = centred_means(classes).concat();
     let weight = &classifier.weight;
@@ -140,13 +142,14 @@ pub fn self_duality(cloud: &Cloud, classes: &[ClassSummary], classifier: &Classi
 /// NC4, the fraction of rows that the classifier and the nearest class mean put into different classes.
 ///
 /// # Errors
-/// [`GeometryError::OneClass`]; those of [`Classifier::check`].
+/// [`GeometryError::OneClass`]; [`GeometryError::Shape`] for the summaries of other rows; those of [`Classifier::check`].
 pub fn nearest_mean_mismatch(
     cloud: &Cloud,
     classes: &[ClassSummary],
     classifier: &Classifier,
 ) -> Result<f64, GeometryError> {
     cloud.several_classes()?;
+    check_summaries(cloud, classes)?;
     classifier.check(cloud)?;
     let differs = |row: &&[f64]| {
         let outputs = classifier.weight.chunks_exact(cloud.cols()).enumerate().map(|(c, w)| {
@@ -261,6 +264,14 @@ mod tests {
         // By hand: means 1 and 5, deviations 1; m = -2, 2; S_W = 1, S_B = 4.
         let (line, summary) = cloud(&[0.0, 2.0, 4.0, 6.0], 1, &[0, 0, 1, 1], 2);
         assert!((variability_collapse(&line, &summary).unwrap() - 1.0 / 8.0).abs() < 4.0 * f64::EPSILON);
+        // Means 0, 2, 7: m = -3, -1, 4, of mean length 8/3; cosines 1, -1, -1.
+        let (_, three) = cloud(&[0.0, 2.0, 7.0], 1, &[0, 1, 2], 3);
+        let [lengths, angles] = simplex(&three).unwrap();
+        assert!(
+            (lengths - (7.0f64 / 3.0).sqrt() * 3.0 / 8.0).abs() < 8.0 * f64::EPSILON,
+            "{lengths}"
+        );
+        assert!((angles - 5.0 / 6.0).abs() < 8.0 * f64::EPSILON, "{angles}");
         // A tie, 3 is as near to 1 as to 5, goes to class 0; w x = (0, 0) too.
         let (tie, summary) = cloud(&[0.0, 2.0, 3.0, 7.0], 1, &[0, 0, 1, 1], 2);
         let classifier = Classifier {

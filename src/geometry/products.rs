@@ -10,8 +10,13 @@ use super::eigen::dot;
 /// Rows whose products are added at once.
 const BLOCK: usize = 8;
 
-/// X^T Y `[p, q]` of `x` `[n, p]` and `y` `[n, q]`.
+/// X^T Y `[p, q]` of `x` `[n, p]` and `y` `[n, q]`; rows that only one of them has do not count. Without columns: empty.
 pub fn transposed_product(x: &[f64], p: usize, y: &[f64], q: usize, threads: usize) -> Vec<f64> {
+    if p == 0 || q == 0 {
+        return Vec::new();
+    }
+    let rows = (x.len() / p).min(y.len() / q);
+    let (x, y) = (&x[..rows * p], &y[..rows * q]);
     let mut product = vec![0.0; p * q];
     share(&mut product, q, p, threads, |first, part| {
         for (xs, ys) in x.chunks(BLOCK * p).zip(y.chunks(BLOCK * q)) {
@@ -42,9 +47,12 @@ pub fn transposed_product(x: &[f64], p: usize, y: &[f64], q: usize, threads: usi
     product
 }
 
-/// X X^T `[n, n]` of `x` `[n, d]`.
+/// X X^T `[n, n]` of `x` `[n, d]`. Without rows or columns: empty.
 pub fn row_products(x: &[f64], d: usize, threads: usize) -> Vec<f64> {
-    let n = x.len() / d.max(1);
+    if d == 0 || x.len() < d {
+        return Vec::new();
+    }
+    let n = x.len() / d;
     let mut product = vec![0.0; n * n];
     share(&mut product, n, n, threads, |first, part| {
         for (k, row) in part.chunks_exact_mut(n).enumerate() {

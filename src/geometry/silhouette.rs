@@ -12,10 +12,14 @@ use super::error::GeometryError;
 /// s of every row, from the sums of its distances to each class `[N, C]`, itself left out.
 ///
 /// # Errors
-/// [`GeometryError::OneClass`]
+/// [`GeometryError::OneClass`]; [`GeometryError::Label`]
 pub fn silhouettes(sums: &[f64], labels: &[u32], sizes: &[usize]) -> Result<Vec<f64>, GeometryError> {
     if sizes.len() < 2 {
         return Err(GeometryError::OneClass);
+    }
+    let classes = sizes.len();
+    if let Some((row, &label)) = labels.iter().enumerate().find(|(_, label)| **label as usize >= classes) {
+        return Err(GeometryError::Label { row, label, classes });
     }
     let of = |(row, &label): (&[f64], &u32)| {
         let own = label as usize;

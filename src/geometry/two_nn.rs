@@ -15,8 +15,13 @@ const KEPT: f64 = 0.9;
 /// d from the distances to the k >= 2 nearest neighbours, `[N, k]`, nearest first.
 ///
 /// # Errors
-/// [`GeometryError::Undefined`]
+/// [`GeometryError::Setting`] for a smaller k; [`GeometryError::Undefined`]
 pub fn two_nn_dimension(distances: &[f64], k: usize) -> Result<f64, GeometryError> {
+    if k < 2 {
+        return Err(GeometryError::Setting {
+            detail: format!("{k} neighbours, expected at least 2"),
+        });
+    }
     let mut ratios: Vec<f64> = distances
         .chunks_exact(k)
         .filter(|row| row[0] > 0.0)

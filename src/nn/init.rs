@@ -96,11 +96,11 @@ fn orthogonal(rng: &mut ChaCha8Rng, rows: usize, cols: usize) -> Vec<f64> {
             basis.push(v.iter().map(|x| x / length).collect());
         }
     }
-    let element = |i: usize, j: usize| if rows <= cols { basis[i][j] } else { basis[j][i] };
-    (0..rows)
-        .flat_map(|i| (0..cols).map(move |j| (i, j)))
-        .map(|(i, j)| element(i, j))
-        .collect()
+    if rows <= cols {
+        return basis.concat();
+    }
+    let row = |i: usize| basis.iter().filter_map(move |column| column.get(i));
+    (0..rows).flat_map(row).copied().collect()
 }
 
 const NAMES: &str =

@@ -153,3 +153,27 @@ impl fmt::Display for Loss {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written_alike() {
+        let all = [
+            ("cross-entropy", Loss::CrossEntropy),
+            ("logistic", Loss::Logistic),
+            ("hinge:0.5", Loss::Hinge { threshold: 0.5 }),
+            ("squared-hinge:2", Loss::SquaredHinge { threshold: 2.0 }),
+            ("mse", Loss::SquaredError),
+        ];
+        for (name, loss) in all {
+            assert_eq!(name.parse(), Ok(loss));
+            assert_eq!(loss.to_string(), name);
+        }
+        assert_eq!("hinge".parse(), Ok(Loss::Hinge { threshold: 1.0 }));
+        for refused in ["hinge:0", "hinge:-1", "hinge:nan", "hinge:x", "mse:1", "Hinge", ""] {
+            assert!(refused.parse::<Loss>().is_err(), "{refused}");
+        }
+    }
+}

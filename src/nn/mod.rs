@@ -1,4 +1,19 @@
 //! Networks: layers, initialisers, activations, losses, optimisers, learning-rate schedules.
+//!
+//! ```
+//! use disentangle::nn::{Activation, Architecture, Initializer, Optimizer};
+//!
+//! let network = Architecture { inputs: 4, hidden: vec![3], outputs: 2, activation: Activation::Tanh, bias: true };
+//! let parameters = network.initial(Initializer::Pytorch, 7, &[0, 1]);
+//! // PyTorch's names; values `[replicas, rows, cols]`.
+//! assert_eq!(parameters[0].0, "0.weight");
+//! assert_eq!(parameters[0].1.len(), 2 * 3 * 4);
+//! // A momentum of 2 is refused in one line.
+//! assert!(Optimizer::Sgd.rule(2.0, 0.0).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod activation;
 mod error;

@@ -47,7 +47,7 @@ impl Architecture {
             .chain([&self.outputs])
             .copied()
             .collect();
-        widths.windows(2).map(|pair| (pair[0], pair[1])).collect()
+        widths.iter().copied().zip(widths.iter().copied().skip(1)).collect()
     }
 
     /// The parameters, layer by layer, each layer's weight first.

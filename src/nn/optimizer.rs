@@ -114,3 +114,46 @@ impl fmt::Display for Optimizer {
         f.write_str(ALL.iter().find(|(_, o)| o == self).map_or("", |(name, _)| name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written_alike() {
+        for (name, optimizer) in ALL {
+            assert_eq!(name.parse(), Ok(optimizer));
+            assert_eq!(optimizer.to_string(), name);
+        }
+        let error = "rms".parse::<Optimizer>().unwrap_err().to_string();
+        assert!(error.contains("rms") && error.contains("rmsprop"), "{error}");
+    }
+
+    #[test]
+    fn nesterov_needs_a_momentum_and_adam_has_its_own() {
+        let sgd = |momentum, nesterov| UpdateRule::Sgd {
+            momentum,
+            nesterov,
+            weight_decay: 0.1,
+        };
+        assert_eq!(Optimizer::Sgd.rule(0.0, 0.1), Ok(sgd(0.0, false)));
+        assert_eq!(Optimizer::Nesterov.rule(0.9, 0.1), Ok(sgd(0.9, true)));
+        for refused in [
+            Optimizer::Nesterov.rule(0.0, 0.1),
+            Optimizer::Adam.rule(0.9, 0.1),
+            Optimizer::AdamW.rule(0.9, 0.1),
+        ] {
+            assert!(
+                matches!(refused, Err(NnError::Range { what: "momentum", .. })),
+                "{refused:?}"
+            );
+        }
+        for (optimizer, expected) in [(Optimizer::Adam, false), (Optimizer::AdamW, true)] {
+            let rule = optimizer.rule(0.0, 0.1);
+            assert!(
+                matches!(rule, Ok(UpdateRule::Adam { decoupled, .. }) if decoupled == expected),
+                "{rule:?}"
+            );
+        }
+    }
+}

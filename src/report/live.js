@@ -10,13 +10,17 @@
   // Where the reader left it alone, the new page chooses.
   const moved = () => slider !== null && slider.value !== slider.defaultValue;
 
-  /** Where the reader is: to be found again on the page that comes. */
-  const leave = () => {
+  /** Where the reader is: to be found again on the page that comes. Kept at the last moment, since this page answers until then. */
+  const keep = () => {
     const checked = [...document.querySelectorAll("input[type=radio]:checked")].map((input) => input.id);
     const open = [...document.querySelectorAll("details")].map((details) => details.open);
     const epoch = moved() ? frames()[Number(slider.value)] : null;
     const focus = document.activeElement === document.body ? "" : document.activeElement.id;
     sessionStorage.setItem(KEY, JSON.stringify({ scroll: window.scrollY, checked, open, epoch, focus }));
+  };
+
+  const leave = () => {
+    window.addEventListener("pagehide", keep);
     location.reload();
   };
 

@@ -3,6 +3,8 @@
 //! [`write_run`] writes all of it; [`read::read_outcome`] reads the tables back. Every file is complete or absent
 //! ([`files::write_atomic`]).
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 pub mod canvas;
 pub mod chart;
 mod compared;

@@ -147,13 +147,9 @@ fn plane(plane: &Plane) -> Value {
         }
     }
     let extent = extent.map(|[least, largest]| if largest > least { [least, largest] } else { [-1.0, 1.0] });
-    let quantised = |position: &[f32; 2]| {
-        let [x, y] = [0, 1].map(|k| {
-            let [least, largest] = extent[k];
-            (((position[k] - least) / (largest - least) * 65_535.0).round() as u16).to_le_bytes()
-        });
-        [x[0], x[1], y[0], y[1]]
-    };
+    let [across, up] = extent;
+    let share = |x: f32, [least, largest]: [f32; 2]| ((x - least) / (largest - least) * 65_535.0).round() as u16;
+    let quantised = |&[x, y]: &[f32; 2]| [share(x, across), share(y, up)].into_iter().flat_map(u16::to_le_bytes);
     let bytes: Vec<u8> = plane.positions.iter().flatten().flat_map(quantised).collect();
     json!({
         "axes": plane.axes.iter().map(|axis| json!({"name": axis.name, "share": short(Some(axis.share))})).collect::<Vec<Value>>(),

@@ -108,7 +108,12 @@ pub fn css() -> String {
 /// a script makes.
 pub fn variables() -> String {
     let of = |ground: &Ground| {
-        let colours: Vec<String> = (0..COLOURS).map(|k| format!("--c{k}:{}", ground.series[k])).collect();
+        let colours: Vec<String> = ground
+            .series
+            .iter()
+            .enumerate()
+            .map(|(k, colour)| format!("--c{k}:{colour}"))
+            .collect();
         format!(":root{{{}}}", colours.join(";"))
     };
     let keys: String = (0..COLOURS)

@@ -106,6 +106,7 @@ pub fn base64(bytes: &[u8]) -> String {
             if k > group.len() {
                 text.push('=');
             } else {
+                #[allow(clippy::indexing_slicing, reason = "six bits are below 64, the number of letters")]
                 text.push(char::from(LETTERS[(bits >> (18 - 6 * k) & 63) as usize]));
             }
         }

@@ -15,7 +15,7 @@ use super::ticks::Scale;
 const TITLE: u32 = 26;
 const KEY_LINE: u32 = 20;
 const PLOT_HEIGHT: u32 = 240;
-const RESIDUAL_HEIGHT: u32 = 86;
+const RESIDUAL_HEIGHT: u32 = 96;
 const LEFT: u32 = 62;
 const RIGHT: u32 = 14;
 const BOTTOM: u32 = 44;
@@ -100,11 +100,11 @@ pub fn draw(chart: &TheoryChart) -> Result<Drawing, String> {
                 y: (Scale::Linear, (y_range.0.min(0.0), y_range.1.max(0.0))),
                 label: Some(chart.x_label.as_str()),
                 ticks: 3,
-                top: 16,
+                top: 26,
             };
             panel.draw(&lower, sets)?;
             let style = font(WORDS - 1.0, Paint::Muted).pos(Pos::new(HPos::Left, VPos::Center));
-            put(&lower, Text::new(what.clone(), (units(4.0), units(8.0)), style))?;
+            put(&lower, Text::new(what.clone(), (units(4.0), units(13.0)), style))?;
         }
         let middle_left = Pos::new(HPos::Left, VPos::Center);
         let title = bold(15.0, Paint::Ink).pos(middle_left);

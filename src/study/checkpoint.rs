@@ -13,6 +13,8 @@
 //!
 //! The file is written to a temporary name, synced and renamed: there is always one complete checkpoint.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use std::path::Path;
 
 use super::error::StudyError;
@@ -125,7 +127,10 @@ impl Checkpoint {
         };
         let count = recipe.replicas.len();
         let progress = read("progress", &[3])?;
-        let (epoch, steps, zero_rows) = (progress[0] as usize, progress[1] as u64, progress[2] as usize);
+        let &[epoch, steps, zero_rows] = &progress[..] else {
+            return Err(misfit("'progress' has no three numbers"));
+        };
+        let (epoch, steps, zero_rows) = (epoch as usize, steps as u64, zero_rows as usize);
         if epoch > recipe.epochs {
             return Err(misfit(&format!("{epoch} epochs done of {}", recipe.epochs)));
         }
@@ -144,18 +149,24 @@ impl Checkpoint {
         let rows = read("records", &[count, epoch, width])?;
         let stops = read("stops", &[count, 2])?;
         let mut replicas = Vec::new();
-        for (r, &replica) in recipe.replicas.iter().enumerate() {
+        let (stops, _) = stops.as_chunks();
+        for (r, (&replica, &[stop, error])) in recipe.replicas.iter().zip(stops).enumerate() {
             let own = rows.chunks_exact(width).skip(r * epoch).take(epoch);
-            let records = own.enumerate().map(|(epoch, row)| record(epoch, row)).collect();
+            let records = own
+                .filter_map(<[f64]>::split_first_chunk)
+                .enumerate()
+                .map(record)
+                .collect();
             let stragglers = file.tensor(&format!("stragglers/{r}"))?.values;
-            let straggler = |p: &[f64]| Straggler {
-                sample_index: p[0] as usize,
-                label: p[1] as u32,
+            let (stragglers, _) = stragglers.as_chunks();
+            let straggler = |&[sample, label]: &[f64; 2]| Straggler {
+                sample_index: sample as usize,
+                label: label as u32,
             };
-            let stop = (!stops[2 * r].is_nan()).then(|| Stop {
-                epoch: stops[2 * r] as usize,
-                error: stops[2 * r + 1],
-                stragglers: stragglers.chunks_exact(2).map(straggler).collect(),
+            let stop = (!stop.is_nan()).then(|| Stop {
+                epoch: stop as usize,
+                error,
+                stragglers: stragglers.iter().map(straggler).collect(),
             });
             replicas.push(ReplicaOutcome {
                 replica,
@@ -178,13 +189,14 @@ impl Checkpoint {
     }
 }
 
-fn record(epoch: usize, row: &[f64]) -> EpochRecord {
+fn record((epoch, (fixed, metrics)): (usize, (&[f64; FIXED], &[f64]))) -> EpochRecord {
+    let &[train_loss, train_error, test_error] = fixed;
     EpochRecord {
         epoch,
-        train_loss: row[0],
-        train_error: row[1],
-        test_error: (!row[2].is_nan()).then_some(row[2]),
-        metrics: row[FIXED..].to_vec(),
+        train_loss,
+        train_error,
+        test_error: (!test_error.is_nan()).then_some(test_error),
+        metrics: metrics.to_vec(),
     }
 }
 

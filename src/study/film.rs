@@ -3,6 +3,8 @@
 //! Epochs are dense at the beginning, where much happens, and thin out in proportion to the epoch; the epoch of the
 //! released recipe's stop is there too. Parameters are kept as f32, which is all that a CPU or GPU run has of them.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use std::path::Path;
 
 use super::error::StudyError;
@@ -52,7 +54,7 @@ impl Film {
 
     /// Keeps the first of `replicas` replicas.
     pub(super) fn keep(&mut self, epoch: usize, parameters: &Parameters, replicas: usize) {
-        let own = |values: &Vec<f64>| values[..values.len() / replicas].to_vec();
+        let own = |values: &Vec<f64>| values.split_at(values.len() / replicas).0.to_vec();
         let frame = parameters.iter().flat_map(|(_, values)| own(values)).map(|v| v as f32);
         self.epochs.push(epoch);
         self.parameters.push(frame.collect());

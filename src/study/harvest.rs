@@ -12,6 +12,8 @@
 //! Where several layers are followed, names of activations begin with `layer-L-`. Activations are the hidden layer after
 //! its activation function, not normalised, of the training samples in the order of `labels.npy`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,8 @@
 //! "At the inversion" means for each replica by itself: at the epoch of its own stop, the first t >= 20 with
 //! R_0(t) >= R_0(t - 1), at which its stragglers are taken. A replica that does not stop keeps nothing there.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 

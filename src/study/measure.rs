@@ -3,6 +3,8 @@
 //! An array whose first size is the number of labels is one representation `[N, ...]`, its other sizes taken together. One `[R, N, D]` whose
 //! second size it is, is R replicas, as a run saves its hidden layers; R = N is read as the first.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use std::collections::BTreeSet;
 
 use super::error::StudyError;
@@ -187,12 +189,9 @@ impl Measurer<'_> {
                 class,
                 members,
                 expected,
-            } if *class < self.classes.names.len() => {
+            } if let Some(name) = self.classes.names.get(*class) => {
                 let plural = if *members == 1 { "" } else { "s" };
-                format!(
-                    "class {} has {members} member{plural}, expected at least {expected}",
-                    self.classes.names[*class]
-                )
+                format!("class {name} has {members} member{plural}, expected at least {expected}")
             }
             other => other.to_string(),
         }

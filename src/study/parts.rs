@@ -1,6 +1,8 @@
 //! The finished parts of a study. A part is written whole as soon as it is there, so a study that is killed and begun
 //! again computes only what is missing.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use std::path::{Path, PathBuf};
 
 use super::error::StudyError;

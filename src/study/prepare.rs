@@ -1,5 +1,7 @@
 //! From a dataset to samples: label rule, block of training rows, standardisation.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use super::error::StudyError;
 use super::outcome::Straggler;
 use crate::data::streams::Stream;
@@ -126,6 +128,10 @@ impl Prepared {
     ///
     /// # Panics
     /// For a place that is not among the training samples.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "documented; places are those of a network's errors on these samples"
+    )]
     pub fn straggler(&self, place: usize) -> Straggler {
         Straggler {
             sample_index: self.train_rows[place],

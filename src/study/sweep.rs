@@ -4,6 +4,8 @@
 //! A run is known by an id that is a function of its whole configuration. Two points that ask for the same run share it,
 //! and a sweep that is edited and begun again does only what is new.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;

@@ -54,6 +54,7 @@ impl Own {
     pub(super) fn write(&self, session: &mut Session, batch: &[u32], rows: usize) -> Result<(), TrainError> {
         fn picked<T: Copy>(all: &[T], batch: &[u32], rows: usize, width: usize) -> Vec<T> {
             let size = batch.len() / (all.len() / (rows * width)).max(1);
+            #[expect(clippy::indexing_slicing, reason = "samples are rows of these values")]
             let of = |(n, &sample): (usize, &u32)| {
                 let start = (n / size.max(1) * rows + sample as usize) * width;
                 &all[start..start + width]
@@ -188,7 +189,12 @@ pub(super) fn with_entanglement(
     else {
         return Ok(loss);
     };
-    let unit = graph.row_normalize(hidden[layer])?;
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "`Recipe::check` has refused a layer that is not there"
+    )]
+    let layer = hidden[layer];
+    let unit = graph.row_normalize(layer)?;
     let (losses, counts) = graph.soft_nearest_neighbor(unit, labels, weights, temperature)?;
     let mean = graph.mean_over_rows(losses, Some(counts))?;
     let term = graph.scale(mean, weight)?;

@@ -129,7 +129,8 @@ impl Recipe {
         }
         if let Some(layer) = self.layers.iter().find(|&&l| l >= self.architecture.hidden.len()) {
             let hidden = self.architecture.hidden.len();
-            return wrong(format!("hidden layer {}, but the network has {hidden}", layer + 1));
+            let layer = layer.saturating_add(1);
+            return wrong(format!("hidden layer {layer}, but the network has {hidden}"));
         }
         if let Some(term) = self.entanglement {
             let hidden = self.architecture.hidden.len();
@@ -140,11 +141,28 @@ impl Recipe {
                 ));
             }
             if term.layer >= hidden {
-                let layer = term.layer + 1;
+                let layer = term.layer.saturating_add(1);
                 return wrong(format!(
                     "soft nearest neighbour loss of hidden layer {layer}, but the network has {hidden}"
                 ));
             }
+        }
+        let widths = [
+            &[self.architecture.inputs],
+            &self.architecture.hidden[..],
+            &[self.architecture.outputs],
+        ]
+        .concat();
+        let bytes = |layer: &[usize; 2]| {
+            let copies = layer
+                .iter()
+                .try_fold(8 * self.replicas.len().max(1), |n, width| n.checked_mul(*width));
+            copies.is_some_and(|n| n <= isize::MAX as usize)
+        };
+        if let Some([inputs, units]) = widths.array_windows().find(|layer| !bytes(layer)) {
+            return wrong(format!(
+                "a layer of {inputs} inputs and {units} units, expected weights that fit into memory"
+            ));
         }
         let outputs = self.loss.outputs(self.classes);
         let found = self.architecture.outputs;

@@ -116,10 +116,14 @@ impl Trainer {
         let network = Network::record(&mut graph, &recipe.architecture)?;
         let rows = train.labels.len();
         let (pass, hidden) = record_pass(&mut graph, &network, &recipe, "train", rows, Some(&extras))?;
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "`Recipe::check` has refused layers that are not there"
+        )]
         let measured_layers: Vec<Value> = recipe.layers.iter().map(|&layer| hidden[layer]).collect();
         let mut probes = Vec::new();
-        for &layer in &recipe.layers {
-            let unit = graph.row_normalize(hidden[layer])?;
+        for &layer in &measured_layers {
+            let unit = graph.row_normalize(layer)?;
             probes.push((
                 graph.class_moments(unit, pass.labels, recipe.classes, pass.weights)?,
                 graph.zero_rows(unit)?,
@@ -283,6 +287,7 @@ impl Trainer {
         for start in (0..self.rows).step_by(size) {
             let end = (start + size).min(self.rows);
             rows.clear();
+            #[expect(clippy::indexing_slicing, reason = "an order has all rows")]
             orders
                 .iter()
                 .for_each(|order| rows.extend_from_slice(&order[start..end]));
@@ -306,6 +311,10 @@ impl Trainer {
         let replicas = self.recipe.replicas.len();
         let (mut moments, mut zero_rows) = (Vec::new(), Vec::new());
         for (&(of_classes, zeros), &layer) in self.probes.iter().zip(&self.recipe.layers) {
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "`Recipe::check` has refused layers that are not there"
+            )]
             let cols = self.recipe.architecture.hidden[layer];
             let values = self.session.read(of_classes)?;
             let per_replica = values.chunks_exact(classes * (cols + 2));
@@ -409,7 +418,8 @@ impl Trainer {
 
 /// (misclassified, rows) per replica to fractions.
 fn fractions(counts: &[f64]) -> Vec<f64> {
-    counts.chunks_exact(2).map(|c| c[0] / c[1]).collect()
+    let (counts, _) = counts.as_chunks();
+    counts.iter().map(|&[wrong, rows]| wrong / rows).collect()
 }
 
 /// The order of the samples in a replica's epoch, from the replica's stream of that epoch.

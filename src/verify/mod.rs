@@ -1,4 +1,5 @@
-//! How far is a backend from the reference? Every op, loss, optimiser and reduction, forward and backward, on random operands.
+//! How far is a backend from the reference? Every op, loss, optimiser, reduction and metric, forward and backward, on random
+//! operands.
 //!
 //! An [`Op`] makes a case from a seed: shape, kind of numbers, which operands replicas share, where buffers lie, and a rounding bound
 //! whose derivation stands beside it. One list, [`OPS`], serves every question: [`verify`] compares with
@@ -15,6 +16,7 @@ mod gradient;
 mod inputs;
 mod kernels;
 mod losses;
+mod metrics;
 mod optimizers;
 mod pairs;
 mod products;
@@ -32,6 +34,7 @@ use std::time::Duration;
 use crate::backend::pairwise::PairwiseError;
 use crate::backend::{Backend, BackendError};
 use crate::bench::median_time;
+use crate::geometry::GeometryError;
 use case::{Case, Results};
 pub use elementwise::function_error;
 pub use gradient::{Gradient, gradients};
@@ -42,7 +45,7 @@ pub use ulps::Ulps;
 /// Compares a case's results with their bounds.
 type Judge = Box<dyn Fn(&Case, &Results, &mut Report)>;
 
-/// What is verified: a kernel, or a reduction over pairs, with its backward pass under a name of its own.
+/// What is verified: a kernel, or a reduction over pairs, with its backward pass under a name of its own; or a metric.
 #[derive(Clone, Copy)]
 pub struct Op {
     /// As `--ops` has it.
@@ -58,12 +61,14 @@ enum Work {
     Special(fn(&mut Asked) -> Result<(), BackendError>),
     /// Reduces all pairs.
     Pairs(pairs::Reduction),
+    /// Takes a metric of labelled rows.
+    Metric(metrics::Measure),
 }
 
 impl Op {
-    /// Whether it runs as a program of the backend; else it reduces pairs.
+    /// Whether it runs as a program of the backend; else it reduces pairs, or is a metric.
     pub fn is_program(&self) -> bool {
-        !matches!(self.work, Work::Pairs(_))
+        !matches!(self.work, Work::Pairs(_) | Work::Metric(_))
     }
 }
 
@@ -95,6 +100,13 @@ pub enum VerifyError {
         /// Why.
         source: PairwiseError,
     },
+    /// A metric refuses a case in which its formula has a value.
+    Metric {
+        /// Which.
+        case: CaseName,
+        /// Why.
+        source: GeometryError,
+    },
 }
 
 impl fmt::Display for VerifyError {
@@ -106,6 +118,7 @@ impl fmt::Display for VerifyError {
             }
             VerifyError::Backend { case, source } => write!(f, "{case}: {source}"),
             VerifyError::Pairs { case, source } => write!(f, "{case}: {source}"),
+            VerifyError::Metric { case, source } => write!(f, "{case}: {source}"),
         }
     }
 }
@@ -139,20 +152,19 @@ const SPECIALS: &[Op] = ops! { Special,
 /// Every op.
 pub static OPS: &[Op] = &all();
 
-const COUNT: usize = PROGRAMS.len() + SPECIALS.len() + pairs::REDUCTIONS.len();
+const COUNT: usize = PROGRAMS.len() + SPECIALS.len() + pairs::REDUCTIONS.len() + metrics::MEASURES.len();
 
 const fn all() -> [Op; COUNT] {
+    let lists: [&[Op]; 4] = [PROGRAMS, SPECIALS, &pairs::REDUCTIONS, &metrics::MEASURES];
     let mut ops = [PROGRAMS[0]; COUNT];
-    let mut n = 0;
-    while n < COUNT {
-        ops[n] = if n < PROGRAMS.len() {
-            PROGRAMS[n]
-        } else if n < PROGRAMS.len() + SPECIALS.len() {
-            SPECIALS[n - PROGRAMS.len()]
-        } else {
-            pairs::REDUCTIONS[n - PROGRAMS.len() - SPECIALS.len()]
-        };
-        n += 1;
+    let (mut n, mut list) = (0, 0);
+    while list < lists.len() {
+        let mut place = 0;
+        while place < lists[list].len() {
+            ops[n] = lists[list][place];
+            (n, place) = (n + 1, place + 1);
+        }
+        list += 1;
     }
     ops
 }
@@ -191,7 +203,18 @@ pub fn listed(list: &str) -> Result<Vec<&'static Op>, VerifyError> {
 /// Runs every op on the cases of all these seeds, on the backend and on the reference, and compares. Eight seeds in a row have all kinds of numbers, ten have a case of thousands of rows.
 ///
 /// # Errors
-/// [`VerifyError::Backend`], [`VerifyError::Pairs`] for a case that the backend refuses.
+/// [`VerifyError::Backend`], [`VerifyError::Pairs`], [`VerifyError::Metric`] for a case that the backend or a metric refuses.
+///
+/// ```
+/// use disentangle::backend::Cpu;
+/// use disentangle::verify::{listed, verify};
+///
+/// let report = verify(&Cpu::new(1)?, &listed("tanh,dense")?, 0..8)?;
+/// assert_eq!(report.within(), report.cases());
+/// // The worst error of each result, in units of its bound.
+/// assert!(report.checks.iter().all(|check| check.worst <= 1.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn verify(backend: &dyn Backend, ops: &[&'static Op], seeds: Range<u64>) -> Result<Report, VerifyError> {
     let mut report = Report::default();
     for op in ops {
@@ -218,6 +241,10 @@ pub fn verify(backend: &dyn Backend, ops: &[&'static Op], seeds: Range<u64>) -> 
                 Work::Pairs(reduction) => {
                     let refused = |source| VerifyError::Pairs { case: name, source };
                     pairs::judge(*reduction, backend, name, &mut report).map_err(refused)?;
+                }
+                Work::Metric(measure) => {
+                    let refused = |source| VerifyError::Metric { case: name, source };
+                    metrics::judge(measure, backend, name, &mut report).map_err(refused)?;
                 }
             }
         }
@@ -248,6 +275,9 @@ pub fn support(backend: &dyn Backend, ops: &[&'static Op]) -> Vec<(&'static str,
             Work::Pairs(reduction) => {
                 pairs::runs(*reduction, backend).map_err(|source| VerifyError::Pairs { case: name, source })
             }
+            Work::Metric(measure) => {
+                metrics::runs(measure, backend).map_err(|source| VerifyError::Metric { case: name, source })
+            }
         }
     };
     ops.iter().map(|op| (op.name, ask(op))).collect()
@@ -268,7 +298,7 @@ pub struct Timing {
 /// for what is no work but a question.
 ///
 /// # Errors
-/// [`VerifyError::Backend`], [`VerifyError::Pairs`] for an op that the backend refuses.
+/// [`VerifyError::Backend`], [`VerifyError::Pairs`], [`VerifyError::Metric`] for an op that the backend refuses.
 pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Result<Option<Timing>, VerifyError> {
     let name = CaseName { op: op.name, seed: 0 };
     let (shape, seconds) = match &op.work {
@@ -285,6 +315,10 @@ pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Resul
         Work::Pairs(reduction) => {
             let time = pairs::time(*reduction, backend, budget);
             time.map_err(|source| VerifyError::Pairs { case: name, source })?
+        }
+        Work::Metric(measure) => {
+            let time = metrics::time(measure, backend, budget);
+            time.map_err(|source| VerifyError::Metric { case: name, source })?
         }
     };
     Ok(Some(Timing {
@@ -303,16 +337,72 @@ mod tests {
     /// Cases of each op; every eighth has the same kind of numbers, every tenth thousands of rows.
     const CASES: u64 = 80;
 
-    #[test]
-    fn every_op_of_the_cpu_is_within_its_bound_of_the_reference() {
-        let ops = listed("all").unwrap();
-        let report = verify(&Cpu::new(2).unwrap(), &ops, 0..CASES).unwrap();
+    /// The ops of a list on the CPU: every case within its bound, and none without a comparison.
+    fn hold(ops: &[&'static Op]) -> Report {
+        let report = verify(&Cpu::new(2).unwrap(), ops, 0..CASES).unwrap();
         let failures: Vec<&String> = report.checks.iter().flat_map(|check| &check.failures).collect();
         assert!(failures.is_empty(), "{failures:#?}");
-        for check in &report.checks {
-            assert!(check.judged > 0, "{}: nothing was compared", check.what);
+        for op in ops {
+            let compared = report
+                .checks
+                .iter()
+                .any(|check| check.what.starts_with(op.name) && check.judged > 0);
+            assert!(compared, "{}: nothing was compared", op.name);
         }
         assert_eq!(report.within(), report.cases());
+        report
+    }
+
+    /// A test for each part of the list, so that one can be asked for; together they have every op, once.
+    macro_rules! parts {
+        ($($name:ident: $which:expr),+ $(,)?) => {
+            const PARTS: &[(&str, fn(&Op) -> bool)] = &[$((stringify!($name), $which)),+];
+
+            mod cpu_is_within_its_bounds {
+                $(#[test]
+                fn $name() {
+                    let (_, which) = super::PARTS.iter().find(|(name, _)| *name == stringify!($name)).unwrap();
+                    super::hold(&super::OPS.iter().filter(|op| which(op)).collect::<Vec<_>>());
+                })+
+            }
+        };
+    }
+
+    fn starts_with(op: &Op, with: &[&str]) -> bool {
+        with.iter().any(|start| op.name.starts_with(start))
+    }
+
+    parts! {
+        dense_layers: |op| starts_with(op, &["dense"]) && !op.name.contains("skipping"),
+        skipping: |op| starts_with(op, &["dense"]) && op.name.contains("skipping"),
+        rows: |op| starts_with(op, &["row_normalize", "row_sum", "sum_squares", "gather", "class_moments", "error_count"])
+            && op.is_program(),
+        losses: |op| starts_with(op, &["softmax", "margin", "squared_error", "logit"]),
+        soft_nearest_neighbor_of_rows: |op| starts_with(op, &["soft_nearest_neighbor_rows"]),
+        optimizers: |op| starts_with(op, &["sgd", "adam", "rms_prop"]),
+        special: |op| starts_with(op, &["special"]),
+        class_sums: |op| starts_with(op, &["class_"]) && !op.is_program() && !op.name.ends_with("grad"),
+        row_sums: |op| starts_with(op, &["row_"]) && !op.is_program() && !op.name.ends_with("grad"),
+        gradients_of_sums: |op| starts_with(op, &["class_", "row_"]) && !op.is_program() && op.name.ends_with("grad"),
+        neighbors: |op| starts_with(op, &["nearest"]),
+        soft_nearest_neighbor: |op| starts_with(op, &["soft_nearest_neighbor"]) && !op.is_program(),
+        metrics: |op| starts_with(op, &["metric_"]),
+        elementwise: |op| starts_with(op, &["fill", "add", "accumulate", "tanh", "relu", "gelu", "sigmoid", "scale", "subtract",
+            "logistic", "hinge", "squared_hinge"]),
+    }
+
+    #[test]
+    fn every_op_has_its_part_and_every_kernel_an_op() {
+        for op in OPS {
+            let parts: Vec<&str> = PARTS
+                .iter()
+                .filter(|(_, which)| which(op))
+                .map(|(name, _)| *name)
+                .collect();
+            assert_eq!(parts.len(), 1, "{op:?}: {parts:?}");
+        }
+        let programs: Vec<&'static Op> = OPS.iter().filter(|op| op.is_program()).collect();
+        let report = verify(&Cpu::new(1).unwrap(), &programs, 0..3).unwrap();
         assert_eq!(
             report.kernels().len(),
             kernels::KERNELS,

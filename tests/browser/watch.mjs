@@ -21,6 +21,24 @@ const shown = () => document.readyState === "complete"
   ? Number(/epoch (\d+) of/.exec(document.getElementById("live")?.textContent)?.[1]) : 0;
 // A page that is just being left has no answer.
 const epoch = (page) => page.evaluate(shown).catch(() => 0);
+// What must have one is asked again of the next page.
+const answer = async (page, question) => {
+  for (const end = Date.now() + 60000; ; await sleep(50)) {
+    try {
+      return await page.evaluate(question);
+    } catch (error) {
+      if (!/context was destroyed/.test(error.message) || Date.now() > end) throw error;
+    }
+  }
+};
+// What a reader does while one page goes and the next comes may be lost: done until a page that is all there shows it.
+const until = async (page, seen, act) => {
+  for (const end = Date.now() + 60000; !(await answer(page, `document.readyState === "complete" && ${seen}`)); await sleep(50)) {
+    assert.ok(Date.now() < end, `never came: ${seen}`);
+    await act();
+  }
+};
+const click = (page, selector, seen) => until(page, seen, () => page.locator(selector).click());
 const settled = async (page, than = -1) => {
   for (const end = Date.now() + 60000; Date.now() < end; await sleep(50)) {
     const now = await epoch(page);
@@ -33,16 +51,18 @@ const tests = {
   async "the page grows, and its reader stays where they are"() {
     const { page, complaints } = await open({ size: DESKTOP });
     const first = await settled(page);
-    await page.locator("#run summary").click();
-    await page.locator("label[for=by-error]").click();
-    await page.locator("label[for=plane-1]").click();
-    await page.locator("#film-slider").focus();
-    await page.keyboard.press("Home");
-    await page.evaluate(() => window.scrollTo(0, 900));
+    await click(page, "#run summary", `document.querySelector("#run details").open`);
+    await click(page, "label[for=by-error]", `document.getElementById("by-error").checked`);
+    await click(page, "label[for=plane-1]", `document.getElementById("plane-1").checked`);
+    await until(page, `document.activeElement.id === "film-slider" && document.getElementById("film-epoch").textContent === "0"`, async () => {
+      await answer(page, () => document.getElementById("film-slider")?.focus());
+      await page.keyboard.press("Home");
+    });
+    await until(page, "Math.round(window.scrollY) === 900", () => answer(page, () => window.scrollTo(0, 900)));
     await page.screenshot({ path: join(shots, "watch.png") });
     await settled(page, await settled(page, first));
     // All at once: the next page may come between two questions.
-    const place = await page.evaluate(() => ({
+    const place = await answer(page, () => ({
       axis: document.getElementById("by-error").checked,
       plane: document.getElementById("plane-1").checked,
       epoch: document.getElementById("film-epoch").textContent,
@@ -57,9 +77,11 @@ const tests = {
 
   async "a movie that plays is not torn away"() {
     const { page, complaints } = await open();
-    const first = await settled(page);
+    await settled(page);
     await page.click("#film-play");
     await page.waitForFunction(() => document.getElementById("film-play").textContent === "Pause");
+    // Of the page that plays: before the click another may have come.
+    const first = await answer(page, shown);
     await sleep(4000);
     // Both at once: the movie may end between two questions, and the next page come.
     const now = await page.evaluate(() => ({

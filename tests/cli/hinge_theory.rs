@@ -81,12 +81,67 @@ fn sweeps_and_images_are_drawn_side_by_side() {
         "{text}"
     );
     let page = fs::read_to_string(place.path("sweep/report.html")).unwrap();
-    assert!(page.contains("id=\"plane-1\"") && page.contains("lazy"));
+    assert!(page.contains("id=\"plane-1\"") && page.contains("lazy") && page.contains("id=\"one-curve\""));
+    // The same nodes on the sphere: the curve of the first is there to compare with.
+    let output = hinge(
+        &place,
+        &format!("{SMALL} --distribution gaussian,sphere --initial-output subtract --out clocks --json"),
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(summary["cases"][0]["curve_beside_first"].is_null());
+    let beside = &summary["cases"][1]["curve_beside_first"];
+    let (nodes, worst) = (
+        beside["nodes_relative_l2"].as_f64().unwrap(),
+        beside["worst_node"].as_f64().unwrap(),
+    );
+    assert!(
+        nodes > 0.0 && worst >= nodes && beside["states"].as_u64().unwrap() > 2,
+        "{beside}"
+    );
+    let curves = fs::read_to_string(place.path("clocks/curves.csv")).unwrap();
+    assert_eq!(
+        curves.lines().count() as u64,
+        1 + beside["states"].as_u64().unwrap(),
+        "{curves}"
+    );
     let images = "--figure 5 --nodes 40 --steps 40 --samples 200 --records 10 --threads 1 --out images --quiet";
     let output = hinge(&place, images);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let page = fs::read_to_string(place.path("images/report.html")).unwrap();
     assert!(page.contains("|&lt;y x&gt;|") && page.contains("id=\"gamma\""));
+}
+
+#[test]
+fn studies_without_training_leave_their_folders() {
+    let place = Place::new();
+    for (study, options, tables) in [
+        ("equations", "", ["equations.csv", "reference.csv"]),
+        (
+            "frozen-nodes",
+            "--gammas 0.5,1 --replicas 3 --nodes 20 --dimension 5 --test-samples 50 --threads 1",
+            ["frozen-nodes.csv", "distances.csv"],
+        ),
+    ] {
+        let output = hinge(&place, &format!("--study {study} {options} --out {study} --quiet"));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(
+            !String::from_utf8(output.stdout).unwrap().contains("does not hold"),
+            "{study}"
+        );
+        for file in tables {
+            assert!(place.path(study).join(file).is_file(), "{study}: {file}");
+        }
+        let page = fs::read_to_string(place.path(study).join("report.html")).unwrap();
+        assert!(page.contains("Pellegrini") && page.contains("derived"), "{study}");
+        let again = hinge(
+            &place,
+            &format!("--config {study}/config.toml --out {study}-again --quiet"),
+        );
+        assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+        let read = |folder: &str| fs::read(place.path(folder).join(tables[0])).unwrap();
+        assert!(read(study) == read(&format!("{study}-again")), "{study}");
+    }
 }
 
 #[test]
@@ -117,6 +172,32 @@ fn what_is_wrong_is_one_line() {
         ("--dimension 1", "--dimension 1: expected at least 2"),
         ("--steps 0", "--steps 0: expected 1 to 100000000"),
         ("--samples 4000000000 --dimension 100", "expected at most 2e9 numbers"),
+        ("--study all", "--study 'all': expected equations or frozen-nodes"),
+        (
+            "--study equations --alpha 2",
+            "--alpha: not an option of --study equations",
+        ),
+        (
+            "--study frozen-nodes --gammas 0",
+            "--gammas 0: expected numbers above 0",
+        ),
+        ("--study frozen-nodes --gammas 1,x", "--gammas '1,x': 'x' is none"),
+        (
+            "--study frozen-nodes --dimension 1",
+            "--dimension 1: expected at least 2",
+        ),
+        (
+            "--gammas 1",
+            "--gammas: not an option of anything but --study frozen-nodes",
+        ),
+        (
+            "--distribution gaussian,cube",
+            "--distribution 'cube': expected gaussian or sphere",
+        ),
+        (
+            "--distribution gaussian,sphere --alpha 1,2",
+            "--distribution, --alpha: each has several values",
+        ),
         ("--data nowhere", "--data: not an option of anything but --figure 5"),
         ("--figure 5 --data nowhere", "nowhere"),
         ("--figure 5 --labels all", "expected a rule with two"),

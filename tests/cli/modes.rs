@@ -94,6 +94,10 @@ fn bad_input_is_one_line() {
         ("modes starvation --study moons", "--study 'moons': expected two-moons"),
         ("modes starvation --study coloured-mnist", "expected --data"),
         ("modes starvation --study coloured-mnist --data absent", "absent"),
+        (
+            "modes starvation --study two-moons --centres 1",
+            "--centres '1': expected two numbers from -100 to 100",
+        ),
         ("modes starvation --study brightness --pair 3", "expected two labels"),
         ("modes starvation --study brightness --pair 3,77", "77"),
         ("modes starvation --study two-moons --lambda 0.1", "does not know it"),

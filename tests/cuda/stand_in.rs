@@ -22,6 +22,22 @@ pub fn folder() -> &'static Path {
     })
 }
 
+/// Has a program find the stand-in, and the address sanitizer's library where the stand-in was built with it; nothing for a card.
+pub fn on_it(command: &mut Command) -> &mut Command {
+    if real() {
+        return command;
+    }
+    command.env("LD_LIBRARY_PATH", folder());
+    if folder().ends_with("address") {
+        let found = Command::new("g++").arg("-print-file-name=libasan.so").output().unwrap();
+        command
+            .env("LD_PRELOAD", String::from_utf8(found.stdout).unwrap().trim())
+            // The program and the driver end while the backend still holds memory.
+            .env("ASAN_OPTIONS", "detect_leaks=0");
+    }
+    command
+}
+
 /// Whether `DISENTANGLE_CUDA=real` asks for a card.
 pub fn real() -> bool {
     std::env::var("DISENTANGLE_CUDA").is_ok_and(|word| word == "real")
@@ -39,10 +55,7 @@ pub fn with_environment(name: &str, variables: &[(&str, &str)], test: fn()) {
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([name, "--exact", "--nocapture"]);
-    command
-        .env(INSIDE, "1")
-        .env("LD_LIBRARY_PATH", folder())
-        .envs(variables.iter().copied());
+    on_it(&mut command).env(INSIDE, "1").envs(variables.iter().copied());
     let output = command.output().unwrap();
     let (out, error) = (
         String::from_utf8_lossy(&output.stdout),

@@ -58,6 +58,21 @@ fn a_kink_is_named_and_not_compared() {
     }
 }
 
+/// The unit vector of one column is the sign.
+#[test]
+fn a_row_of_one_column_has_a_kink_at_zero() {
+    let mut net = Net::new((1, 1, 1));
+    let p = net.parameter("p", 1, 1).unwrap();
+    net.set(p, vec![1e-9]);
+    let x = net.rows("x", 1, false).unwrap();
+    let y = net.graph.dense(x, p, None).unwrap();
+    let unit = net.graph.row_normalize(y).unwrap();
+    let objective = net.graph.mean_over_rows(unit, None).unwrap();
+    let report = net.check(objective);
+    assert_eq!(report.kinks, vec![("p".to_string(), "row_normalize"); 8]);
+    assert_eq!(report.compared, 0);
+}
+
 #[test]
 fn a_tie_of_the_best_others_is_a_kink() {
     let mut net = Net::new((2, 1, 1));

@@ -199,3 +199,15 @@ fn neighbours_of_long_rows_do_not_depend_on_what_products_tell_apart() {
         }
     }
 }
+
+#[test]
+fn the_f64_form_tells_neighbours_apart_that_are_one_point_in_f32() {
+    let x: Vec<f64> = (0..60).map(|n| 1.0 + 1e-9 * f64::from(n * 17 % 61)).collect();
+    let points = Points::new(&x, 1).unwrap();
+    let cpu = Cpu::new(2).unwrap();
+    for metric in [Metric::Euclidean, Metric::L1] {
+        let got = cpu.nearest(&points, None, metric, 3, Form::F64).unwrap();
+        let expected = Reference.nearest(&points, None, metric, 3, Form::F64).unwrap();
+        assert_eq!(got.indices, expected.indices, "{metric:?}");
+    }
+}

@@ -52,7 +52,9 @@ impl Isa {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected as has;
-            let avx2 = has!("avx2") && has!("fma");
+            // Every processor with AVX2 counts and finds bits; kernels are compiled for that too.
+            let bits = has!("bmi1") && has!("popcnt");
+            let avx2 = has!("avx2") && has!("fma") && bits;
             match self {
                 Isa::Portable => true,
                 Isa::Avx2 => avx2,

@@ -46,7 +46,7 @@ pub use blocks::{BLOCK_ROWS, is_wide};
 use isa::Isa;
 pub use machine::{MAX_LANES, TILE_ROWS};
 #[cfg(feature = "pairwise")]
-pub use pairwise::SUM_ROUNDINGS;
+pub use pairwise::{GRADIENT_ROUNDINGS, SUM_ROUNDINGS};
 use pool::Pool;
 pub use simd::{EXP2_ULP, RECIPROCAL_SQRT_ULP, SQRT_ULP};
 

@@ -4,7 +4,7 @@
 //! aligned memory that is never moved or resized, and hands out slices of it. The host side (`all`, `all_mut`) is safe by
 //! borrowing; the kernel side (`part`, `part_mut`) is `unsafe` and its callers state who else may be there.
 
-use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
 use crate::backend::BackendError;
@@ -18,21 +18,74 @@ const HUGE_PAGE: usize = 2 << 20;
 /// there are rows, more than the processor's first table of pages holds.
 const LARGE: usize = 2 * HUGE_PAGE;
 
-/// Asks the system for huge pages: a hint, whose failure changes nothing but the speed.
-fn huge_pages(start: *mut u8, length: usize) {
-    #[cfg(target_os = "linux")]
-    {
-        use std::ffi::{c_int, c_void};
-        // The C library is linked by std; this is all that a crate would be for.
-        unsafe extern "C" {
-            fn madvise(start: *mut c_void, length: usize, advice: c_int) -> c_int;
-        }
-        const MADV_HUGEPAGE: c_int = 14;
-        // SAFETY: the range has just been allocated, and the advice changes no contents.
-        unsafe { madvise(start.cast(), length, MADV_HUGEPAGE) };
+/// Zeroed memory on huge pages, straight from the system: it is cleared page by page by who touches it first, so by all threads of
+/// a kernel that fills it, where an allocator would clear it before.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod pages {
+    use std::alloc::Layout;
+    use std::ffi::{c_int, c_long, c_void};
+
+    // The C library is linked by std; this is all that a crate would be for.
+    unsafe extern "C" {
+        fn mmap(at: *mut c_void, length: usize, access: c_int, kind: c_int, file: c_int, offset: c_long)
+        -> *mut c_void;
+        fn munmap(start: *mut c_void, length: usize) -> c_int;
+        fn madvise(start: *mut c_void, length: usize, advice: c_int) -> c_int;
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (start, length);
+    const READ_AND_WRITE: c_int = 1 | 2;
+    const PRIVATE_AND_ANONYMOUS: c_int = 0x02 | 0x20;
+    const MADV_HUGEPAGE: c_int = 14;
+
+    /// Null if there is none.
+    ///
+    /// # Safety
+    /// The layout's size is a multiple of its alignment, which is one of whole pages.
+    pub(super) unsafe fn map(layout: Layout) -> *mut u8 {
+        let Some(length) = layout.size().checked_add(layout.align()) else {
+            return std::ptr::null_mut();
+        };
+        // SAFETY: memory that nobody has is asked for.
+        let all = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                length,
+                READ_AND_WRITE,
+                PRIVATE_AND_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if all.addr() == usize::MAX {
+            return std::ptr::null_mut();
+        }
+        let before = all.addr().wrapping_neg() % layout.align();
+        let start = all.wrapping_byte_add(before);
+        // SAFETY: whole pages of what was mapped: those before and after the aligned part go back. The advice is a hint, whose failure
+        // changes nothing but the speed.
+        unsafe {
+            if before > 0 {
+                munmap(all, before);
+            }
+            if before < layout.align() {
+                munmap(start.wrapping_byte_add(layout.size()), layout.align() - before);
+            }
+            madvise(start, layout.size(), MADV_HUGEPAGE);
+        }
+        start.cast()
+    }
+
+    /// # Safety
+    /// `start` comes from `map` with this layout, and nobody uses it any more.
+    pub(super) unsafe fn unmap(start: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { munmap(start.cast(), layout.size()) };
+    }
+}
+
+/// The allocator's memory, where the system's pages are not asked for.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+mod pages {
+    pub(super) use std::alloc::{alloc_zeroed as map, dealloc as unmap};
 }
 
 /// A number type whose zero is all zero bits.
@@ -71,18 +124,13 @@ impl<T: Plain> Slab<T> {
                 length,
             });
         }
-        let start = if layout.align() == HUGE_PAGE {
-            // SAFETY: the layout is not empty.
-            let start = unsafe { alloc(layout) };
-            if !start.is_null() {
-                huge_pages(start, layout.size());
-                // SAFETY: that many bytes have been allocated.
-                unsafe { start.write_bytes(0, layout.size()) };
+        // SAFETY: the layout is not empty, and a large one is whole huge pages.
+        let start = unsafe {
+            if layout.align() == HUGE_PAGE {
+                pages::map(layout)
+            } else {
+                alloc_zeroed(layout)
             }
-            start
-        } else {
-            // SAFETY: the layout is not empty.
-            unsafe { alloc_zeroed(layout) }
         };
         Ok(Slab {
             start: NonNull::new(start.cast::<T>()).ok_or_else(none)?,
@@ -92,8 +140,10 @@ impl<T: Plain> Slab<T> {
 
     fn layout(length: usize) -> Option<Layout> {
         let layout = Layout::array::<T>(length).ok()?;
-        let large = layout.size() >= LARGE;
-        layout.align_to(if large { HUGE_PAGE } else { CACHE_LINE }).ok()
+        if layout.size() < LARGE {
+            return layout.align_to(CACHE_LINE).ok();
+        }
+        Some(layout.align_to(HUGE_PAGE).ok()?.pad_to_align())
     }
 
     pub(super) fn all(&self) -> &[T] {
@@ -135,8 +185,15 @@ impl<T: Plain> Slab<T> {
 impl<T: Plain> Drop for Slab<T> {
     fn drop(&mut self) {
         if let Some(layout) = Self::layout(self.length).filter(|layout| layout.size() != 0) {
+            let start = self.start.as_ptr().cast();
             // SAFETY: allocated in `new` with this layout.
-            unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+            unsafe {
+                if layout.align() == HUGE_PAGE {
+                    pages::unmap(start, layout);
+                } else {
+                    dealloc(start, layout);
+                }
+            }
         }
     }
 }

@@ -104,15 +104,15 @@ impl fmt::Display for CudaError {
                 total,
             } => write!(
                 f,
-                "'{buffer}' takes {} MiB of the CUDA device's memory, of which {} of {} MiB are free: take fewer replicas or a \
-                 smaller batch",
+                "'{buffer}' takes {} MiB of the CUDA device's memory, of which {} of {} MiB are free: take fewer rows or \
+                 replicas, or a smaller batch",
                 mebibytes(*bytes),
                 free >> 20,
                 total >> 20
             ),
             CudaError::Grid { kernel, blocks } => write!(
                 f,
-                "CUDA kernel {kernel} would take {blocks} blocks, expected at most {}: take fewer replicas or a smaller batch",
+                "CUDA kernel {kernel} would take {blocks} blocks, expected at most {}: take fewer rows or replicas, or a smaller batch",
                 i32::MAX
             ),
             CudaError::Launch { kernel, error } => write!(f, "CUDA kernel {kernel}: {error}"),

@@ -11,8 +11,7 @@
 //! | `launch` | a launch written down once and replayed |
 //! | `lower`, `product`, `sums`, `functions` | from a program's kernels to launches |
 //! | `machine` | a program with its buffers |
-//!
-//! Reductions over pairs are the CPU's: they read hosts' arrays and give hosts' arrays.
+//! | `pairs/` | reductions over pairs: hosts' arrays in, hosts' arrays out |
 
 mod driver;
 mod error;
@@ -21,6 +20,7 @@ mod kernels;
 mod launch;
 mod lower;
 mod machine;
+mod pairs;
 mod product;
 mod sums;
 
@@ -37,23 +37,20 @@ use kernels::Kernels;
 pub struct Cuda {
     kernels: Arc<Kernels>,
     context: Arc<Context>,
-    pairs: Cpu,
+    /// For the reductions over pairs that have no kernels here.
+    host: Cpu,
 }
 
 impl Cuda {
-    /// A backend on device `ordinal`, with `threads` threads of the host for the reductions over pairs.
+    /// A backend on device `ordinal`, with `threads` threads of the host for gradients and histograms of pairs, which are not the device's.
     ///
     /// # Errors
     /// [`BackendError::Cuda`] where there is no driver, it is too old, the device is not there or too old; those of [`Cpu::new`].
     pub fn new(ordinal: usize, threads: usize) -> Result<Cuda, BackendError> {
-        let pairs = Cpu::new(threads)?;
+        let host = Cpu::new(threads)?;
         let context = Context::open(ordinal)?;
         let kernels = Arc::new(Kernels::load(&context)?);
-        Ok(Cuda {
-            kernels,
-            context,
-            pairs,
-        })
+        Ok(Cuda { kernels, context, host })
     }
 
     /// The device.
@@ -74,6 +71,6 @@ impl Backend for Cuda {
     }
 
     fn pairs(&self) -> &dyn Pairwise {
-        self.pairs.pairs()
+        self
     }
 }

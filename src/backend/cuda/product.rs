@@ -72,15 +72,20 @@ fn pair(first: usize, second: usize) -> u64 {
 impl Operand {
     /// `groups`: whether rows of C come in groups.
     fn words(self, groups: bool) -> [u64; 5] {
-        // Strides in whole fours keep every four aligned; where there is one group its size does not matter.
-        let four = |n: usize| n.is_multiple_of(4);
-        let aligned = four(self.batch) && four(self.leading) && (!groups || four(self.outer) && four(self.group));
+        // Strides in whole fours keep every four aligned, in whole pairs every pair; where there is one group its size does not matter.
+        let whole = |n: &usize| {
+            [self.batch, self.leading]
+                .iter()
+                .chain([self.outer, self.group].iter().filter(|_| groups))
+                .all(|stride| stride.is_multiple_of(*n))
+        };
+        let together = [4, 2].into_iter().find(whole).unwrap_or(1);
         [
             self.data,
             self.batch as u64,
             self.outer as u64,
             pair(self.group, self.leading),
-            u64::from(aligned),
+            together as u64,
         ]
     }
 }
@@ -93,7 +98,7 @@ impl Product {
         let c_aligned = four(self.c_batch)
             && four(self.c_leading)
             && four(self.lane_stride)
-            && (!c_groups || four(self.c_outer) && four(self.c_group));
+            && (!c_groups || four(self.c_outer) && self.c_group.is_multiple_of(8));
         let [a0, a1, a2, a3, a4] = self.a.words(self.a.group < self.m);
         let [b0, b1, b2, b3, b4] = self.b.words(self.b.group < self.n);
         [

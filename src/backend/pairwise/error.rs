@@ -103,6 +103,11 @@ pub enum PairwiseError {
         /// How much.
         bytes: usize,
     },
+    /// A device that did not do what it was to do.
+    Device {
+        /// In one line.
+        reason: String,
+    },
 }
 
 impl fmt::Display for PairwiseError {
@@ -171,6 +176,7 @@ impl fmt::Display for PairwiseError {
             PairwiseError::OutOfMemory { what, bytes } => {
                 write!(f, "'{what}': {bytes} bytes of memory are not to be had")
             }
+            PairwiseError::Device { reason } => f.write_str(reason),
         }
     }
 }

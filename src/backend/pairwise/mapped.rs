@@ -41,6 +41,9 @@ mod tests {
         write_npy(&path, &[2, 90, 3], &x).unwrap();
         let mapped = MappedRows::open(&path).unwrap();
         assert_eq!((mapped.shape(), mapped.is_f32()), ((2, 90, 3), true));
+        let wide = folder.path().join("wide.npy");
+        write_npy(&wide, &[2, 1], &[0.1f64, 0.2]).unwrap();
+        assert!(!MappedRows::open(&wide).unwrap().is_f32());
         let points = Points::from_source(&mapped).unwrap();
         let expected = Points::new(&x, 3).unwrap().replicas(2).unwrap();
         let cpu = Cpu::new(2).unwrap();

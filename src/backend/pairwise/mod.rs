@@ -15,16 +15,36 @@
 //!
 //! [`crate::backend::Reference`] computes in f64 with plain loops and is the definition; [`crate::backend::Cpu`] computes
 //! in the precision of the [`Form`].
+//!
+//! ```
+//! use disentangle::backend::pairwise::{Form, Metric, PairFunction, Pairwise, Points};
+//! use disentangle::backend::Reference;
+//!
+//! // Three points on a line, the last of a class of its own.
+//! let points = Points::new(&[0.0f32, 3.0, 10.0][..], 1)?.labels(&[0, 0, 1], 2)?;
+//! let sums = Reference.class_sums(&points, None, PairFunction::Euclidean, Form::Direct)?;
+//! assert_eq!(sums.sums, [6.0, 17.0, 17.0, 0.0]);
+//! assert_eq!(sums.pairs, [2, 2, 2, 0]);
+//! let nearest = Reference.nearest(&points, None, Metric::Euclidean, 1, Form::Direct)?;
+//! assert_eq!(nearest.indices, [1, 0, 1]);
+//! # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+//! ```
 
 mod error;
 #[cfg(feature = "data")]
 mod mapped;
 mod points;
 pub mod soft_nearest_neighbor;
+#[cfg(any(feature = "pairwise", feature = "cuda"))]
+mod targets;
 
 pub use error::PairwiseError;
+#[cfg(any(feature = "pairwise", feature = "cuda"))]
+pub(crate) use points::normalize;
 pub use points::{Points, RowSource, Values};
 pub use soft_nearest_neighbor::{SoftNearestNeighbor, SoftNearestNeighborGradient};
+#[cfg(any(feature = "pairwise", feature = "cuda"))]
+pub(crate) use targets::{Target, targets, zeros};
 
 /// Most neighbours that [`Pairwise::nearest`] finds.
 pub const MOST_NEIGHBORS: usize = 64;
@@ -63,6 +83,12 @@ impl PairFunction {
             PairFunction::Gaussian { .. } => "Gaussian kernel",
             PairFunction::Within { .. } => "number within a radius",
         }
+    }
+
+    /// By what sums are multiplied where squared distances of unit vectors stand for the cosine distance.
+    #[cfg(any(feature = "pairwise", feature = "cuda"))]
+    pub(crate) fn factor(self) -> f64 {
+        if self == PairFunction::Cosine { 0.5 } else { 1.0 }
     }
 
     /// Checks the function's parameter and that it has the form.
@@ -140,6 +166,15 @@ impl Form {
             Form::Direct => "direct",
             Form::Centered => "centered",
             Form::F64 => "f64",
+        }
+    }
+
+    /// The largest number of the precision in which such a backend computes distances.
+    #[cfg(any(feature = "pairwise", feature = "cuda"))]
+    pub(crate) fn largest(self) -> f64 {
+        match self {
+            Form::Direct | Form::Centered => f64::from(f32::MAX),
+            Form::F64 => f64::MAX,
         }
     }
 }

@@ -323,6 +323,19 @@ impl<'a> Points<'a> {
     }
 }
 
+/// `x / |x|`, or 0 and a last coordinate of 1 for a zero row. The division by the largest first keeps squares in range.
+#[cfg(any(feature = "pairwise", feature = "cuda"))]
+pub(crate) fn normalize(row: &mut [f64], raw: usize) {
+    let top = row[..raw].iter().fold(0.0f64, |top, x| top.max(x.abs()));
+    if top == 0.0 {
+        row[raw] = 1.0;
+        return;
+    }
+    let norm = row[..raw].iter().map(|x| (x / top).powi(2)).sum::<f64>().sqrt();
+    row[..raw].iter_mut().for_each(|x| *x = *x / top / norm);
+    row[raw] = 0.0;
+}
+
 fn count(elements: usize, dim: usize) -> Result<usize, PairwiseError> {
     if !elements.is_multiple_of(dim) {
         return Err(PairwiseError::Length {

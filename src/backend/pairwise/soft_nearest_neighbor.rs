@@ -14,6 +14,17 @@
 //!
 //! Source: N. Frosst, N. Papernot and G. Hinton, Analyzing and improving representations with the soft nearest neighbor
 //! loss, ICML 2019 (arXiv 1902.01889), eq. 1; there T is divided as here.
+//!
+//! ```
+//! use disentangle::backend::Reference;
+//! use disentangle::backend::pairwise::{Form, Pairwise, Points};
+//!
+//! // Neighbours of the own class are near, others far: the loss is small, and falls as the temperature does.
+//! let points = Points::new(&[0.0, 1.0, 10.0, 11.0][..], 1)?.labels(&[0, 0, 1, 1], 2)?;
+//! let found = Reference.soft_nearest_neighbor_gradient(&points, 20.0, Form::Direct)?;
+//! assert!(found.value.loss[0] < 0.1 && found.temperature[0] > 0.0);
+//! # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+//! ```
 
 use super::{PairwiseError, Points};
 

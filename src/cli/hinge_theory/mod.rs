@@ -2,8 +2,9 @@
 
 mod options;
 mod plan;
+mod studies;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,18 +14,17 @@ use disentangle::backend::cpu::isa::Isa;
 use disentangle::bench::peak::Peak;
 use disentangle::data::whole_file;
 use disentangle::report::page::RunFacts;
-use disentangle::report::record::RUN_JSON;
 use disentangle::report::{self, REPORT_HTML, write_atomic};
 use disentangle::study::StudyError;
 use disentangle::study::hinge_theory::comparison::{Case, compare};
 use disentangle::study::hinge_theory::realistic;
 use disentangle::study::hinge_theory::simulation::{Outcome, Progress, Snapshot, Watcher, run as simulate, run_on};
 use disentangle::study::inversion::Wish;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::error::CliError;
 use super::options::command_line;
-use super::output::{new_folder, print};
+use super::output::{new_folder, print, put, write_record};
 use super::progress::Reporter;
 use super::resume::CONFIG;
 use super::{config, facts, guard, resolve};
@@ -44,7 +44,16 @@ pub fn run(given: HingeOptions) -> Result<(), CliError> {
     let options = if resume {
         resumed(given)?
     } else {
-        plan::defaults(merged(given)?)?
+        let given = merged(given)?;
+        if let Some(study) = given.study.clone() {
+            return studies::run(&study, given);
+        }
+        if given.gammas.is_some() {
+            return Err(CliError::Input(
+                "--gammas: not an option of anything but --study frozen-nodes".into(),
+            ));
+        }
+        plan::defaults(given)?
     };
     let config = toml::to_string(&options)
         .map_err(|cause| CliError::Input(format!("an option that config.toml cannot hold: {cause}")))?;
@@ -73,7 +82,7 @@ pub fn run(given: HingeOptions) -> Result<(), CliError> {
         "processor": facts::processor(),
         "started_unix_seconds": facts::unix_seconds(),
     });
-    write_json(&folder, &record)?;
+    write_record(&folder, &record)?;
 
     let interrupted = guard::signals()?;
     let (mut cases, mut seconds, mut flops) = (Vec::new(), 0.0, 0.0);
@@ -116,8 +125,8 @@ pub fn run(given: HingeOptions) -> Result<(), CliError> {
         });
     }
     let speed = speed(seconds, flops, options.device.as_deref() == Some("cpu"), threads)?;
-    record["training_seconds"] = json!(seconds);
-    record["gflops"] = json!(flops / seconds / 1e9);
+    put(&mut record, "training_seconds", json!(seconds));
+    put(&mut record, "gflops", json!(flops / seconds / 1e9));
     let data = plan.images.as_ref().map_or_else(
         || "drawn from the seed: a teacher's examples".to_string(),
         |images| images.description.clone(),
@@ -135,7 +144,7 @@ pub fn run(given: HingeOptions) -> Result<(), CliError> {
         underway: None,
     };
     let page = report::hinge_theory::write(&folder, &cases, &facts)?;
-    write_json(&folder, &record)?;
+    write_record(&folder, &record)?;
     for number in 0..plan.cases.len() {
         let path = folder.join(format!("checkpoint-{number}.safetensors"));
         match std::fs::remove_file(&path) {
@@ -183,6 +192,11 @@ fn resumed(given: HingeOptions) -> Result<HingeOptions, CliError> {
         )));
     }
     let mut options: HingeOptions = config::read_as(&folder.join(CONFIG))?;
+    if let Some(study) = &options.study {
+        return Err(CliError::Input(format!(
+            "--resume: expected a run that trains; --study {study} takes seconds, begin it again"
+        )));
+    }
     options.threads = given.threads.or(options.threads);
     Ok(options)
 }
@@ -221,13 +235,6 @@ fn speed(seconds: f64, flops: f64, cpu: bool, threads: usize) -> Result<String, 
         rate / 1e9,
         100.0 * rate / peak.flops
     ))
-}
-
-fn write_json(folder: &Path, record: &Value) -> Result<(), CliError> {
-    Ok(write_atomic(
-        &folder.join(RUN_JSON),
-        format!("{record:#}\n").as_bytes(),
-    )?)
 }
 
 /// The table of distances for a terminal.

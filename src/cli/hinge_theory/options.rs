@@ -21,6 +21,14 @@ pub struct HingeOptions {
     #[arg(long, value_name = "N", help = FIGURE, value_parser = whole, help_heading = "Experiment")]
     pub figure: Option<u64>,
 
+    /// equations: the theory alone | frozen-nodes: networks put at a gamma, untrained
+    #[arg(long, value_name = "NAME", help_heading = "Experiment")]
+    pub study: Option<String>,
+    /// frozen-nodes: where the networks are put [0.3,0.6,1,1.5,2,2.5]
+    #[arg(long, value_name = "G,...", help_heading = "Experiment", allow_hyphen_values = true)]
+    #[serde(deserialize_with = "number")]
+    pub gammas: Option<String>,
+
     /// alpha, or several: 0.1,1,10 [1]
     #[arg(long, value_name = "A,...", help_heading = "Model", allow_hyphen_values = true)]
     #[serde(deserialize_with = "number")]
@@ -46,7 +54,7 @@ pub struct HingeOptions {
     #[arg(long, value_name = "HOW", help_heading = "Model")]
     pub initial_output: Option<String>,
 
-    /// gaussian | sphere (uniform on the unit sphere) [gaussian]
+    /// gaussian | sphere (uniform on the unit sphere) | gaussian,sphere [gaussian]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub distribution: Option<String>,
     /// d [20]
@@ -136,6 +144,8 @@ impl HingeOptions {
         }
         or!(
             figure,
+            study,
+            gammas,
             alpha,
             threshold,
             beta,

@@ -143,7 +143,7 @@ fn one_of<T: Copy>(name: &str, given: &Option<String>, words: &[(&str, T)]) -> R
 }
 
 /// Numbers between commas.
-fn list<T: FromStr>(name: &str, given: &Option<String>, expected: &str) -> Result<Vec<T>, CliError> {
+pub fn list<T: FromStr>(name: &str, given: &Option<String>, expected: &str) -> Result<Vec<T>, CliError> {
     let text = given.as_deref().unwrap_or_default();
     let wrong = |part: &str| CliError::Input(format!("--{name} '{text}': '{part}' is none, expected {expected}"));
     text.split(',')
@@ -197,7 +197,27 @@ pub fn plan(options: &HingeOptions) -> Result<Plan, CliError> {
         Some(images) => vec![images.data.train.labels.len()],
         None => list("samples", &options.samples, "whole numbers between commas")?,
     };
+    let gaussian = ("gaussian", Distribution::Gaussian);
+    let distributions: Vec<Distribution> = match images {
+        Some(_) => vec![Distribution::Gaussian],
+        None => {
+            let names = list::<String>(
+                "distribution",
+                &options.distribution,
+                "gaussian, sphere or both between commas",
+            )?;
+            let known = |name: &String| {
+                one_of(
+                    "distribution",
+                    &Some(name.clone()),
+                    &[gaussian, ("sphere", Distribution::Sphere)],
+                )
+            };
+            names.iter().map(known).collect::<Result<_, _>>()?
+        }
+    };
     let several = [
+        ("distribution", distributions.len()),
         ("alpha", alphas.len()),
         ("noise", noises.len()),
         ("samples", samples.len()),
@@ -209,7 +229,7 @@ pub fn plan(options: &HingeOptions) -> Result<Plan, CliError> {
         )));
     }
     let replicas = options.replicas.unwrap_or(1);
-    let count = alphas.len() * noises.len() * samples.len() * replicas.min(CASES + 1);
+    let count = distributions.len() * alphas.len() * noises.len() * samples.len() * replicas.min(CASES + 1);
     if count == 0 || count > CASES {
         return Err(CliError::Input(format!(
             "--replicas {replicas}: expected at least 1, and at most {CASES} networks in all"
@@ -217,29 +237,41 @@ pub fn plan(options: &HingeOptions) -> Result<Plan, CliError> {
     }
     let base = base(options, images.as_ref())?;
     let mut cases = Vec::new();
-    for &alpha in &alphas {
-        for &noise in &noises {
-            for &examples in &samples {
-                for replica in 0..replicas as u64 {
-                    let mut setting = base.clone();
-                    (setting.model.alpha, setting.model.noise) = (alpha, noise);
-                    (setting.examples, setting.replica) = (examples, replica);
-                    setting.model.beta = beta(options, &setting.model, images.as_ref())?;
-                    setting.check()?;
-                    fits(&setting)?;
-                    let mut label = match swept.first() {
-                        Some(&"alpha") => format!("alpha {alpha}"),
-                        Some(&"noise") => format!("eta {noise}"),
-                        Some(_) => format!("N {examples}"),
-                        None => String::new(),
-                    };
-                    if replicas > 1 {
-                        let gap = if label.is_empty() { "" } else { ", " };
-                        label.push_str(&format!("{gap}replica {replica}"));
-                    }
-                    cases.push(Planned { label, setting });
-                }
+    let combined = distributions.iter().flat_map(|&distribution| {
+        let (noises, samples) = (&noises, &samples);
+        alphas.iter().flat_map(move |&alpha| {
+            noises.iter().flat_map(move |&noise| {
+                samples
+                    .iter()
+                    .map(move |&examples| (distribution, alpha, noise, examples))
+            })
+        })
+    });
+    for (distribution, alpha, noise, examples) in combined {
+        for replica in 0..replicas as u64 {
+            let mut setting = base.clone();
+            setting.model = Model {
+                distribution,
+                alpha,
+                noise,
+                ..setting.model
+            };
+            (setting.examples, setting.replica) = (examples, replica);
+            setting.model.beta = beta(options, &setting.model, images.as_ref())?;
+            setting.check()?;
+            fits(&setting)?;
+            let mut label = match swept.first() {
+                Some(&"distribution") => distribution.name().to_string(),
+                Some(&"alpha") => format!("alpha {alpha}"),
+                Some(&"noise") => format!("eta {noise}"),
+                Some(_) => format!("N {examples}"),
+                None => String::new(),
+            };
+            if replicas > 1 {
+                let gap = if label.is_empty() { "" } else { ", " };
+                label.push_str(&format!("{gap}replica {replica}"));
             }
+            cases.push(Planned { label, setting });
         }
     }
     let moments = match images {
@@ -255,18 +287,10 @@ pub fn plan(options: &HingeOptions) -> Result<Plan, CliError> {
 
 /// What all cases have in common.
 fn base(options: &HingeOptions, images: Option<&Images>) -> Result<Setting, CliError> {
-    let gaussian = ("gaussian", Distribution::Gaussian);
     Ok(Setting {
         model: Model {
             unit: one_of("unit", &options.unit, &[("relu", Unit::Relu), ("linear", Unit::Linear)])?,
-            distribution: match images {
-                Some(_) => Distribution::Gaussian,
-                None => one_of(
-                    "distribution",
-                    &options.distribution,
-                    &[gaussian, ("sphere", Distribution::Sphere)],
-                )?,
-            },
+            distribution: Distribution::Gaussian,
             dimension: match images {
                 Some(images) => images.data.direction.len(),
                 None => options.dimension.unwrap_or_default(),

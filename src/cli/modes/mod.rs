@@ -13,17 +13,17 @@ use std::time::Instant;
 use disentangle::backend::{Backend, Cpu, Reference};
 use disentangle::data::{Dataset, whole_file};
 use disentangle::report::page::RunFacts;
-use disentangle::report::record::RUN_JSON;
 use disentangle::report::{self, REPORT_HTML, write_atomic};
 use disentangle::study::StudyError;
 use disentangle::study::modes::findings::Findings;
 use disentangle::study::modes::{brightness, curves, phase, race, starvation, two_moons};
 use disentangle::train::TrainError;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::error::CliError;
+use super::findings::conclude;
 use super::options::command_line;
-use super::output::{new_folder, print};
+use super::output::{new_folder, put, write_record};
 use super::resume::CONFIG;
 use super::{config, facts, resolve};
 pub use options::ModesOptions;
@@ -97,9 +97,13 @@ pub fn run(mut given: ModesOptions) -> Result<(), CliError> {
         "started_unix_seconds": facts::unix_seconds(),
     });
     if let Some(dataset) = &dataset {
-        record["data"] = json!({ "name": dataset.name, "sha256": facts::data_hashes(dataset) });
+        put(
+            &mut record,
+            "data",
+            json!({ "name": dataset.name, "sha256": facts::data_hashes(dataset) }),
+        );
     }
-    write_json(&folder, &record)?;
+    write_record(&folder, &record)?;
 
     let started = Instant::now();
     let silent = quiet || json;
@@ -132,7 +136,7 @@ pub fn run(mut given: ModesOptions) -> Result<(), CliError> {
         },
     };
     let seconds = started.elapsed().as_secs_f64();
-    record["seconds"] = json!(seconds);
+    put(&mut record, "seconds", json!(seconds));
     let facts = RunFacts {
         title: found.title.clone(),
         command,
@@ -143,17 +147,8 @@ pub fn run(mut given: ModesOptions) -> Result<(), CliError> {
         underway: None,
     };
     let page = report::modes::write(&folder, &found, &facts)?;
-    write_json(&folder, &record)?;
-    if json {
-        return print(&report::modes::tables::summary_text(&found));
-    }
-    print(&format!(
-        "{}{}\n{seconds:.1} s; tables in {}\n{}\n",
-        aligned(&found),
-        found.headline,
-        folder.display(),
-        page.display()
-    ))
+    write_record(&folder, &record)?;
+    conclude(&found, (&folder, &page), seconds, json)
 }
 
 /// The options of the run in `--out`; of those on the command line only the number of threads counts.
@@ -183,25 +178,4 @@ fn one_thread(device: &str) -> Result<Box<dyn Backend>, StudyError> {
         "reference" => Box::new(Reference),
         _ => Box::new(Cpu::new(1).map_err(TrainError::from)?),
     })
-}
-
-fn write_json(folder: &Path, record: &Value) -> Result<(), CliError> {
-    Ok(write_atomic(
-        &folder.join(RUN_JSON),
-        format!("{record:#}\n").as_bytes(),
-    )?)
-}
-
-/// The table of distances for a terminal.
-fn aligned(found: &Findings) -> String {
-    let (_, rows) = report::modes::distance_rows(found);
-    let width = rows.iter().map(|row| row[0].chars().count()).max().unwrap_or(0);
-    rows.iter()
-        .map(|row| {
-            let [what, _, _, distance, expected, holds] = &row[..] else {
-                return String::new();
-            };
-            format!("{what:<width$}  {distance:>9}  {expected:<16}  {holds}\n")
-        })
-        .collect()
 }

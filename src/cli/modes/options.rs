@@ -58,7 +58,7 @@ pub struct ModesOptions {
     /// Hidden units [8; starvation: 4; two-moons: 500]
     #[arg(long, value_name = "H", help_heading = "Curves", value_parser = count)]
     pub width: Option<usize>,
-    /// Numbers of classes under the softmax, or none [2,3,10]
+    /// Numbers of classes K, or none [2,3,10]
     #[arg(long, value_name = "K,...", help_heading = "Curves")]
     #[serde(deserialize_with = "number")]
     pub classes: Option<String>,
@@ -116,6 +116,10 @@ pub struct ModesOptions {
     #[arg(long, value_name = "C", help_heading = "Starvation")]
     #[serde(deserialize_with = "number")]
     pub penalty: Option<String>,
+    /// two-moons: centres of the penalty, of class 0 and of class 1 [0,0]
+    #[arg(long, value_name = "C,C", help_heading = "Starvation", allow_hyphen_values = true)]
+    #[serde(deserialize_with = "number")]
+    pub centres: Option<String>,
     /// Networks side by side [two-moons: 2; brightness: 4]
     #[arg(long, value_name = "R", help_heading = "Starvation", value_parser = count)]
     pub replicas: Option<usize>,
@@ -209,6 +213,7 @@ impl ModesOptions {
             lambda,
             delta,
             penalty,
+            centres,
             replicas,
             epochs,
             fractions,

@@ -43,7 +43,7 @@ fn known(experiment: Experiment, study: Option<&str>) -> &'static [&'static str]
         (Experiment::Phase, _) => &["grid", "reach", "samples", "widths", "networks", "loss", "dt", "time"],
         (Experiment::Race, _) => &["initial", "dt"],
         (Experiment::Starvation, None) => &["lambda", "delta", "norms", "width", "scale", "dt"],
-        (Experiment::Starvation, Some("two-moons")) => &["study", "replicas", "epochs", "penalty", "width"],
+        (Experiment::Starvation, Some("two-moons")) => &["study", "replicas", "epochs", "penalty", "centres", "width"],
         (Experiment::Starvation, Some("brightness")) => &[
             "study",
             "pair",
@@ -133,6 +133,7 @@ pub fn defaults(experiment: Experiment, given: ModesOptions) -> Result<ModesOpti
             defaults.replicas = Some(2);
             defaults.epochs = Some(3000);
             defaults.penalty = word("0.003");
+            defaults.centres = word("0,0");
             defaults.width = Some(500);
         }
         (Experiment::Starvation, Some("brightness")) => {
@@ -174,7 +175,8 @@ fn some<T: FromStr + Copy + PartialEq>(
     fits: impl Fn(T) -> bool,
 ) -> Result<Vec<T>, CliError> {
     let values = list(name, given, expected, fits)?;
-    let twice = (1..values.len()).any(|n| values[..n].contains(&values[n]));
+    let before = |n: usize, value: &T| values.iter().take(n).any(|earlier| earlier == value);
+    let twice = values.iter().enumerate().any(|(n, value)| before(n, value));
     if values.is_empty() || twice {
         let text = given.as_deref().unwrap_or_default();
         return Err(CliError::Input(format!(
@@ -337,6 +339,9 @@ pub fn plan(experiment: Experiment, options: &ModesOptions) -> Result<Plan, CliE
             replicas: size("replicas", options.replicas, 1, 1000)? as u64,
             epochs: size("epochs", options.epochs, 1, 10_000_000)? as u64,
             penalty: number("penalty", &options.penalty, "a positive number", positive)?,
+            centres: pair("centres", &options.centres, "two numbers from -100 to 100", |c| {
+                c.abs() <= 100.0
+            })?,
             width: size("width", options.width, 1, 100_000)?,
             seed,
         }),

@@ -193,14 +193,14 @@ fn resumable(folder: &std::path::Path, study: &str, hashes: &Value) -> Result<()
     let before = std::fs::read(folder.join(RUN_JSON)).ok();
     let before = before.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     if let Some(run) = before {
-        match run["study"].as_str() {
+        match run.get("study").and_then(Value::as_str) {
             Some(of) if of == study => {}
             of => {
                 let of = of.unwrap_or("inversion");
                 return wrong(&format!("a run of `{of}`, expected one of `{study}`"));
             }
         }
-        if run["data"]["sha256"] != *hashes {
+        if run.pointer("/data/sha256") != Some(hashes) {
             return wrong("the data are not those the run began with, expected the same files");
         }
     }

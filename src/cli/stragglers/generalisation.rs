@@ -35,7 +35,11 @@ impl Options {
         let text = self.arms.as_deref().unwrap_or_default();
         let arms: Result<Vec<Arm>, _> = text.split(',').map(|word| word.trim().parse()).collect();
         let arms = arms.map_err(|error| CliError::Input(format!("--arms: {error}")))?;
-        if let Some(arm) = arms.iter().enumerate().find(|(n, arm)| arms[..*n].contains(arm)) {
+        if let Some(arm) = arms
+            .iter()
+            .enumerate()
+            .find(|(n, arm)| arms.iter().take(*n).any(|before| before == *arm))
+        {
             return Err(CliError::Input(format!(
                 "--arms '{text}': {} twice, expected once",
                 arm.1

@@ -463,14 +463,13 @@ impl Reader<'_, '_> {
         let at = joined(at, Key(key));
         let mut lists = Vec::new();
         for (name, values) in &own {
-            let at = joined(&at, Key(name));
             match values {
                 Value::Array(values) if !values.is_empty() => lists.push((name.clone(), values.clone())),
-                _ => return Err(self.source.error(&at, "expected a list of values")),
+                _ => return Err(self.source.error(&joined(&at, Key(name)), "expected a list of values")),
             }
             for value in values.as_array().into_iter().flatten() {
                 let alone: Table = [(name.clone(), value.clone())].into_iter().collect();
-                self.source.options(&alone, &at[..at.len() - 1])?;
+                self.source.options(&alone, &at)?;
             }
         }
         Ok(lists)

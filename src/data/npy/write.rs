@@ -46,6 +46,18 @@ element!(f32: "<f4", f64: "<f8", u8: "|u1", u32: "<u4", i64: "<i8");
 /// # Errors
 /// [`FormatFault::ArrayValues`], [`FormatFault::ArrayShape`] (more sizes than a header has room for),
 /// [`DataError::Write`].
+///
+/// ```
+/// use disentangle::data::{Npy, write_npy};
+///
+/// let path = std::env::temp_dir().join(format!("disentangle-{}.npy", std::process::id()));
+/// write_npy(&path, &[2, 3], &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+/// let file = Npy::open(&path)?;
+/// assert_eq!((file.shape(), file.element().as_str()), (&[2, 3][..], "<f4"));
+/// assert_eq!(file.to_array().values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+/// std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn write_npy<T: NpyElement>(path: &Path, shape: &[usize], values: &[T]) -> Result<(), DataError> {
     write_npy_from(path, shape, values.iter().copied())
 }

@@ -1,8 +1,10 @@
 //! The figures of a `hinge-theory` run.
 //!
 //! One case: the four panels of the paper's Fig. 1 (nodes a and w_par, gamma with its limits, first satisfaction times), the
-//! plane, errors, unsatisfied fraction and loss. Several: the same curves of all of them side by side, and a plane each.
+//! plane, errors, unsatisfied fraction and loss. Several: the same curves of all of them side by side, a plane each, and those whose
+//! nodes begin alike in one plane.
 
+use super::one_curve::one_curve;
 use crate::report::drawn::Drawn;
 use crate::report::files::ReportError;
 use crate::report::theory_chart::{Mark, Set, TheoryChart, draw};
@@ -16,7 +18,8 @@ use crate::study::hinge_theory::simulation::Record;
 /// Points of a theory's curve.
 const FINE: usize = 160;
 
-fn set(label: impl Into<String>, paint: usize, mark: Mark, points: Vec<(f64, f64)>) -> Set {
+/// A set of a chart.
+pub(super) fn set(label: impl Into<String>, paint: usize, mark: Mark, points: Vec<(f64, f64)>) -> Set {
     Set {
         label: label.into(),
         paint,
@@ -53,7 +56,7 @@ pub fn parameters(case: &Case) -> String {
 }
 
 /// Draws a chart.
-fn drawn(name: &str, caption: String, chart: &TheoryChart) -> Result<Drawn, ReportError> {
+pub(super) fn drawn(name: &str, caption: String, chart: &TheoryChart) -> Result<Drawn, ReportError> {
     let drawing = draw(chart).map_err(|cause| ReportError::Figure {
         name: name.into(),
         cause,
@@ -160,6 +163,7 @@ pub fn figures(cases: &[Case]) -> Result<Vec<Drawn>, ReportError> {
     for (c, case) in cases.iter().enumerate() {
         all.push(plane(case, c)?);
     }
+    all.extend(one_curve(cases)?);
     if cases.iter().all(|case| case.comparison.mean_field) {
         let unsatisfied = Compared {
             title: "Unsatisfied fraction, logarithmic",
@@ -329,7 +333,7 @@ fn satisfaction(case: &Case, caption: &str) -> Result<Drawn, ReportError> {
     ];
     let apart = apart.collect();
     let chart = TheoryChart {
-        title: "|x_par| of an example against its first satisfied time, logarithmic".into(),
+        title: "|x_par| at the first satisfied time, logarithmic".into(),
         x_label: "t_sat, steps".into(),
         x_scale: Scale::Log,
         y_scale: Scale::Log,

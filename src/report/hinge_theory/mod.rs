@@ -1,6 +1,7 @@
 //! What a `hinge-theory` run leaves behind: tables, summary, figures and the page.
 
 pub mod figures;
+mod one_curve;
 mod page;
 pub mod tables;
 
@@ -27,9 +28,13 @@ pub fn write(folder: &Path, cases: &[Case], facts: &RunFacts) -> Result<PathBuf,
         ("nodes.csv", tables::nodes(cases)),
         ("satisfaction.csv", tables::satisfaction(cases)),
         ("examples.csv", tables::examples(cases)),
+        ("curves.csv", tables::curves(cases)),
         (SUMMARY_JSON, summary),
     ];
     for (name, text) in &files {
+        if text.is_empty() {
+            continue;
+        }
         write_atomic(&folder.join(name), text.as_bytes())?;
     }
     drawn::write(folder, &figures)?;

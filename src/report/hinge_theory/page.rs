@@ -6,6 +6,7 @@ use crate::report::drawn::{self, Drawn};
 use crate::report::number::significant;
 use crate::report::page::{RunFacts, run_section};
 use crate::report::svg::escape;
+use crate::study::hinge_theory::PAPER;
 use crate::study::hinge_theory::comparison::{Case, Distances};
 
 /// What came out, in a sentence.
@@ -41,12 +42,13 @@ pub fn headline(cases: &[Case]) -> String {
     )
 }
 
-const HEAD: [&str; 11] = [
+const HEAD: [&str; 12] = [
     "case",
     "k",
     "t_c",
     "gamma, until t_c",
     "nodes, until t_c",
+    "curve, until t_c",
     "unsatisfied, until t_c",
     "gamma, until the end",
     "nodes, until the end",
@@ -73,6 +75,7 @@ pub fn table_rows(cases: &[Case]) -> (Vec<String>, Vec<Vec<String>>) {
             significant(comparison.overfits_from, 3),
             until.map_or(String::new(), |until| percent(until.gamma)),
             until.map_or(String::new(), |until| percent(until.nodes)),
+            until.map_or(String::new(), |until| percent(until.curve)),
             until.map_or(String::new(), |until| significant(until.unsatisfied, 2)),
             percent(end.gamma),
             percent(end.nodes),
@@ -90,7 +93,7 @@ pub fn page(cases: &[Case], facts: &RunFacts, figures: &[Drawn]) -> String {
     let mut distances = table("distances", "Distances between theory and network", &head, &rows);
     distances.push_str(
         "<p class=\"muted\">Largest over the recorded times t > 0. gamma: relative. Nodes: L2 norm of all (a, w_par), relative. \
-         Unsatisfied: difference of the fractions. t_c: from when on finitely many examples are overfitted (derived), which the mean field \
+         Curve: the same at equal gamma instead of equal time. Unsatisfied: difference of the fractions. t_c: from when on finitely many examples are overfitted (derived), which the mean field \
          does not know.</p>\n",
     );
     let bins: Vec<Vec<String>> = cases
@@ -142,9 +145,9 @@ pub fn page(cases: &[Case], facts: &RunFacts, figures: &[Drawn]) -> String {
     Document {
         title: facts.title.clone(),
         header: format!(
-            "<p class=\"found\">{}</p>\n<p class=\"muted\">F. Pellegrini and G. Biroli, An analytic theory of shallow networks dynamics for \
-             hinge loss classification, NeurIPS 33 (2020). What is called derived is this project's and not the paper's.</p>\n",
-            escape(&headline(cases))
+            "<p class=\"found\">{}</p>\n<p class=\"muted\">{}</p>\n",
+            escape(&headline(cases)),
+            escape(PAPER)
         ),
         sections,
         footer: format!(

@@ -3,6 +3,7 @@
 //! | file | a row is |
 //! |---|---|
 //! | `states.csv` | a recorded time of a case: the network's state, the theory's, the distances |
+//! | `curves.csv` | a state of a case beside the curve of the first case whose nodes begin alike; if there is one |
 //! | `nodes.csv` | a followed node at a recorded time, and where the theory has it |
 //! | `satisfaction.csv` | examples of about one projection: quantiles of their first satisfaction times, the theory's time |
 //! | `examples.csv` | a training example: its projection and first satisfaction time (empty: never) |
@@ -16,19 +17,20 @@ use serde_json::{Value, json};
 use crate::study::hinge_theory::comparison::{Case, Distances, FOLLOWED};
 use crate::study::hinge_theory::finite_examples::overfits_below;
 use crate::study::hinge_theory::nodes::trajectory;
+use crate::study::hinge_theory::same_curve::{apart, begin_alike, farthest};
 
 /// `states.csv`
 pub fn states(cases: &[Case]) -> String {
     let mut csv = String::from(
         "case,t,gamma,gamma_theory,unsatisfied,unsatisfied_theory,loss,loss_theory,train_error,test_error,\
-         test_error_finite_nodes,gamma_distance,nodes_distance,looked\n",
+         test_error_finite_nodes,gamma_distance,nodes_distance,curve_distance,looked\n",
     );
     for (c, case) in cases.iter().enumerate() {
         for (record, row) in case.outcome.records.iter().zip(&case.comparison.rows) {
             // Writing to a `String` cannot fail.
             let _ = writeln!(
                 csv,
-                "{c},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+                "{c},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
                 record.step,
                 record.gamma,
                 row.gamma,
@@ -41,6 +43,7 @@ pub fn states(cases: &[Case]) -> String {
                 row.test_error,
                 row.gamma_distance,
                 row.nodes_distance,
+                row.curve_distance,
                 record.looked
             );
         }
@@ -97,10 +100,39 @@ pub fn examples(cases: &[Case]) -> String {
     csv
 }
 
+/// `curves.csv`; empty if no two cases begin alike.
+pub fn curves(cases: &[Case]) -> String {
+    let mut csv = String::new();
+    for (c, case) in cases.iter().enumerate() {
+        let Some((first, of_first)) = beside(cases, c) else {
+            continue;
+        };
+        if csv.is_empty() {
+            csv.push_str("case,beside,t,gamma,nodes_relative_l2,worst_node\n");
+        }
+        for state in apart(of_first, case) {
+            let (nodes, worst) = (state.nodes, state.worst);
+            let _ = writeln!(csv, "{c},{first},{},{},{nodes},{worst}", state.t, state.gamma);
+        }
+    }
+    csv
+}
+
+/// The first case whose nodes begin like those of case `c`, and its place; `None` if that is `c` itself.
+pub fn beside(cases: &[Case], c: usize) -> Option<(usize, &Case)> {
+    let case = cases.get(c)?;
+    cases
+        .iter()
+        .take(c)
+        .enumerate()
+        .find(|(_, first)| begin_alike(first, case))
+}
+
 fn distances(distances: &Distances) -> Value {
     json!({
         "gamma_relative": distances.gamma,
         "nodes_relative_l2": distances.nodes,
+        "curve_relative_l2": distances.curve,
         "unsatisfied_absolute": distances.unsatisfied,
         "loss_absolute": distances.loss,
     })
@@ -108,7 +140,7 @@ fn distances(distances: &Distances) -> Value {
 
 /// `summary.json`: per case its parameters, the theory's numbers, the last state and the distances. What is not finite is null.
 pub fn summary(cases: &[Case]) -> Value {
-    let of = |case: &Case| {
+    let of = |(c, case): (usize, &Case)| {
         let (setting, comparison) = (&case.outcome.setting, &case.comparison);
         let model = &setting.model;
         let last = case.outcome.records.last();
@@ -153,11 +185,14 @@ pub fn summary(cases: &[Case]) -> Value {
             },
             "distance_until_overfitting": comparison.until_overfitting.as_ref().map(distances),
             "distance_until_end": distances(&comparison.until_end),
+            "curve_beside_first": beside(cases, c).and_then(|(_, first)| farthest(&apart(first, case))).map(|far| {
+                json!({"nodes_relative_l2": far.nodes, "worst_node": far.worst, "until_gamma": far.gamma, "states": far.states})
+            }),
             "plane_invariant_change": comparison.plane_invariant,
             "norm_invariant_change": comparison.norm_invariant,
             "satisfaction": satisfaction,
             "looks": case.outcome.looks,
         })
     };
-    json!({ "experiment": "hinge-theory", "cases": cases.iter().map(of).collect::<Vec<Value>>() })
+    json!({ "experiment": "hinge-theory", "cases": cases.iter().enumerate().map(of).collect::<Vec<Value>>() })
 }

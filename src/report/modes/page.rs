@@ -78,9 +78,9 @@ pub fn page(findings: &Findings, facts: &RunFacts, figures: &[Drawn]) -> String 
     Document {
         title: facts.title.clone(),
         header: format!(
-            "<p class=\"found\">{}</p>\n<p class=\"muted\">R. Tachet des Combes et al., On the learning dynamics of deep neural \
-             networks (2018); M. Pezeshki et al., Gradient starvation (2021).</p>\n",
-            escape(&findings.headline)
+            "<p class=\"found\">{}</p>\n<p class=\"muted\">{}</p>\n",
+            escape(&findings.headline),
+            escape(findings.papers)
         ),
         sections,
         footer: format!(

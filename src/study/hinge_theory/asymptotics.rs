@@ -61,22 +61,10 @@ pub fn movement(model: &Model, s: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::super::clock::Clock;
-    use super::super::model::Unit;
+    use super::super::equations::reference_model as model;
     use super::*;
 
-    fn model(alpha: f64, beta: f64) -> Model {
-        Model {
-            unit: Unit::Relu,
-            distribution: Distribution::Gaussian,
-            dimension: 100,
-            alpha,
-            threshold: 1.0,
-            beta,
-            noise: 0.0,
-        }
-    }
-
-    /// The fixtures of the note for ReLU, d = 100, h = 1: gamma to its five digits and times to theirs.
+    /// More reference numbers for ReLU, d = 100, h = 1; gamma and times at all scales are in [`equations`](super::super::equations).
     #[test]
     fn the_flow_gives_the_reference_numbers() {
         let close = |found: &[f64], expected: &[f64], tolerance: f64| {
@@ -87,7 +75,6 @@ mod tests {
         };
         let clock = Clock::population(model(1.0, 2.5));
         let gamma = clock.gamma(&[1.0, 10.0, 100.0, 1000.0, 2000.0]).unwrap();
-        close(&gamma, &[0.0997, 0.9974, 2.5385, 3.1626, 3.3387], 1e-4);
         let x: Vec<f64> = gamma.iter().map(|&g| clock.satisfied_from(g)).collect();
         let expected = [99.60, 5.545, 0.24955, 0.07162, 0.05036];
         for (x, expected) in x.iter().zip(expected) {
@@ -104,54 +91,8 @@ mod tests {
         let steps = clock.gamma_of_steps(2000);
         close(&[steps[100], steps[2000]], &[2.5439, 3.3391], 1e-4);
 
-        let expected = [
-            (3.0, 13.019),
-            (2.0, 15.163),
-            (1.0, 20.951),
-            (0.5, 37.796),
-            (0.3, 74.737),
-            (0.2, 145.38),
-            (0.1, 523.11),
-            (0.05, 2028.8),
-            (0.03, 5595.1),
-        ];
-        let check = |clock: &Clock, expected: &[(f64, f64)]| {
-            let projections: Vec<f64> = expected.iter().map(|e| e.0).collect();
-            let times = clock.satisfaction_times(&projections).unwrap();
-            for (time, (s, expected)) in times.iter().zip(expected) {
-                // A thousandth, or half of the last digit that is given.
-                let tolerance = (1e-3 * expected).max(5e-5);
-                assert!(
-                    (time - expected).abs() < tolerance,
-                    "s {s}: {time} instead of {expected}"
-                );
-            }
-        };
-        check(&clock, &expected);
-        let lazy = Clock::population(model(1000.0, 2.5));
-        check(&lazy, &[(3.0, 0.0335), (1.0, 0.1389), (0.1, 66.58), (0.03, 2208.5)]);
-        assert!((lazy_satisfaction_time(&lazy.model, 0.1) - 66.84).abs() < 0.01);
-    }
-
-    #[test]
-    fn slow_learning_at_five_scales_gives_the_reference_numbers() {
-        let times = [1e4, 1e5, 1e6, 1e7];
-        let expected = [
-            (1.0, [3.1626, 3.7434, 4.3196, 4.8953]),
-            (10.0, [2.0153, 2.5925, 3.1683, 3.7440]),
-            (100.0, [0.9167, 1.4502, 2.0183, 2.5929]),
-            (1000.0, [0.2425, 0.4971, 0.9177, 1.4503]),
-            (1e4, [0.0530, 0.1140, 0.2426, 0.4972]),
-        ];
-        for (alpha, expected) in expected {
-            let found = Clock::population(model(alpha, 0.25)).gamma(&times).unwrap();
-            for (found, expected) in found.iter().zip(expected) {
-                assert!(
-                    (found - expected).abs() < 1e-3,
-                    "alpha {alpha}: {found} instead of {expected}"
-                );
-            }
-        }
+        // At alpha = 1000 the asymptote of a time is near it.
+        assert!((lazy_satisfaction_time(&model(1000.0, 2.5), 0.1) - 66.84).abs() < 0.01);
     }
 
     #[test]
@@ -172,7 +113,7 @@ mod tests {
             let ln_x = |clock: &Clock, gamma: f64| clock.satisfied_from(gamma).ln();
             let rich = of(scale, 2.5);
             // 1 / X^2 = 2 r rho t - C, where C = 2 (gamma when the first example is satisfied) = asinh k and a logarithm of t:
-            // about 4.4 here, so that d ln X / d ln t = -(1 + C X^2) / 2. It is within 0.005 of -1/2 for X below 0.0477, and
+            // about 4.4 here, so that d ln X / d ln t = -(1 + C X^2) / 2. It is within 0.005 of -1/2 for X below 0.047, and
             // -0.5053 at X = 0.049.
             for t in [2500.0, 1e5] {
                 let t = t * if distribution == Distribution::Sphere {

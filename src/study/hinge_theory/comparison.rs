@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | gamma | abs(gamma_sim - gamma) / gamma | until t_c, and until the end |
 //! | nodes | L2 norm of all (a_i, w_par,i) minus the theory's, over the theory's | the same |
+//! | curve | the same with the theory's nodes at the network's own gamma_sim: the curve in the plane, whatever the clock | the same |
 //! | unsatisfied | abs(p_sim - p_u) | the same |
 //! | loss | abs(L_sim - L) alpha / h | the same |
 //! | w_par invariant | mean abs of the change of a^2 - w_par^2, over the mean of a^2 + w_par^2 | until t_c |
@@ -47,6 +48,8 @@ pub struct Row {
     pub gamma_distance: f64,
     /// Relative distance of all nodes.
     pub nodes_distance: f64,
+    /// Relative distance of all nodes from the theory's at the network's own gamma.
+    pub curve_distance: f64,
 }
 
 /// Largest distances of a run.
@@ -56,6 +59,8 @@ pub struct Distances {
     pub gamma: f64,
     /// Of all (a_i, w_par,i), relative in L2.
     pub nodes: f64,
+    /// The same at equal gamma instead of equal time.
+    pub curve: f64,
     /// Of the unsatisfied fraction, absolute.
     pub unsatisfied: f64,
     /// Of the loss, in units of h / alpha.
@@ -171,6 +176,7 @@ pub fn compare(outcome: &Outcome, from: From) -> Result<Comparison, StudyError> 
             test_error: finite_nodes::test_error(&setting.model, setting.nodes, gamma),
             gamma_distance: (record.gamma - gamma).abs() / gamma,
             nodes_distance: nodes_distance(outcome, record, gamma),
+            curve_distance: nodes_distance(outcome, record, record.gamma),
         };
         comparison.rows.push(row);
         if record.step == 0 {
@@ -193,6 +199,7 @@ pub(super) fn distances_at(record: &Record, row: &Row, level: Option<f64>) -> Di
     Distances {
         gamma: row.gamma_distance,
         nodes: row.nodes_distance,
+        curve: row.curve_distance,
         unsatisfied: (record.unsatisfied - row.observables.unsatisfied).abs(),
         loss: (record.loss - row.observables.loss).abs() / level,
     }
@@ -208,6 +215,7 @@ impl Distances {
     pub fn include(&mut self, other: Distances) {
         self.gamma = largest(self.gamma, other.gamma);
         self.nodes = largest(self.nodes, other.nodes);
+        self.curve = largest(self.curve, other.curve);
         self.unsatisfied = largest(self.unsatisfied, other.unsatisfied);
         self.loss = largest(self.loss, other.loss);
     }

@@ -88,6 +88,7 @@ pub fn compare(outcome: &Outcome, rate: f64) -> Comparison {
             test_error: f64::NAN,
             gamma_distance: (record.gamma - gamma).abs() / gamma,
             nodes_distance: nodes_distance(outcome, record, gamma),
+            curve_distance: nodes_distance(outcome, record, record.gamma),
         };
         comparison.rows.push(row);
         if record.step > 0 {

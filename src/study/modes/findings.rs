@@ -249,8 +249,10 @@ impl Table {
 }
 
 /// What an experiment found.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Findings {
+    /// Where the theory comes from.
+    pub papers: &'static str,
     /// Heading of its page.
     pub title: String,
     /// What came out, in one or two sentences.
@@ -263,6 +265,21 @@ pub struct Findings {
     pub distances: Vec<Distance>,
     /// Tables.
     pub tables: Vec<Table>,
+}
+
+impl Default for Findings {
+    /// Nothing yet, of this module's papers.
+    fn default() -> Findings {
+        Findings {
+            papers: super::PAPERS,
+            title: String::new(),
+            headline: String::new(),
+            figures: Vec::new(),
+            maps: Vec::new(),
+            distances: Vec::new(),
+            tables: Vec::new(),
+        }
+    }
 }
 
 impl Findings {

@@ -12,6 +12,7 @@ pub mod coupled;
 pub mod curves;
 pub mod descent;
 pub mod findings;
+pub mod moons_logits;
 pub mod neurons;
 pub mod phase;
 pub mod race;
@@ -19,6 +20,10 @@ pub mod restarts;
 pub mod starvation;
 pub mod theory;
 pub mod two_moons;
+
+/// The papers, for a page's head.
+pub const PAPERS: &str = "R. Tachet des Combes et al., On the learning dynamics of deep neural networks (2018); M. Pezeshki et al., \
+                          Gradient starvation (2021).";
 
 #[cfg(test)]
 mod tests;

@@ -365,5 +365,6 @@ pub fn run(
         }],
         distances,
         tables: vec![law, table],
+        ..Findings::default()
     })
 }

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use super::findings::{Findings, largest};
-use super::theory::decoupling::decoupled_margin;
+use super::theory::decoupling::{decoupled_margin, decoupled_margin_around};
 use super::theory::depth::DeepMode;
 use super::theory::phase::{failure_rate, failure_rate_stepping_over};
 use super::theory::scalar::{PULLS, Pull};
@@ -121,16 +121,31 @@ fn depth_follows_its_equation() {
     }
 }
 
-/// B-T10: softmax with 2, 3 and 10 classes, within 1e-3 relative.
+/// B-T10: softmax with 2, 3 and 10 classes, balanced and not, within 1e-3 relative; the hinge within what its step allows, each
+/// class at rest at its time.
 #[test]
 fn classes_follow_their_equation() {
     for k in [2, 3, 10] {
-        let (_, pairs) = curves::classes::train(k, &curves_plan(), &cpu()).unwrap();
-        assert_eq!(pairs.len(), k);
-        for (class, (trained, theory)) in pairs.iter().enumerate() {
-            let off = largest(trained, theory, true);
-            assert!(off <= 1e-3, "K = {k}, class {class}: {off}");
-            assert!(theory.last().unwrap() > &3.0, "{k} {class}: {theory:?}");
+        for balanced in [true, false] {
+            let found = curves::classes::train(k, Pull::CrossEntropy, balanced, &curves_plan(), &cpu()).unwrap();
+            assert_eq!(found.margins.len(), k);
+            for (class, (trained, theory)) in found.margins.iter().enumerate() {
+                let off = largest(trained, theory, true);
+                assert!(off <= 1e-3, "K = {k}, class {class}: {off}");
+                assert!(theory.last().unwrap() > &3.0, "{k} {class}: {theory:?}");
+            }
+            let found = curves::classes::train(k, Pull::Hinge, balanced, &curves_plan(), &cpu()).unwrap();
+            let [(margins, expected), (times, in_time)] = found.distances();
+            // x = p rho q dt = 2.5e-4 times some units: tau, 2 and the initial v / s = 2 at most.
+            assert!(
+                margins <= expected && expected < 2.5e-3,
+                "K = {k}: {margins} {expected}"
+            );
+            assert!(times <= in_time, "K = {k}: {times} {in_time}");
+            for (trained, _) in &found.margins {
+                let (first, last) = (trained[0], *trained.last().unwrap());
+                assert!(first < 0.3 && (last - 1.0).abs() <= expected, "K = {k}: {first} {last}");
+            }
         }
     }
 }
@@ -258,6 +273,7 @@ fn the_penalty_brings_all_logits_to_one_size() {
         replicas: 1,
         epochs: 10_000,
         penalty: 0.003,
+        centres: [0.0, 0.0],
         width: 100,
         seed: 0,
     };
@@ -272,6 +288,39 @@ fn the_penalty_brings_all_logits_to_one_size() {
         "{free_low} {free_high}; {low} {high}"
     );
     assert!(plain.boundary_spread() < 0.5 * free.boundary_spread());
+    // One data set: it is all there is.
+    let [set] = free.sets()[..] else {
+        panic!("{:?}", free.sets())
+    };
+    assert_eq!(
+        (set.quartiles, set.boundary_spread),
+        (free.quartiles(), free.boundary_spread())
+    );
+}
+
+/// A centre for each class: the medians go to s(-m) = 2 coefficient (m - centre), within 10 % as without centres.
+#[test]
+fn each_class_goes_to_its_own_centre() {
+    let plan = two_moons::Plan {
+        replicas: 1,
+        epochs: 10_000,
+        penalty: 0.1,
+        centres: [0.5, 2.0],
+        width: 100,
+        seed: 0,
+    };
+    let [.., decoupled] = two_moons::ARMS;
+    let moons = two_moons::train(decoupled, &plan, &cpu()).unwrap();
+    for (class, centre) in [(0, -0.5), (1, 2.0)] {
+        let (median, target) = (moons.median_of_class(class), decoupled_margin_around(centre, 0.2));
+        assert!((median / target - 1.0).abs() <= 0.1, "{class}: {median} {target}");
+        assert!(
+            (theory::decoupling::slope(target) - 0.2 * (target - centre)).abs() < 1e-12,
+            "{target}"
+        );
+    }
+    // Bisected to the last bit of either bracket.
+    assert!((decoupled_margin_around(0.0, 0.2) - decoupled_margin(0.2)).abs() < 1e-15);
 }
 
 /// C-T4, reduced: 400 pictures of random pixels make the environments what they should be. The training runs take an hour:

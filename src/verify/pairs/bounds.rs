@@ -12,60 +12,84 @@
 //! | e^(-d^2 / T) | itself times e^(error / T) - 1, and 4 u of itself |
 //! | a pair within r | 1 if its distance is within the error of r |
 //! | a sum | [`SUM_ROUNDINGS`] u sum |f| |
-//! | a gradient | 300 u sum |w| (|x_i - mean| + |x_j - mean|), and the slopes' own errors |
+//! | a gradient | [`GRADIENT_ROUNDINGS`] u sum |w| (|x_i - mean| + |x_j - mean|), and the slopes' own errors |
 //!
 //! Neighbours, histograms in f64, and whole numbers are exact; so is the order of neighbours but for cosine distances that
 //! roundings of f64 could exchange.
 
 use super::{Function, Pair, Pairs, Reduction, Set};
 use super::{Function as F, Reduction as R};
-use crate::backend::cpu::SUM_ROUNDINGS;
+use crate::backend::cpu::{GRADIENT_ROUNDINGS, SUM_ROUNDINGS};
 use crate::backend::pairwise::{Form, Metric};
 use crate::verify::case::U;
 use crate::verify::inputs::Inputs;
 
-/// Roundings of the products behind a gradient.
-pub(super) const GRADIENT_ROUNDINGS: f64 = 300.0;
-
 /// What a bound is made of: numbers that do not change from pair to pair.
-struct Errors {
+#[derive(Clone, Copy)]
+pub(in crate::verify) struct Errors {
     form: Form,
     /// Roundings of a squared distance, times u.
     direct: f64,
     /// The error of a squared distance as products.
     centered: f64,
     l1: f64,
-    temperature: f64,
+    /// By how much two points together are moved before they are compared; 0 for f32 points.
+    moved: f64,
+    pub(in crate::verify) temperature: f64,
 }
 
 /// An underflow of f32 loses at most this of a number of order 1.
 const TINY: f64 = f32::MIN_POSITIVE as f64;
 
 /// f64 throughout: some hundred roundings.
-const IN_F64: f64 = 1e-13;
+pub(in crate::verify) const IN_F64: f64 = 1e-13;
+
+/// Roundings of a squared distance as differences.
+pub(super) fn roundings(dim: usize) -> f64 {
+    (dim.min(128) + dim.div_ceil(128) + 3) as f64
+}
 
 impl Errors {
     fn new(pairs: &Pairs) -> Errors {
+        Errors::of(pairs.form, pairs.dim, pairs.spread(), pairs.temperature)
+    }
+
+    /// Of points of `dim` f32 coordinates, none of which is farther than sqrt `spread` from their mean.
+    pub(in crate::verify) fn of(form: Form, dim: usize, spread: f64, temperature: f64) -> Errors {
+        let roundings = roundings(dim);
         Errors {
-            form: pairs.form,
-            direct: pairs.roundings() * U,
-            centered: (pairs.roundings() + 13.0) * U * 2.0 * pairs.spread(),
-            l1: (pairs.dim as f64 + 3.0) * U,
-            temperature: pairs.temperature,
+            form,
+            direct: roundings * U,
+            centered: (roundings + 13.0) * U * 2.0 * spread,
+            l1: (dim as f64 + 3.0) * U,
+            moved: 0.0,
+            temperature,
         }
     }
 
-    /// The error of a squared distance.
-    fn squared(&self, pair: &Pair) -> f64 {
-        match self.form {
-            Form::Direct => self.direct * pair.squared + TINY,
+    /// The same for a pair whose points are moved by so much together.
+    pub(in crate::verify) fn moved(self, moved: f64) -> Errors {
+        Errors { moved, ..self }
+    }
+
+    /// Whether all is computed in f64.
+    pub(in crate::verify) fn is_f64(&self) -> bool {
+        self.form == Form::F64
+    }
+
+    /// The error of a squared distance: of its computation, and |(d + m)^2 - d^2|.
+    pub(in crate::verify) fn squared(&self, pair: &Pair) -> f64 {
+        let distance = pair.squared.sqrt();
+        let computed = match self.form {
+            Form::Direct => self.direct * (distance + self.moved) * (distance + self.moved) + TINY,
             Form::Centered => self.centered + TINY,
             Form::F64 => IN_F64 * pair.squared,
-        }
+        };
+        computed + self.moved * (2.0 * distance + self.moved)
     }
 
     /// f of a pair and its error.
-    fn value(&self, function: Function, pair: &Pair) -> (f64, f64) {
+    pub(in crate::verify) fn value(&self, function: Function, pair: &Pair) -> (f64, f64) {
         let squared = self.squared(pair);
         let distance = pair.squared.sqrt();
         let u = if self.form == Form::F64 { IN_F64 } else { U };
@@ -131,7 +155,7 @@ impl Errors {
     }
 
     /// Roundings of the sums, times u.
-    fn sums(&self) -> f64 {
+    pub(in crate::verify) fn sums(&self) -> f64 {
         if self.form == Form::F64 {
             IN_F64
         } else {
@@ -306,7 +330,7 @@ impl Pairs {
         let own = if self.form == Form::F64 {
             IN_F64
         } else {
-            GRADIENT_ROUNDINGS * U
+            GRADIENT_ROUNDINGS as f64 * U
         };
         self.each(|i, j, pair| {
             let (factor, beside, error) = slope(i, j, &pair);

@@ -3,7 +3,7 @@
 //! A case has one set of points or two, of 1 to 120 rows and 1 to 90 columns in up to five classes, one of them empty. `bounds` says
 //! how far from the reference its numbers may be.
 
-mod bounds;
+pub(super) mod bounds;
 
 use std::time::Duration;
 
@@ -14,11 +14,10 @@ use super::inputs::Inputs;
 use super::report::{CaseName, Report};
 use super::{Op, Work};
 use crate::backend::Backend;
-use crate::backend::cpu::SUM_ROUNDINGS;
+pub(super) use crate::backend::cpu::{GRADIENT_ROUNDINGS, SUM_ROUNDINGS};
 use crate::backend::pairwise::{Bins, Form, Metric, PairFunction, Pairwise, PairwiseError, Points};
 use crate::backend::reference::Reference;
 use crate::bench::median_time;
-use bounds::GRADIENT_ROUNDINGS;
 
 /// What is reduced.
 #[derive(Clone, Copy)]
@@ -254,7 +253,7 @@ impl Pairs {
 
     /// Roundings of a squared distance as differences.
     fn roundings(&self) -> f64 {
-        (self.dim.min(128) + self.dim.div_ceil(128) + 3) as f64
+        bounds::roundings(self.dim)
     }
 
     /// The largest |x - mean|^2; the mean of either set is in the box of the points.
@@ -275,14 +274,24 @@ impl Pairs {
 }
 
 /// Two points as far as the bounds need them.
-struct Pair {
-    squared: f64,
+pub(super) struct Pair {
+    pub(super) squared: f64,
     l1: f64,
     norms: [f64; 2],
     product: f64,
 }
 
 impl Pair {
+    /// Two points of which only the distance counts.
+    pub(super) fn at(squared: f64) -> Pair {
+        Pair {
+            squared,
+            l1: 0.0,
+            norms: [0.0; 2],
+            product: 0.0,
+        }
+    }
+
     fn of(x: &[f32], y: &[f32]) -> Pair {
         let (mut squared, mut l1, mut squares, mut product) = (0.0, 0.0, [0.0; 2], 0.0);
         for (&x, &y) in x.iter().zip(y) {
@@ -328,7 +337,7 @@ pub(super) fn judge(
     );
     match reduction {
         R::Classes(_) | R::Rows(_) => report.chain(name.op, SUM_ROUNDINGS + pairs.roundings() as usize),
-        R::ClassesGradient(_) | R::RowsGradient(_) => report.chain(name.op, GRADIENT_ROUNDINGS as usize),
+        R::ClassesGradient(_) | R::RowsGradient(_) => report.chain(name.op, GRADIENT_ROUNDINGS),
         _ => {}
     }
     Ok(())

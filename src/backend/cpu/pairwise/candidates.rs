@@ -2,21 +2,28 @@
 //!
 //! f32 decides who may be a neighbour, with room for what it may be wrong by; f64 decides who is one.
 
+use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::super::Cpu;
+use super::super::isa::Isa;
+use super::super::simd::{Simd, Vectorized, dispatch};
 use super::super::slab::Slab;
 use super::memory;
 use super::rounds::BLOCK;
 use super::wide::{self, Side};
-use crate::backend::pairwise::{Metric, PairwiseError, Values};
+use crate::backend::pairwise::{MOST_NEIGHBORS, Metric, PairwiseError, Values};
 
 /// Candidates that a row's buffer holds: its k and as many again, for which the threshold stays as it is. With few of them the
 /// threshold follows closely, and a buffer is few cache lines.
 fn room(k: usize) -> usize {
     k + k.max(14)
 }
+
+/// Room for the most neighbours, in whole registers.
+const ROOM: usize = 2 * MOST_NEIGHBORS;
 
 /// So many times more parts than neighbours, and the smallest distances of the parts are a good seed.
 const SHARE: usize = 4;
@@ -82,52 +89,128 @@ pub(super) struct Exact<'a> {
     pub(super) failed: Mutex<Option<PairwiseError>>,
 }
 
+/// Distances that are summed side by side: a chain of additions alone would wait for each.
+const CHAINS: usize = 4;
+
+/// The sums over the coordinates of `term(x, y)` for some y, each in order.
+#[inline(always)]
+fn chains<T: Copy + Into<f64>>(x: &[T], y: [&[T]; CHAINS], term: impl Fn(f64, f64) -> f64) -> [f64; CHAINS] {
+    let y = y.map(|y| &y[..x.len()]);
+    let mut sums = [0.0; CHAINS];
+    for (n, &x) in x.iter().enumerate() {
+        sums = std::array::from_fn(|chain| sums[chain] + term(x.into(), y[chain][n].into()));
+    }
+    sums
+}
+
 impl Exact<'_> {
-    /// The distance of two rows, as the reference adds it up.
-    pub(super) fn distance(&self, i: usize, j: usize) -> f64 {
-        distance(self.metric, self.sum(i, j))
+    /// The distances of row `i` to the rows of some keys, each as the reference adds it up, and these rows' indices; the nearest come
+    /// first, of equal ones that of the lowest index.
+    #[inline(always)]
+    fn nearest(&self, i: usize, keys: &[u64], found: &mut Vec<(f64, u32)>) {
+        found.clear();
+        for keys in keys.chunks(CHAINS) {
+            // The last stands for those that are not there.
+            let j = std::array::from_fn(|n| keys[n.min(keys.len() - 1)] as u32);
+            let sums = if self.metric == Metric::L1 {
+                self.sums(i, j, |x, y| (x - y).abs())
+            } else {
+                self.sums(i, j, |x, y| (x - y) * (x - y))
+            };
+            let distances = sums.map(|sum| distance(self.metric, sum));
+            found.extend(distances.into_iter().zip(j).take(keys.len()));
+        }
+        found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     }
 
     /// What the metric sums over the coordinates.
-    fn sum(&self, i: usize, j: usize) -> f64 {
-        let absolute = self.metric == Metric::L1;
-        let term = |x: f64, y: f64| if absolute { (x - y).abs() } else { (x - y) * (x - y) };
-        let at = |side: &Side, row: usize| (side.replica * side.points.rows() + row) * side.dim();
-        let (a, b, dim) = (at(&self.rows, i), at(&self.columns, j), self.rows.dim());
+    #[inline(always)]
+    fn sums(&self, i: usize, j: [u32; CHAINS], term: impl Fn(f64, f64) -> f64) -> [f64; CHAINS] {
+        let (dim, j) = (self.rows.dim(), j.map(|j| j as usize));
+        let at = |side: &Side, row: usize| {
+            let start = (side.replica * side.points.rows() + row) * dim;
+            start..start + dim
+        };
         let cosine = self.metric == Metric::Cosine;
         match (self.rows.points.values(), self.columns.points.values()) {
             (Values::F32(x), Values::F32(y)) if !cosine => {
-                let pairs = x[a..a + dim].iter().zip(&y[b..b + dim]);
-                pairs.map(|(x, y)| term(f64::from(*x), f64::from(*y))).sum()
+                chains(&x[at(&self.rows, i)], j.map(|j| &y[at(&self.columns, j)]), term)
             }
             (Values::F64(x), Values::F64(y)) if !cosine => {
-                let pairs = x[a..a + dim].iter().zip(&y[b..b + dim]);
-                pairs.map(|(x, y)| term(*x, *y)).sum()
+                chains(&x[at(&self.rows, i)], j.map(|j| &y[at(&self.columns, j)]), term)
             }
             _ => {
-                let (mut x, mut y) = (vec![0.0; dim], vec![0.0; dim]);
-                for (side, row, to) in [(&self.rows, i, &mut x), (&self.columns, j, &mut y)] {
-                    if let Err(error) = side.fetch(row, to)
+                let fetched = |side: &Side, row: usize| {
+                    let mut to = vec![0.0; dim];
+                    if let Err(error) = side.fetch(row, &mut to)
                         && let Ok(mut failed) = self.failed.lock()
                     {
                         failed.get_or_insert(error);
                     }
-                }
-                x.iter().zip(&y).map(|(x, y)| term(*x, *y)).sum()
+                    to
+                };
+                let y = j.map(|j| fetched(&self.columns, j));
+                chains(&fetched(&self.rows, i), y.each_ref().map(Vec::as_slice), term)
             }
         }
     }
 }
 
+/// How many numbers are at most `limit`.
+///
+/// # Safety
+/// The processor has the instruction set; the numbers are whole registers.
+#[inline(always)]
+unsafe fn count<S: Simd>(numbers: &[f32], limit: f32) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let limit = S::splat(limit);
+        let places = (0..numbers.len()).step_by(S::LANES);
+        let bits = places.map(|at| S::at_most(S::load(numbers.as_ptr().add(at)), limit));
+        bits.map(|bits| bits.count_ones() as usize).sum()
+    }
+}
+
+/// A number that exactly k of some numbers do not pass, or the k-th smallest where there is none. None of them is negative, and at least k
+/// are at most `limit`.
+///
+/// The bits of such numbers are in their order. Halving the range of bits until k numbers are below takes a few passes without
+/// branches, and for some dozen numbers a tenth of the time of a selection that moves them.
+///
+/// # Safety
+/// As for `count`.
+#[inline(always)]
+unsafe fn kth_smallest<S: Simd>(numbers: &[f32], k: usize, limit: f32) -> f32 {
+    /// Bits between a number and a quarter of it.
+    const QUARTER: u32 = 1 << 24;
+    // SAFETY: the caller's promise.
+    let found = |bits| unsafe { count::<S>(numbers, f32::from_bits(bits)) };
+    let mut high = limit.to_bits();
+    let mut low = high.saturating_sub(QUARTER);
+    if found(low) >= k {
+        (low, high) = (0, low);
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match found(middle).cmp(&k) {
+            Ordering::Less => low = middle + 1,
+            Ordering::Equal => return f32::from_bits(middle),
+            Ordering::Greater => high = middle,
+        }
+    }
+    f32::from_bits(high)
+}
+
 /// The candidates of all rows of a set.
 pub(super) struct Heaps<'a> {
     k: usize,
+    isa: Isa,
     /// `[position][room]`
     keys: Slab<u64>,
     lengths: Slab<u32>,
     /// Sums over the coordinates that a candidate may have.
     pub(super) thresholds: Slab<f32>,
-    /// |x|^2 of the positions that have a candidate, for products.
+    /// |x|^2 of the positions, for products.
     norms: Slab<f32>,
     slack: Slack,
     exact: &'a Exact<'a>,
@@ -136,6 +219,7 @@ pub(super) struct Heaps<'a> {
     within: AtomicUsize,
 }
 
+/// What a candidate sums to with the row, and its index.
 fn key(sum: f32, index: u32) -> u64 {
     u64::from(sum.to_bits()) << 32 | u64::from(index)
 }
@@ -146,8 +230,8 @@ fn sum_of(key: u64) -> f32 {
 
 impl<'a> Heaps<'a> {
     pub(super) fn new(
+        (isa, k): (Isa, usize),
         positions: usize,
-        k: usize,
         slack: Slack,
         exact: &'a Exact<'a>,
     ) -> Result<Heaps<'a>, PairwiseError> {
@@ -156,6 +240,7 @@ impl<'a> Heaps<'a> {
         thresholds.all_mut().fill(f32::INFINITY);
         Ok(Heaps {
             k,
+            isa,
             keys: Slab::new("candidates", positions * room(k)).map_err(memory)?,
             lengths: Slab::new("candidates", positions).map_err(memory)?,
             thresholds,
@@ -167,60 +252,57 @@ impl<'a> Heaps<'a> {
         })
     }
 
-    /// Offers a candidate to a row whose |x|^2 is `norm` (for products).
+    /// Says what |x|^2 of some positions is, before candidates are offered to them.
+    ///
+    /// # Safety
+    /// The caller's task alone has these positions.
+    pub(super) unsafe fn set_norms(&self, position: usize, norms: &[f32]) {
+        // SAFETY: the caller's promise.
+        unsafe { self.norms.part_mut(position, norms.len()) }.copy_from_slice(norms);
+    }
+
+    /// Offers a candidate within a row's threshold to it.
     ///
     /// # Safety
     /// The caller's task alone has this position.
-    #[inline]
-    pub(super) unsafe fn offer(&self, position: usize, norm: f32, sum: f32, index: u32) {
-        // SAFETY: the caller's promise.
-        let threshold = unsafe { &mut self.thresholds.part_mut(position, 1)[0] };
-        // Of a pair mostly one side wants the other.
-        if sum > *threshold {
-            return;
-        }
+    #[inline(always)]
+    pub(super) unsafe fn offer(&self, position: usize, sum: f32, index: u32) {
         let room = room(self.k);
         // SAFETY: the caller's promise.
-        let (keys, length) = unsafe {
-            (
-                self.keys.part_mut(position * room, room),
-                &mut self.lengths.part_mut(position, 1)[0],
-            )
-        };
-        keys[*length as usize] = key(sum, index);
-        *length += 1;
-        // SAFETY: the caller's promise.
-        unsafe { self.norms.part_mut(position, 1)[0] = norm };
-        if *length as usize == room {
-            let mut kept = self.select(norm, threshold, keys);
-            if kept > self.k + (room - self.k) / 2 {
-                // So many within a rounding: exact distances tell them apart, and equal ones their indices.
-                self.sort(position, &mut keys[..kept]);
-                kept = self.k;
+        unsafe {
+            let length = &mut self.lengths.part_mut(position, 1)[0];
+            self.keys.part_mut(position * room + *length as usize, 1)[0] = key(sum, index);
+            *length += 1;
+            if *length as usize == room {
+                dispatch(self.isa, Shorten { heaps: self, position });
             }
-            *length = kept as u32;
         }
     }
 
     /// Lowers a threshold by the k-th smallest of at least k candidates; those within it come first, and are counted.
-    fn select(&self, norm: f32, threshold: &mut f32, keys: &mut [u64]) -> usize {
-        let (_, last, _) = keys.select_nth_unstable(self.k - 1);
-        *threshold = threshold.min(self.slack.above(sum_of(*last), norm));
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    #[inline(always)]
+    unsafe fn select<S: Simd>(&self, position: usize, threshold: &mut f32, keys: &mut [u64]) -> usize {
+        let mut sums = [f32::INFINITY; ROOM];
+        for (sum, &key) in sums.iter_mut().zip(&*keys) {
+            *sum = sum_of(key);
+        }
+        // SAFETY: the caller's promise.
+        let last = unsafe { kth_smallest::<S>(&sums[..keys.len().next_multiple_of(16)], self.k, *threshold) };
+        *threshold = threshold.min(self.slack.above(last, self.norms.all()[position]));
         let mut kept = 0;
         for n in 0..keys.len() {
-            if sum_of(keys[n]) <= *threshold {
-                keys.swap(n, kept);
-                kept += 1;
-            }
+            keys[kept] = keys[n];
+            kept += usize::from(sums[n] <= *threshold);
         }
         kept
     }
 
-    /// By exact distances, of equal ones by index. A distance is not negative, so its bits are in its order; each is asked for
-    /// once.
-    fn sort(&self, position: usize, keys: &mut [u64]) {
-        let distance = |key: u64| self.exact.distance(position, key as u32 as usize);
-        keys.sort_by_cached_key(|&key| (distance(key).to_bits(), key as u32));
+    /// How many neighbours a row wants.
+    pub(super) fn k(&self) -> usize {
+        self.k
     }
 
     /// In how many parts distances make a good seed.
@@ -228,22 +310,21 @@ impl<'a> Heaps<'a> {
         SHARE * self.k
     }
 
-    /// Lowers a row's threshold by the k-th smallest of some of its distances, if there are as many. `least` are the smallest ones of as
-    /// many disjoint parts of them: their k-th smallest is not below that of all, and of many parts mostly is it.
+    /// Lowers a row's threshold by the k-th smallest of at least k of its distances. `least` are the smallest ones of disjoint
+    /// parts of them: their k-th smallest is not below that of all, and of many parts mostly is it. Both are whole registers, filled up
+    /// with infinity.
     ///
     /// # Safety
-    /// As for `offer`.
-    pub(super) unsafe fn seed(&self, position: usize, norm: f32, sums: &[f32], least: &mut [f32]) {
-        if sums.len() < self.k {
-            return;
-        }
-        let (_, last, _) = least.select_nth_unstable_by(self.k - 1, f32::total_cmp);
-        let threshold = self.slack.above(*last, norm);
-        self.seeded.fetch_add(1, Relaxed);
-        self.within
-            .fetch_add(sums.iter().filter(|&&sum| sum <= threshold).count(), Relaxed);
+    /// As for `offer`, and the processor has the instruction set.
+    #[inline(always)]
+    pub(super) unsafe fn seed<S: Simd>(&self, position: usize, norm: f32, sums: &[f32], least: &[f32]) {
         // SAFETY: the caller's promise.
-        unsafe { self.thresholds.part_mut(position, 1)[0] = threshold };
+        unsafe {
+            let threshold = self.slack.above(kth_smallest::<S>(least, self.k, f32::INFINITY), norm);
+            self.seeded.fetch_add(1, Relaxed);
+            self.within.fetch_add(count::<S>(sums, threshold), Relaxed);
+            self.thresholds.part_mut(position, 1)[0] = threshold;
+        }
     }
 
     /// Whether the seeds leave many more candidates than neighbours: then what sums leave open is no less than what they tell apart.
@@ -253,38 +334,94 @@ impl<'a> Heaps<'a> {
 
     /// Distances and indices of the k nearest of the first `rows` positions, `[position][k]`.
     pub(super) fn finish(&self, cpu: &Cpu, rows: usize) -> Result<(Slab<f64>, Slab<u32>), PairwiseError> {
-        let (k, room) = (self.k, room(self.k));
+        let k = self.k;
         let distances: Slab<f64> = Slab::new("neighbours", rows * k).map_err(memory)?;
         let indices: Slab<u32> = Slab::new("neighbours", rows * k).map_err(memory)?;
         cpu.pool.run(rows.div_ceil(BLOCK), &|_, block| {
-            let mut found = Vec::with_capacity(room);
-            for position in block * BLOCK..((block + 1) * BLOCK).min(rows) {
-                // SAFETY: a position is in one block.
-                let (distances, indices, keys) = unsafe {
-                    (
-                        distances.part_mut(position * k, k),
-                        indices.part_mut(position * k, k),
-                        self.keys.part_mut(position * room, room),
-                    )
-                };
-                let mut keys = &mut keys[..self.lengths.all()[position] as usize];
-                if keys.len() > k {
-                    let mut threshold = self.thresholds.all()[position];
-                    let kept = self.select(self.norms.all()[position], &mut threshold, keys);
-                    keys = &mut keys[..kept];
-                }
-                found.clear();
-                found.extend(keys.iter().map(|&key| {
-                    let j = key as u32;
-                    (self.exact.distance(position, j as usize), j)
-                }));
-                found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                for ((d, j), found) in distances.iter_mut().zip(indices).zip(&found) {
-                    (*d, *j) = *found;
-                }
-            }
+            let block = block * BLOCK..((block + 1) * BLOCK).min(rows);
+            // SAFETY: a position is in one block.
+            let (distances, indices) = unsafe {
+                (
+                    distances.part_mut(block.start * k, block.len() * k),
+                    indices.part_mut(block.start * k, block.len() * k),
+                )
+            };
+            let heaps = self;
+            dispatch(
+                self.isa,
+                Finish {
+                    heaps,
+                    block,
+                    distances,
+                    indices,
+                },
+            );
         });
         Ok((distances, indices))
+    }
+}
+
+/// Makes room in a row's buffer.
+struct Shorten<'a> {
+    heaps: &'a Heaps<'a>,
+    position: usize,
+}
+
+impl Vectorized for Shorten<'_> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Shorten { heaps, position } = self;
+        let (k, room) = (heaps.k, room(heaps.k));
+        // SAFETY: the caller's task alone has this position, and the processor the instruction set.
+        unsafe {
+            let keys = heaps.keys.part_mut(position * room, room);
+            let threshold = &mut heaps.thresholds.part_mut(position, 1)[0];
+            let mut kept = heaps.select::<S>(position, threshold, keys);
+            if kept > k + (room - k) / 2 {
+                // So many within a rounding: exact distances tell them apart, and equal ones their indices.
+                let mut nearest = Vec::with_capacity(kept);
+                heaps.exact.nearest(position, &keys[..kept], &mut nearest);
+                keys[..kept].sort_by_cached_key(|&key| nearest.iter().position(|&(_, j)| j == key as u32));
+                kept = k;
+            }
+            heaps.lengths.part_mut(position, 1)[0] = kept as u32;
+        }
+    }
+}
+
+/// The k nearest among the candidates of a block of rows.
+struct Finish<'a> {
+    heaps: &'a Heaps<'a>,
+    block: Range<usize>,
+    distances: &'a mut [f64],
+    indices: &'a mut [u32],
+}
+
+impl Vectorized for Finish<'_> {
+    type Result = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (heaps, k, room) = (self.heaps, self.heaps.k, room(self.heaps.k));
+        let mut found = Vec::with_capacity(room);
+        let of_rows = self.distances.chunks_exact_mut(k).zip(self.indices.chunks_exact_mut(k));
+        for (position, (distances, indices)) in self.block.zip(of_rows) {
+            let length = heaps.lengths.all()[position] as usize;
+            // SAFETY: this task alone has the block, and the processor the instruction set.
+            let mut keys = unsafe { heaps.keys.part_mut(position * room, length) };
+            if length > k {
+                let mut threshold = heaps.thresholds.all()[position];
+                // SAFETY: as above.
+                let kept = unsafe { heaps.select::<S>(position, &mut threshold, keys) };
+                keys = &mut keys[..kept];
+            }
+            heaps.exact.nearest(position, keys, &mut found);
+            for ((d, j), found) in distances.iter_mut().zip(indices).zip(&found) {
+                (*d, *j) = *found;
+            }
+        }
     }
 }
 

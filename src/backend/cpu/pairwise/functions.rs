@@ -32,8 +32,3 @@ pub(super) fn sum(pairs: Pairs, function: PairFunction, form: Form, rows: &Total
         PairFunction::L1 => add(pairs, Absolutes, Itself, rows, columns),
     }
 }
-
-/// By what sums of a function are multiplied.
-pub(super) fn factor(function: PairFunction) -> f64 {
-    if function == PairFunction::Cosine { 0.5 } else { 1.0 }
-}

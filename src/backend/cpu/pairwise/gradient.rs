@@ -14,13 +14,13 @@
 use std::ops::Range;
 
 use super::super::gemm::{MatMut, MatRef, Product, Workspace};
-use super::super::simd::{Simd, Vectorized, dispatch};
+use super::super::simd::Simd;
 use super::super::slab::Slab;
 use super::order::Order;
 use super::packed::Packed;
 use super::rounds::BLOCK;
 use super::sums::Pairs;
-use super::tile::{Extent, Map, Pairing, Sums, Tiles};
+use super::tile::{self, Extent, Map, Pairing, Sums, Tiled, Tiles, load, store};
 use super::{memory, narrow};
 use crate::backend::pairwise::PairwiseError;
 
@@ -75,6 +75,10 @@ impl<'a> Sink<'a> {
             .then(|| unsafe { std::slice::from_raw_parts_mut(self.to.add(start), self.dim) })
     }
 }
+
+/// Roundings of the products behind a gradient, at most: a column's along the rows of a block, a multiply-add for each, and what is left for
+/// coordinates that were rounded when they were packed, sums of weights and trees.
+pub const GRADIENT_ROUNDINGS: usize = BLOCK + 44;
 
 /// What the threads need to compute gradients.
 pub(super) struct Rooms {
@@ -141,7 +145,7 @@ pub(super) fn add_gradients<P: Pairing, M: Map>(pairs: Pairs, _: P, map: M, weig
             weights,
             pairing: std::marker::PhantomData,
         };
-        dispatch(pairs.isa, task);
+        tile::run(pairs.isa, task);
         let width = pairs.rows.width;
         let n = j.len() * width;
         let weights = MatRef {
@@ -239,56 +243,43 @@ struct Task<'a, P, M> {
     pairing: std::marker::PhantomData<P>,
 }
 
-impl<P: Pairing, M: Map> Vectorized for Task<'_, P, M> {
-    type Result = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's promise; one of two numbers of rows is the instruction set's.
-        unsafe {
-            if S::PAIR_ROWS == 8 {
-                self.tiles::<S, 8>();
-            } else {
-                self.tiles::<S, 4>();
-            }
-        }
-    }
-}
-
-impl<P: Pairing, M: Map> Task<'_, P, M> {
+impl<P: Pairing, M: Map> Tiled for Task<'_, P, M> {
     /// Writes the weights, 0 where no pair is.
     ///
     /// # Safety
-    /// The processor has the instruction set and `R` is its `PAIR_ROWS`.
+    /// The processor has the instruction set and `R` and `C` are its `PAIR_ROWS` and `PAIR_COLUMNS`.
     #[inline(always)]
-    unsafe fn tiles<S: Simd, const R: usize>(self) {
-        let width = 2 * S::LANES;
-        // SAFETY: the caller's promise.
-        let tiles = unsafe { Tiles::new::<S, P, R>(self.pairs, self.worker, (&self.i, &self.j), self.same) };
+    unsafe fn tiles<S: Simd, const R: usize, const C: usize>(self) {
+        let width = C * S::LANES;
         let stride = self.j.len() * width;
-        for p in self.i.clone() {
-            for s in 0..width / R {
-                let first = ((p - self.i.start) * width + s * R) * stride;
-                for q in self.j.clone() {
-                    let at = first + (q - self.j.start) * width;
-                    // SAFETY: the caller's promise; the weights have room for all positions of the panels.
-                    unsafe {
-                        let mut values: Sums<S, R> = [[S::splat(0.0); 2]; R];
-                        if !(self.same && q < p) {
-                            values = weights::<S, P, M, R>(
-                                self.pairs,
-                                &tiles,
-                                (p, s),
-                                q,
-                                self.same,
-                                self.map,
-                                self.weighing,
-                            );
-                        }
-                        for (r, values) in values.iter().enumerate() {
-                            let to = self.weights.as_mut_ptr().add(at + r * stride);
-                            S::store(to, values[0]);
-                            S::store(to.add(S::LANES), values[1]);
+        let mut tiles = Tiles::new(self.pairs, self.worker, self.i.clone(), self.j.clone(), self.same);
+        for group in tiles.groups() {
+            // SAFETY: the caller's promise.
+            unsafe { tiles.fill::<S, P, R, C>(group.clone()) };
+            for p in self.i.clone() {
+                let begin = tiles.first(p, &group);
+                for s in 0..width / R {
+                    let first = ((p - self.i.start) * width + s * R) * stride;
+                    for q in group.clone() {
+                        let at = first + (q - self.j.start) * width;
+                        // SAFETY: the caller's promise; the weights have room for all positions of the panels.
+                        unsafe {
+                            let mut values: Sums<S, R, C> = [[S::splat(0.0); C]; R];
+                            if q >= begin {
+                                let at = ((p, s), q);
+                                values = weights::<S, P, M, R, C>(
+                                    self.pairs,
+                                    &tiles,
+                                    at,
+                                    self.same,
+                                    self.map,
+                                    self.weighing,
+                                );
+                            }
+                            for (r, values) in values.iter().enumerate() {
+                                let to = self.weights.as_mut_ptr().add(at + r * stride);
+                                store::<S, C>(to, values);
+                            }
                         }
                     }
                 }
@@ -300,37 +291,36 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
 /// The weights of strip `s` of panel `p` and panel `q`, 0 where no pair is.
 ///
 /// # Safety
-/// The processor has the instruction set and `R` is its `PAIR_ROWS`; the tables cover all positions of the panels.
+/// The processor has the instruction set and `R` and `C` are its `PAIR_ROWS` and `PAIR_COLUMNS`; the tables cover all positions of the panels.
 #[inline(always)]
-pub(super) unsafe fn weights<S: Simd, P: Pairing, M: Map, const R: usize>(
+pub(super) unsafe fn weights<S: Simd, P: Pairing, M: Map, const R: usize, const C: usize>(
     pairs: Pairs,
     tiles: &Tiles,
-    (p, s): (usize, usize),
-    q: usize,
+    ((p, s), q): ((usize, usize), usize),
     same: bool,
     map: M,
     weighing: &Weighing,
-) -> Sums<S, R> {
+) -> Sums<S, R, C> {
     let (rows, columns) = (pairs.rows, pairs.columns);
-    let width = 2 * S::LANES;
+    let width = C * S::LANES;
     // SAFETY: the caller's promise.
     unsafe {
-        let mut values: Sums<S, R> = tiles.distances::<S, P, R>((p, s), q);
+        let mut values: Sums<S, R, C> = tiles.distances::<S, P, R, C>((p, s), q);
         let by_row = weighing.rows.from(columns.panel(q).class, p * width + s * R);
         let by_column = match weighing.columns {
             Some(table) => {
                 let from = table.from(rows.panel(p).class, q * width);
-                [S::load(from), S::load(from.add(S::LANES))]
+                load::<S, C>(from)
             }
-            None => [S::splat(0.0); 2],
+            None => [S::splat(0.0); C],
         };
         for (r, values) in values.iter_mut().enumerate() {
             let a = S::splat(*by_row.add(r));
-            for v in 0..2 {
+            for v in 0..C {
                 values[v] = S::multiply(map.of::<S>(values[v]), S::add(a, by_column[v]));
             }
         }
-        Extent::of(rows, (p, s), columns, q, same && p == q).clear::<S, R>(&mut values);
+        Extent::of(rows, (p, s), columns, q, same && p == q).clear::<S, R, C>(&mut values);
         values
     }
 }

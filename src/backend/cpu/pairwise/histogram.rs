@@ -6,13 +6,13 @@
 use std::ops::Range;
 
 use super::super::Cpu;
-use super::super::simd::{Simd, Vectorized, dispatch};
+use super::super::simd::Simd;
 use super::super::slab::Slab;
 use super::memory;
 use super::reduce::{all, side};
 use super::stage::{Needs, Stage};
 use super::sums::Pairs;
-use super::tile::{Differences, Extent, Pairing, Products, Sums, Tiles};
+use super::tile::{self, Differences, Extent, MOST_COLUMNS, Pairing, Products, Sums, Tiled, Tiles};
 use super::wide;
 use crate::backend::pairwise::{Bins, Form, PairwiseError, Points};
 
@@ -67,50 +67,36 @@ struct Task<'a, P> {
     pairing: std::marker::PhantomData<P>,
 }
 
-impl<P: Pairing> Vectorized for Task<'_, P> {
-    type Result = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's promise; one of two numbers of rows is the instruction set's.
-        unsafe {
-            if S::PAIR_ROWS == 8 {
-                self.tiles::<S, 8>();
-            } else {
-                self.tiles::<S, 4>();
-            }
-        }
-    }
-}
-
-impl<P: Pairing> Task<'_, P> {
+impl<P: Pairing> Tiled for Task<'_, P> {
     /// # Safety
-    /// The processor has the instruction set, `R` is its `PAIR_ROWS`, and the task has its worker's counts.
+    /// The processor has the instruction set, `R` and `C` are its `PAIR_ROWS` and `PAIR_COLUMNS`, and the task has its worker's counts.
     #[inline(always)]
-    unsafe fn tiles<S: Simd, const R: usize>(self) {
+    unsafe fn tiles<S: Simd, const R: usize, const C: usize>(self) {
         let (rows, columns) = (self.pairs.rows, self.pairs.columns);
-        // SAFETY: the caller's promise.
-        let tiles = unsafe { Tiles::new::<S, P, R>(self.pairs, self.worker, (&self.i, &self.j), self.same) };
-        for p in self.i.clone() {
-            for s in 0..(rows.panel(p).valid as usize).div_ceil(R) {
-                let first = if self.same { p } else { self.j.start };
-                for q in first..self.j.end {
-                    let classes = (rows.panel(p).class, columns.panel(q).class);
-                    let extent = Extent::of(rows, (p, s), columns, q, self.same && p == q);
-                    // SAFETY: the caller's promise; two registers have at most 32 numbers.
-                    unsafe {
-                        let counts = self.counts.of(self.worker, classes);
-                        let values: Sums<S, R> = tiles.distances::<S, P, R>((p, s), q);
-                        for (r, values) in values.iter().enumerate() {
-                            let mut numbers = [0.0f32; 32];
-                            for (v, values) in values.iter().enumerate() {
-                                let bins = S::multiply(S::square_root(*values), S::splat(self.rate));
-                                S::store(numbers.as_mut_ptr().add(v * S::LANES), bins);
-                            }
-                            for (c, bin) in numbers[..2 * S::LANES].iter().enumerate() {
-                                if extent.has(r, c) {
-                                    // The cast saturates: beyond all bins is the last.
-                                    counts[(*bin as usize).min(self.counts.bins)] += 1;
+        let mut tiles = Tiles::new(self.pairs, self.worker, self.i.clone(), self.j.clone(), self.same);
+        for group in tiles.groups() {
+            // SAFETY: the caller's promise.
+            unsafe { tiles.fill::<S, P, R, C>(group.clone()) };
+            for p in self.i.clone() {
+                for s in 0..(rows.panel(p).valid as usize).div_ceil(R) {
+                    for q in tiles.first(p, &group)..group.end {
+                        let classes = (rows.panel(p).class, columns.panel(q).class);
+                        let extent = Extent::of(rows, (p, s), columns, q, self.same && p == q);
+                        // SAFETY: the caller's promise; a tile has at most as many columns.
+                        unsafe {
+                            let counts = self.counts.of(self.worker, classes);
+                            let values: Sums<S, R, C> = tiles.distances::<S, P, R, C>((p, s), q);
+                            for (r, values) in values.iter().enumerate() {
+                                let mut numbers = [0.0f32; MOST_COLUMNS];
+                                for (v, values) in values.iter().enumerate() {
+                                    let bins = S::multiply(S::square_root(*values), S::splat(self.rate));
+                                    S::store(numbers.as_mut_ptr().add(v * S::LANES), bins);
+                                }
+                                for (c, bin) in numbers[..C * S::LANES].iter().enumerate() {
+                                    if extent.has(r, c) {
+                                        // The cast saturates: beyond all bins is the last.
+                                        counts[(*bin as usize).min(self.counts.bins)] += 1;
+                                    }
                                 }
                             }
                         }
@@ -161,8 +147,8 @@ impl Cpu {
         let rate = (1.0 / bins.width) as f32;
         stage.visit(|pairs| {
             pairs.each(&|worker, i, j, same| match form {
-                Form::Centered => dispatch(pairs.isa, task::<Products>(pairs, (i, j, same), worker, rate, &counts)),
-                _ => dispatch(
+                Form::Centered => tile::run(pairs.isa, task::<Products>(pairs, (i, j, same), worker, rate, &counts)),
+                _ => tile::run(
                     pairs.isa,
                     task::<Differences>(pairs, (i, j, same), worker, rate, &counts),
                 ),

@@ -21,9 +21,11 @@ use super::Cpu;
 use crate::backend::BackendError;
 use crate::backend::pairwise::{
     Bins, ClassHistograms, ClassSums, Form, Gradients, Metric, Nearest, PairFunction, Pairwise, PairwiseError, Points,
-    SoftNearestNeighbor, SoftNearestNeighborGradient, check_neighbors, check_sets, check_weights, class_pairs,
+    SoftNearestNeighbor, SoftNearestNeighborGradient, check_neighbors, check_sets, check_weights, class_pairs, targets,
+    zeros,
 };
-use slopes::{Weights, targets, zeros};
+pub use gradient::GRADIENT_ROUNDINGS;
+use slopes::Weights;
 pub use sums::SUM_ROUNDINGS;
 
 /// Memory that is not to be had.
@@ -38,14 +40,6 @@ fn memory(error: BackendError) -> PairwiseError {
     }
 }
 
-/// The largest number of the precision in which distances are computed.
-fn largest(form: Form) -> f64 {
-    match form {
-        Form::Direct | Form::Centered => f64::from(f32::MAX),
-        Form::F64 => f64::MAX,
-    }
-}
-
 impl Pairwise for Cpu {
     fn class_sums(
         &self,
@@ -55,7 +49,7 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<ClassSums, PairwiseError> {
         function.check(form)?;
-        check_sets(points, others, largest(form))?;
+        check_sets(points, others, form.largest())?;
         let mut sums = Vec::new();
         for replica in 0..points.replica_count() {
             sums.extend(self.class_pair_sums(points, others, replica, (function, form))?);
@@ -75,7 +69,7 @@ impl Pairwise for Cpu {
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError> {
         function.check_gradient(form)?;
-        check_sets(points, others, largest(form))?;
+        check_sets(points, others, form.largest())?;
         let second = others.unwrap_or(points).classes();
         let size = points.classes() * second;
         check_weights(weights, points.replica_count() * size)?;
@@ -101,7 +95,7 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<ClassHistograms, PairwiseError> {
         bins.check()?;
-        check_sets(points, others, largest(form))?;
+        check_sets(points, others, form.largest())?;
         let mut counts = Vec::new();
         for replica in 0..points.replica_count() {
             counts.extend(self.histograms(points, others, replica, bins, form)?);
@@ -117,7 +111,7 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<Vec<f64>, PairwiseError> {
         function.check(form)?;
-        check_sets(points, others, largest(form))?;
+        check_sets(points, others, form.largest())?;
         let mut sums = Vec::new();
         for replica in 0..points.replica_count() {
             sums.extend(self.row_sums(points, others, replica, (function, form), true)?);
@@ -134,7 +128,7 @@ impl Pairwise for Cpu {
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError> {
         function.check_gradient(form)?;
-        check_sets(points, others, largest(form))?;
+        check_sets(points, others, form.largest())?;
         let classes = others.unwrap_or(points).classes();
         let size = points.rows() * classes;
         check_weights(weights, points.replica_count() * size)?;
@@ -157,7 +151,7 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<Vec<f64>, PairwiseError> {
         PairFunction::Gaussian { temperature }.check(form)?;
-        check_sets(points, others, largest(form))?;
+        check_sets(points, others, form.largest())?;
         let mut logs = Vec::new();
         for replica in 0..points.replica_count() {
             logs.extend(self.log_sums(points, others, replica, (temperature, form))?.values);
@@ -174,7 +168,7 @@ impl Pairwise for Cpu {
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError> {
         PairFunction::Gaussian { temperature }.check(form)?;
-        check_sets(points, others, largest(form))?;
+        check_sets(points, others, form.largest())?;
         let size = points.rows() * others.unwrap_or(points).classes();
         check_weights(weights, points.replica_count() * size)?;
         let mut gradients = zeros(points, others);
@@ -195,7 +189,7 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<Nearest, PairwiseError> {
         metric.function().check(form)?;
-        check_sets(points, others, largest(form))?;
+        check_sets(points, others, form.largest())?;
         check_neighbors(points, others, k)?;
         let size = points.replica_count() * points.rows() * k;
         let mut nearest = Nearest {
@@ -217,7 +211,7 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<SoftNearestNeighbor, PairwiseError> {
         PairFunction::Gaussian { temperature }.check(form)?;
-        check_sets(points, None, largest(form))?;
+        check_sets(points, None, form.largest())?;
         let mut value = SoftNearestNeighbor::default();
         for replica in 0..points.replica_count() {
             self.forward(points, replica, (temperature, form), &mut value)?;
@@ -232,7 +226,7 @@ impl Pairwise for Cpu {
         form: Form,
     ) -> Result<SoftNearestNeighborGradient, PairwiseError> {
         PairFunction::Gaussian { temperature }.check(form)?;
-        check_sets(points, None, largest(form))?;
+        check_sets(points, None, form.largest())?;
         let mut gradient = SoftNearestNeighborGradient {
             value: SoftNearestNeighbor::default(),
             points: vec![0.0; points.replica_count() * points.rows() * points.dim()],

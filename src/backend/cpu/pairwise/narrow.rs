@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use super::super::simd::{Simd, Vectorized, dispatch};
+use super::super::simd::Simd;
 use super::gradient::{Weighing, weights};
 use super::rounds::BLOCK;
 use super::sums::{Pairs, down, lanes};
-use super::tile::{Map, Pairing, Sums, Tiles};
+use super::tile::{self, Map, Pairing, Sums, Tiled, Tiles, across, load, store};
 
 /// Coordinates whose sums for a strip are in registers together.
 const TOGETHER: usize = 3;
@@ -41,7 +41,7 @@ pub(super) fn add<P: Pairing, M: Map>(pairs: Pairs, map: M, weighing: &Weighing)
             products,
             pairing: std::marker::PhantomData,
         };
-        dispatch(pairs.isa, task);
+        tile::run(pairs.isa, task);
     });
 }
 
@@ -60,28 +60,12 @@ struct Task<'a, P, M> {
     pairing: std::marker::PhantomData<P>,
 }
 
-impl<P: Pairing, M: Map> Vectorized for Task<'_, P, M> {
-    type Result = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's promise; one of two numbers of rows is the instruction set's.
-        unsafe {
-            if S::PAIR_ROWS == 8 {
-                self.strips::<S, 8>();
-            } else {
-                self.strips::<S, 4>();
-            }
-        }
-    }
-}
-
-impl<P: Pairing, M: Map> Task<'_, P, M> {
+impl<P: Pairing, M: Map> Tiled for Task<'_, P, M> {
     /// # Safety
-    /// The processor has the instruction set, `R` is its `PAIR_ROWS`, and the task alone has these rows, columns and rooms.
+    /// The processor has the instruction set, `R` and `C` are its `PAIR_ROWS` and `PAIR_COLUMNS`, and the task alone has these rows, columns and rooms.
     #[inline(always)]
-    unsafe fn strips<S: Simd, const R: usize>(mut self) {
-        let (rows, dim, width) = (self.pairs.rows, self.pairs.rows.dim, 2 * S::LANES);
+    unsafe fn tiles<S: Simd, const R: usize, const C: usize>(mut self) {
+        let (rows, dim, width) = (self.pairs.rows, self.pairs.rows.dim, C * S::LANES);
         let used = self.j.len() * width;
         self.products[..used * (dim + 1)].fill(0.0);
         for p in self.i.clone() {
@@ -89,8 +73,8 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
                 // SAFETY: the caller's promise.
                 unsafe {
                     let first = if self.same { p } else { self.j.start };
-                    let totals = self.columns::<S, R>((p, s), first);
-                    self.rows::<S, R>((p, s), first, totals);
+                    let totals = self.columns::<S, R, C>((p, s), first);
+                    self.rows::<S, R, C>((p, s), first, totals);
                 }
             }
         }
@@ -110,47 +94,53 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
             }
         }
     }
+}
 
+impl<P: Pairing, M: Map> Task<'_, P, M> {
     /// Makes a strip's weights from panel `first` on, adds them and their products to the columns' sums, and returns the sums over
     /// the columns.
     ///
     /// # Safety
     /// As for `strips`.
     #[inline(always)]
-    unsafe fn columns<S: Simd, const R: usize>(&mut self, (p, s): (usize, usize), first: usize) -> [f32; R] {
-        let (dim, width) = (self.pairs.rows.dim, 2 * S::LANES);
+    unsafe fn columns<S: Simd, const R: usize, const C: usize>(
+        &mut self,
+        (p, s): (usize, usize),
+        first: usize,
+    ) -> [f32; R] {
+        let (dim, width) = (self.pairs.rows.dim, C * S::LANES);
         let used = self.j.len() * width;
         let x = self.pairs.rows.centered_strip(p, s).as_ptr();
         // SAFETY: the caller's promise; the rooms have these numbers.
         unsafe {
-            let tiles = Tiles::new::<S, P, R>(self.pairs, self.worker, (&self.i, &self.j), self.same);
+            // Rows are short, so that there is nothing to fill.
+            let tiles = Tiles::new(self.pairs, self.worker, p..p + 1, first..self.j.end, self.same);
             let mut row_sums = [S::splat(0.0); R];
             for q in first..self.j.end {
                 let n = q - self.j.start;
-                let w: Sums<S, R> =
-                    weights::<S, P, M, R>(self.pairs, &tiles, (p, s), q, self.same, self.map, self.weighing);
+                let w: Sums<S, R, C> =
+                    weights::<S, P, M, R, C>(self.pairs, &tiles, ((p, s), q), self.same, self.map, self.weighing);
                 for (r, (sum, w)) in row_sums.iter_mut().zip(&w).enumerate() {
-                    *sum = S::add(*sum, S::add(w[0], w[1]));
+                    *sum = S::add(*sum, across::<S, C>(w));
                     let to = self.strip_weights.as_mut_ptr().add(r * used + n * width);
-                    S::store(to, w[0]);
-                    S::store(to.add(S::LANES), w[1]);
+                    store::<S, C>(to, w);
                 }
                 let totals = self.products.as_mut_ptr().add(used * dim + n * width);
-                for v in 0..2 {
+                for v in 0..C {
                     let to = totals.add(v * S::LANES);
-                    S::store(to, S::add(S::load(to), down::<S, R>(&w, v)));
+                    S::store(to, S::add(S::load(to), down::<S, R, C>(&w, v)));
                 }
                 let products = self.products.as_mut_ptr().add(n * dim * width);
                 for k in 0..dim {
                     let to = products.add(k * width);
-                    let mut sums = [S::load(to), S::load(to.add(S::LANES))];
+                    let mut sums = load::<S, C>(to);
                     for (r, w) in w.iter().enumerate() {
                         let x = S::splat(*x.add(k * R + r));
-                        sums[0] = S::multiply_add(x, w[0], sums[0]);
-                        sums[1] = S::multiply_add(x, w[1], sums[1]);
+                        for (sum, &w) in sums.iter_mut().zip(w) {
+                            *sum = S::multiply_add(x, w, *sum);
+                        }
                     }
-                    S::store(to, sums[0]);
-                    S::store(to.add(S::LANES), sums[1]);
+                    store::<S, C>(to, &sums);
                 }
             }
             lanes::<S, R>(&row_sums)
@@ -162,8 +152,13 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
     /// # Safety
     /// As for `strips`.
     #[inline(always)]
-    unsafe fn rows<S: Simd, const R: usize>(&self, (p, s): (usize, usize), first: usize, totals: [f32; R]) {
-        let (rows, dim, width) = (self.pairs.rows, self.pairs.rows.dim, 2 * S::LANES);
+    unsafe fn rows<S: Simd, const R: usize, const C: usize>(
+        &self,
+        (p, s): (usize, usize),
+        first: usize,
+        totals: [f32; R],
+    ) {
+        let (rows, dim, width) = (self.pairs.rows, self.pairs.rows.dim, C * S::LANES);
         let used = self.j.len() * width;
         let mut products = [[0.0f32; R]; super::gradient::NARROW + TOGETHER];
         for start in (0..dim).step_by(TOGETHER) {
@@ -175,7 +170,7 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
                 for q in first..self.j.end {
                     let panel = self.pairs.columns.centered_columns(q).as_ptr();
                     let weights = self.strip_weights.as_ptr().add((q - self.j.start) * width);
-                    for lane in [0, S::LANES] {
+                    for lane in (0..width).step_by(S::LANES) {
                         let x = at.map(|at| S::load(panel.add(at + lane)));
                         for (r, sums) in sums.iter_mut().enumerate() {
                             let w = S::load(weights.add(r * used + lane));

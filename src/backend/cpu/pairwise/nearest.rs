@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::super::Cpu;
-use super::super::simd::{Simd, Vectorized, dispatch};
+use super::super::simd::Simd;
 use super::super::slab::Slab;
 use super::candidates::{Exact, Heaps, Slack, distance};
 use super::memory;
@@ -27,7 +27,9 @@ use super::reduce::{all, side};
 use super::rounds::{BLOCK, Meeting};
 use super::stage::{Needs, Stage};
 use super::sums::Pairs;
-use super::tile::{Absolutes, DEPTH, Differences, Extent, Pairing, Products, Sums, Tiles};
+use super::tile::{
+    self, Absolutes, DEPTH, Differences, Extent, MOST_COLUMNS, Pairing, Products, Sums, Tiled, Tiles, load, store,
+};
 use super::wide;
 use crate::backend::pairwise::{Form, Metric, Nearest, PairwiseError, Points};
 
@@ -44,7 +46,7 @@ fn error_of_products(dim: usize) -> f32 {
 const WIDE: usize = 48;
 
 /// Distances of a long row that are a seed, at least.
-const SAMPLE: usize = 64;
+const SAMPLE: usize = 48;
 
 /// What a task needs.
 #[derive(Clone, Copy)]
@@ -63,25 +65,25 @@ impl Search<'_> {
     /// # Safety
     /// As for [`Tiles::distances`].
     #[inline(always)]
-    unsafe fn sums<S: Simd, P: Pairing, const R: usize>(
+    unsafe fn sums<S: Simd, P: Pairing, const R: usize, const C: usize>(
         &self,
         tiles: &Tiles,
         at: (usize, usize),
         q: usize,
-    ) -> Sums<S, R> {
+    ) -> Sums<S, R, C> {
         let (rows, columns) = (self.pairs.rows, self.pairs.columns);
         // SAFETY: the caller's promise.
         unsafe {
             if !P::PRODUCTS {
-                return tiles.distances::<S, P, R>(at, q);
+                return tiles.distances::<S, P, R, C>(at, q);
             }
-            let mut values = tiles.sums::<S, P, R>(at, q);
+            let mut values = tiles.sums::<S, P, R, C>(at, q);
             let (row_norms, norms) = (rows.norms(at.0).add(at.1 * R), columns.norms(q));
             let (share, factor) = (S::splat(1.0 - self.error), S::splat(-2.0));
-            let column_norms = [S::load(norms), S::load(norms.add(S::LANES))];
+            let column_norms = load::<S, C>(norms);
             for (r, values) in values.iter_mut().enumerate() {
                 let row = S::splat(*row_norms.add(r));
-                for v in 0..2 {
+                for v in 0..C {
                     let both = S::multiply(S::add(row, column_norms[v]), share);
                     values[v] = S::maximum(S::multiply_add(values[v], factor, both), S::splat(0.0));
                 }
@@ -115,45 +117,31 @@ struct Seed<'a, P> {
     pairing: std::marker::PhantomData<P>,
 }
 
-impl<P: Pairing> Vectorized for Seed<'_, P> {
-    type Result = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's promise; one of two numbers of rows is the instruction set's.
-        unsafe {
-            if S::PAIR_ROWS == 8 {
-                self.strips::<S, 8>();
-            } else {
-                self.strips::<S, 4>();
-            }
-        }
-    }
-}
-
-impl<P: Pairing> Seed<'_, P> {
+impl<P: Pairing> Tiled for Seed<'_, P> {
     /// # Safety
-    /// The processor has the instruction set, `R` is its `PAIR_ROWS`, and the task alone has these rows.
+    /// The processor has the instruction set, `R` and `C` are its `PAIR_ROWS` and `PAIR_COLUMNS`, and the task alone has these rows.
     #[inline(always)]
-    unsafe fn strips<S: Simd, const R: usize>(self) {
+    unsafe fn tiles<S: Simd, const R: usize, const C: usize>(self) {
         let (pairs, columns) = (self.search.pairs, self.search.pairs.columns);
         let rows = pairs.rows;
-        // SAFETY: the caller's promise.
-        let tiles = unsafe { Tiles::new::<S, P, R>(pairs, self.worker, (&self.i, &self.j), false) };
-        let width = 2 * S::LANES;
+        let width = C * S::LANES;
         let parts = self.search.rows.parts().next_multiple_of(width).min(BLOCK);
         let valid: usize = self.j.clone().map(|q| columns.panel(q).valid as usize).sum();
+        // Of some columns only these places are used.
+        let used = self.j.len() * width;
+        let (mut squares, mut least) = ([[0.0f32; BLOCK]; R], [f32::INFINITY; BLOCK]);
         for p in self.i.clone() {
+            let mut tiles = Tiles::new(pairs, self.worker, p..p + 1, self.j.clone(), false);
+            // SAFETY: the caller's promise.
+            unsafe { tiles.fill::<S, P, R, C>(self.j.clone()) };
             for s in 0..(rows.panel(p).valid as usize).div_ceil(R) {
-                let mut squares = [[0.0f32; BLOCK]; R];
                 for q in self.j.clone() {
                     // SAFETY: the caller's promise; a block has at most `BLOCK` columns.
                     unsafe {
-                        let values: Sums<S, R> = self.search.sums::<S, P, R>(&tiles, (p, s), q);
+                        let values: Sums<S, R, C> = self.search.sums::<S, P, R, C>(&tiles, (p, s), q);
                         for (squares, values) in squares.iter_mut().zip(&values) {
                             let to = squares.as_mut_ptr().add((q - self.j.start) * width);
-                            S::store(to, values[0]);
-                            S::store(to.add(S::LANES), values[1]);
+                            store::<S, C>(to, values);
                         }
                     }
                 }
@@ -167,9 +155,9 @@ impl<P: Pairing> Seed<'_, P> {
                         count -= 1;
                         squares[position - self.j.start * width] = squares[count];
                     }
+                    let squares = &mut squares[..used];
                     squares[count..].fill(f32::INFINITY);
                     // The smallest of every `parts`-th.
-                    let mut least = [f32::INFINITY; BLOCK];
                     // SAFETY: the caller's promise; a block is whole registers, and so are the parts.
                     unsafe {
                         for part in (0..parts).step_by(S::LANES) {
@@ -181,7 +169,9 @@ impl<P: Pairing> Seed<'_, P> {
                         }
                         let norm = norm::<P>(rows, p, s * R + r);
                         let heaps = self.search.rows;
-                        heaps.seed(position, norm, &squares[..count], &mut least[..parts]);
+                        if count >= heaps.k() {
+                            heaps.seed::<S>(position, norm, squares, &least[..parts]);
+                        }
                     }
                 }
             }
@@ -199,107 +189,122 @@ struct Offer<'a, P> {
     pairing: std::marker::PhantomData<P>,
 }
 
-impl<P: Pairing> Vectorized for Offer<'_, P> {
-    type Result = ();
-
+impl<P: Pairing> Tiled for Offer<'_, P> {
+    /// # Safety
+    /// The processor has the instruction set, `R` and `C` are its `PAIR_ROWS` and `PAIR_COLUMNS`, and the task alone has these rows and columns.
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's promise; one of two numbers of rows is the instruction set's.
-        unsafe {
-            if S::PAIR_ROWS == 8 {
-                self.tiles::<S, 8>();
-            } else {
-                self.tiles::<S, 4>();
+    unsafe fn tiles<S: Simd, const R: usize, const C: usize>(self) {
+        let (rows, columns) = (self.search.pairs.rows, self.search.pairs.columns);
+        let width = C * S::LANES;
+        if P::PRODUCTS {
+            // SAFETY: the caller's promise; the panels are packed.
+            unsafe {
+                let norms = |packed: &Packed, panels: &Range<usize>| {
+                    std::slice::from_raw_parts(packed.norms(panels.start), panels.len() * width)
+                };
+                self.search.rows.set_norms(self.i.start * width, norms(rows, &self.i));
+                if let Some(heaps) = self.search.columns {
+                    heaps.set_norms(self.j.start * width, norms(columns, &self.j));
+                }
+            }
+        }
+        let mut tiles = Tiles::new(
+            self.search.pairs,
+            self.worker,
+            self.i.clone(),
+            self.j.clone(),
+            self.same,
+        );
+        for group in tiles.groups() {
+            // SAFETY: the caller's promise.
+            unsafe { tiles.fill::<S, P, R, C>(group.clone()) };
+            for p in self.i.clone() {
+                for s in 0..(rows.panel(p).valid as usize).div_ceil(R) {
+                    for q in tiles.first(p, &group)..group.end {
+                        // SAFETY: the caller's promise; thresholds cover whole panels.
+                        unsafe {
+                            let values: Sums<S, R, C> = self.search.sums::<S, P, R, C>(&tiles, (p, s), q);
+                            let by_row = self.search.rows.thresholds.all().as_ptr().add(p * width + s * R);
+                            let limits = match self.search.columns {
+                                Some(heaps) => {
+                                    let by_column = heaps.thresholds.all().as_ptr().add(q * width);
+                                    load::<S, C>(by_column)
+                                }
+                                None => [S::splat(f32::NEG_INFINITY); C],
+                            };
+                            let mut any = 0;
+                            for (r, values) in values.iter().enumerate() {
+                                let row = S::splat(*by_row.add(r));
+                                for v in 0..C {
+                                    any |= S::at_most(values[v], S::maximum(row, limits[v]));
+                                }
+                            }
+                            if any != 0 {
+                                self.offer::<S, R, C>((p, s), q, &values, (by_row, limits));
+                            }
+                        }
+                    }
+                }
             }
         }
     }
 }
 
 impl<P: Pairing> Offer<'_, P> {
-    /// # Safety
-    /// The processor has the instruction set, `R` is its `PAIR_ROWS`, and the task alone has these rows and columns.
-    #[inline(always)]
-    unsafe fn tiles<S: Simd, const R: usize>(self) {
-        let rows = self.search.pairs.rows;
-        // SAFETY: the caller's promise.
-        let tiles = unsafe { Tiles::new::<S, P, R>(self.search.pairs, self.worker, (&self.i, &self.j), self.same) };
-        let width = 2 * S::LANES;
-        for p in self.i.clone() {
-            for s in 0..(rows.panel(p).valid as usize).div_ceil(R) {
-                let first = if self.same { p } else { self.j.start };
-                for q in first..self.j.end {
-                    // SAFETY: the caller's promise; thresholds cover whole panels.
-                    unsafe {
-                        let values: Sums<S, R> = self.search.sums::<S, P, R>(&tiles, (p, s), q);
-                        let by_row = self.search.rows.thresholds.all().as_ptr().add(p * width + s * R);
-                        let limits = match self.search.columns {
-                            Some(heaps) => {
-                                let by_column = heaps.thresholds.all().as_ptr().add(q * width);
-                                [S::load(by_column), S::load(by_column.add(S::LANES))]
-                            }
-                            None => [S::splat(f32::NEG_INFINITY); 2],
-                        };
-                        let (mut hits, mut any) = ([[0; 2]; R], 0);
-                        for r in 0..R {
-                            let row = S::splat(*by_row.add(r));
-                            for v in 0..2 {
-                                hits[r][v] = S::at_most(values[r][v], S::maximum(row, limits[v]));
-                                any |= hits[r][v];
-                            }
-                        }
-                        if any != 0 {
-                            self.offer::<S, R>((p, s), q, &values, &hits);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Offers the pairs of a tile whose bits are set in `hits`.
+    /// Offers the pairs of a tile that are within the thresholds of their rows or columns.
     ///
     /// # Safety
     /// As for `tiles`.
     #[inline(always)]
-    unsafe fn offer<S: Simd, const R: usize>(
+    unsafe fn offer<S: Simd, const R: usize, const C: usize>(
         &self,
         (p, s): (usize, usize),
         q: usize,
-        values: &Sums<S, R>,
-        hits: &[[u32; 2]; R],
+        values: &Sums<S, R, C>,
+        (by_row, limits): (*const f32, [S::V; C]),
     ) {
-        let (rows, columns) = (self.search.pairs.rows, self.search.pairs.columns);
-        let width = 2 * S::LANES;
-        let extent = Extent::of(rows, (p, s), columns, q, self.same && p == q);
-        for (r, (values, hits)) in values.iter().zip(hits).enumerate() {
-            for (v, &hits) in hits.iter().enumerate() {
-                if hits == 0 {
-                    continue;
+        let width = C * S::LANES;
+        let extent = Extent::of(
+            self.search.pairs.rows,
+            (p, s),
+            self.search.pairs.columns,
+            q,
+            self.same && p == q,
+        );
+        let whole = extent.is_whole(R, width);
+        for (r, values) in values.iter().enumerate() {
+            let (i, pairs) = (p * width + s * R + r, if whole { u64::MAX } else { extent.bits(r) });
+            let mut numbers = [0.0f32; MOST_COLUMNS];
+            // SAFETY: a tile has at most as many columns; else the caller's promise.
+            unsafe {
+                let row = S::splat(*by_row.add(r));
+                let (mut wanted, mut wanting) = (0u64, 0u64);
+                store::<S, C>(numbers.as_mut_ptr(), values);
+                for (v, &values) in values.iter().enumerate() {
+                    wanted |= u64::from(S::at_most(values, row)) << (v * S::LANES);
+                    wanting |= u64::from(S::at_most(values, limits[v])) << (v * S::LANES);
                 }
-                let mut numbers = [0.0f32; 16];
-                // SAFETY: a register has at most 16 numbers.
-                unsafe { S::store(numbers.as_mut_ptr(), values[v]) };
-                let mut left = hits;
-                while left != 0 {
-                    let lane = left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    let c = v * S::LANES + lane;
-                    if !extent.has(r, c) {
-                        continue;
-                    }
-                    let (i, j, sum) = (p * width + s * R + r, q * width + c, numbers[lane]);
-                    // SAFETY: the caller's promise.
-                    unsafe {
-                        let norm_of_row = norm::<P>(rows, p, s * R + r);
-                        self.search.rows.offer(i, norm_of_row, sum, j as u32);
-                        if let Some(heaps) = self.search.columns {
-                            heaps.offer(j, norm::<P>(columns, q, c), sum, i as u32);
-                        }
+                for c in places(wanted & pairs) {
+                    self.search.rows.offer(i, numbers[c], (q * width + c) as u32);
+                }
+                if let Some(heaps) = self.search.columns {
+                    for c in places(wanting & pairs) {
+                        heaps.offer(q * width + c, numbers[c], i as u32);
                     }
                 }
             }
         }
     }
+}
+
+/// The places of the bits that are set.
+fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = bits.trailing_zeros() as usize;
+        let any = bits != 0;
+        bits &= bits.wrapping_sub(1);
+        any.then_some(place)
+    })
 }
 
 /// Compares each block of rows with one of columns, its own where there is one set.
@@ -317,7 +322,7 @@ fn seed<P: Pairing>(search: Search) {
     pairs.each_once(&|worker, i, j, same| {
         let pairing = std::marker::PhantomData::<P>;
         let j = j.start..j.end.min(j.start + panels);
-        dispatch(
+        tile::run(
             pairs.isa,
             Seed {
                 search,
@@ -336,7 +341,7 @@ fn offer<P: Pairing>(search: Search) {
     let pairs = search.pairs;
     pairs.each(&|worker, i, j, same| {
         let pairing = std::marker::PhantomData::<P>;
-        dispatch(
+        tile::run(
             pairs.isa,
             Offer {
                 search,
@@ -415,7 +420,7 @@ impl Cpu {
                 squared: metric != Metric::L1,
             }
         };
-        let heaps = Heaps::new(stage.rows().positions(), k, slack, &exact)?;
+        let heaps = Heaps::new((self.isa, k), stage.rows().positions(), slack, &exact)?;
         let (mut first, mut blind) = (true, false);
         stage.visit(|pairs| {
             let wanted = Search {

@@ -6,28 +6,10 @@
 //!   | panel | panel | pan..... | panel | pa...... |      dots: positions without a row
 //! ```
 
-use super::super::isa::Isa;
 use crate::backend::pairwise::Points;
 
 /// A position without a row.
 const NONE: u32 = u32::MAX;
-
-/// Columns of a panel: two registers.
-pub(super) fn width(isa: Isa) -> usize {
-    match isa {
-        Isa::Portable => 8,
-        Isa::Avx2 => 16,
-        Isa::Avx512 => 32,
-    }
-}
-
-/// Rows of a strip: those of a tile of pairs.
-pub(super) fn strip(isa: Isa) -> usize {
-    match isa {
-        Isa::Portable | Isa::Avx2 => 4,
-        Isa::Avx512 => 8,
-    }
-}
 
 /// A panel's class, and how many of its first positions have a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,10 +19,10 @@ use super::super::pool::Pool;
 use super::super::slab::Slab;
 use super::gradient::NARROW;
 use super::memory;
-use super::order::{Order, Panel, strip, width};
+use super::order::{Order, Panel};
 use super::rounds::BLOCK;
-use super::tile::DEPTH;
-use crate::backend::pairwise::{Form, PairwiseError, Points, Values};
+use super::tile::{DEPTH, shape};
+use crate::backend::pairwise::{Form, PairwiseError, Points, Values, normalize};
 
 /// Bytes of one copy of the rows that are packed at a time; larger sets are packed part by part.
 const PART: usize = 32 << 20;
@@ -41,18 +41,6 @@ pub(super) struct Frame {
     /// Numbers of a packed row.
     pub(super) dim: usize,
     raw: usize,
-}
-
-/// `x / |x|`, or 0 and a last coordinate of 1 for a zero row. The division by the largest first keeps squares in range.
-pub(super) fn normalize(row: &mut [f64], raw: usize) {
-    let top = row[..raw].iter().fold(0.0f64, |top, x| top.max(x.abs()));
-    if top == 0.0 {
-        row[raw] = 1.0;
-        return;
-    }
-    let norm = row[..raw].iter().map(|x| (x / top).powi(2)).sum::<f64>().sqrt();
-    row[..raw].iter_mut().for_each(|x| *x = *x / top / norm);
-    row[raw] = 0.0;
 }
 
 impl Frame {
@@ -162,9 +150,17 @@ impl Frame {
         wide: &mut [f64],
         to: &mut [f32],
     ) -> Result<(), PairwiseError> {
-        if let (Values::F32(values), None, false) = (points.values(), origin, self.normalize) {
+        if let (Values::F32(values), false) = (points.values(), self.normalize) {
             let start = (replica * points.rows() + row) * self.raw;
-            to.copy_from_slice(&values[start..start + self.raw]);
+            let row = &values[start..start + self.raw];
+            match origin {
+                Some(origin) => {
+                    for ((t, x), o) in to.iter_mut().zip(row).zip(origin) {
+                        *t = (f64::from(*x) - o) as f32;
+                    }
+                }
+                None => to.copy_from_slice(row),
+            }
             return Ok(());
         }
         points.row(replica, row, &mut wide[..self.raw])?;
@@ -207,7 +203,7 @@ pub(super) struct Packed {
     centered_columns: Slab<f32>,
     centered_strips: Slab<f32>,
     norms: Slab<f32>,
-    /// Per thread: the sums of a block's pairs, if they are made slice by slice.
+    /// Per thread: the sums of a panel and a block, if they are made slice by slice.
     sums: Slab<f32>,
     /// Per thread: the rows of a panel, and one in f64.
     rooms: Slab<f32>,
@@ -217,7 +213,7 @@ pub(super) struct Packed {
 
 /// Panels that are packed at a time.
 pub(super) fn part(isa: Isa, dim: usize, panels: usize) -> usize {
-    (PART / (4 * dim * width(isa))).clamp(1, panels.max(1))
+    (PART / (4 * dim * shape(isa).1)).clamp(1, panels.max(1))
 }
 
 impl Packed {
@@ -232,14 +228,14 @@ impl Packed {
         panels: usize,
         wants: Wants,
     ) -> Result<Packed, PairwiseError> {
-        let width = width(isa);
+        let (strip, width) = shape(isa);
         let positions = panels * width;
         let narrow = dim < NARROW;
         let real = |length| Slab::new("packed points", length).map_err(memory);
         Ok(Packed {
             dim,
             width,
-            strip: strip(isa),
+            strip,
             first: 0,
             panels: Vec::with_capacity(panels),
             columns: real(positions * dim)?,
@@ -252,7 +248,7 @@ impl Packed {
             centered_columns: real(if wants.rows && narrow { positions * dim } else { 0 })?,
             centered_strips: real(if wants.rows && narrow { positions * dim } else { 0 })?,
             norms: real(if wants.norms { positions } else { 0 })?,
-            sums: real(if dim > DEPTH { threads * BLOCK * BLOCK } else { 0 })?,
+            sums: real(if dim > DEPTH { threads * width * BLOCK } else { 0 })?,
             rooms: real(threads * width * dim)?,
             wides: Slab::new("packed points", threads * dim).map_err(memory)?,
             wants,
@@ -321,7 +317,7 @@ impl Packed {
             }
         }
         interleave(room, dim, width, columns);
-        interleave(room, dim, strip, strips);
+        split(columns, dim, strip, strips);
         if self.wants.norms {
             // SAFETY: the caller's promise.
             let norms = unsafe { self.norms.part_mut(local * width, width) };
@@ -343,7 +339,7 @@ impl Packed {
                 )
             };
             interleave(room, dim, width, columns);
-            interleave(room, dim, strip, strips);
+            split(columns, dim, strip, strips);
         } else if self.wants.rows {
             // SAFETY: the caller's promise.
             let rows = unsafe { self.rows.part_mut(local * width * (dim + 1), width * (dim + 1)) };
@@ -358,9 +354,9 @@ impl Packed {
         Ok(())
     }
 
-    /// A thread's room for the sums of a block's pairs.
+    /// A thread's room for the sums of a panel of rows and a block of columns.
     pub(super) fn room(&self, worker: usize) -> *mut f32 {
-        let room = if self.dim > DEPTH { BLOCK * BLOCK } else { 0 };
+        let room = if self.dim > DEPTH { self.width * BLOCK } else { 0 };
         self.sums.all()[worker * room..].as_ptr().cast_mut()
     }
 
@@ -403,19 +399,27 @@ impl Packed {
 /// Coordinates that are moved together: a cache line of a row.
 const LINE: usize = 16;
 
-/// From rows `[..][dim]` to groups of `width` rows, `[group][dim][width]`, line by line: a column of rows that are a power of two
-/// long would find the lines of all its rows in the same place of a first-level cache.
-fn interleave(rows: &[f32], dim: usize, width: usize, to: &mut [f32]) {
-    let groups = rows.chunks_exact(width * dim).zip(to.chunks_exact_mut(width * dim));
-    for (rows, to) in groups {
-        for first in (0..dim).step_by(LINE) {
-            let line = first..dim.min(first + LINE);
-            let to = &mut to[first * width..];
-            for (c, row) in rows.chunks_exact(dim).enumerate() {
-                for (k, x) in row[line.clone()].iter().enumerate() {
-                    to[k * width + c] = *x;
-                }
+/// From rows `[width][dim]` to a panel `[dim][width]`, line by line: a column of rows that are a power of two long would find the lines
+/// of all its rows in the same place of a first-level cache.
+fn interleave(rows: &[f32], dim: usize, width: usize, panel: &mut [f32]) {
+    for first in (0..dim).step_by(LINE) {
+        let line = first..dim.min(first + LINE);
+        let to = &mut panel[first * width..];
+        for (c, row) in rows.chunks_exact(dim).enumerate() {
+            for (k, x) in row[line.clone()].iter().enumerate() {
+                to[k * width + c] = *x;
             }
+        }
+    }
+}
+
+/// From a panel `[dim][width]` to its strips `[..][dim][strip]`, a strip being a multiple of four.
+fn split(panel: &[f32], dim: usize, strip: usize, strips: &mut [f32]) {
+    let width = panel.len() / dim;
+    for (s, to) in strips.chunks_exact_mut(strip * dim).enumerate() {
+        for (to, from) in to.chunks_exact_mut(strip).zip(panel.chunks_exact(width)) {
+            let from = from[s * strip..][..strip].as_chunks::<4>().0;
+            to.as_chunks_mut::<4>().0.copy_from_slice(from);
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Reductions A and B: sums per row and class, and of them sums per class pair and logarithms.
 
 use super::super::Cpu;
+use super::super::isa::Isa;
+use super::super::math::{ln, vectorize};
 use super::super::slab::Slab;
-use super::functions::{factor, sum};
+use super::functions::sum;
 use super::memory;
 use super::stage::{Needs, Stage};
 use super::sums::Totals;
@@ -52,7 +54,7 @@ impl Cpu {
         stage.visit(|pairs| sum(pairs, function, form, &totals, columns))?;
         for (c, totals) in totals.sums.all().chunks_exact(positions).enumerate() {
             for (position, row) in stage.rows().rows() {
-                sums[row * classes + c] = totals[position] * factor(function);
+                sums[row * classes + c] = totals[position] * function.factor();
             }
         }
         Ok(sums)
@@ -182,20 +184,20 @@ impl Cpu {
         let mut vanishing = vec![false; values.len()];
         let mut rows = Vec::new();
         for (i, (values, flags)) in values
-            .chunks_exact_mut(classes)
+            .chunks_exact(classes)
             .zip(vanishing.chunks_exact_mut(classes))
             .enumerate()
         {
-            for (c, (value, flag)) in values.iter_mut().zip(&mut *flags).enumerate() {
+            for (c, (value, flag)) in values.iter().zip(&mut *flags).enumerate() {
                 let itself = others.is_none() && points.label(replica, i) == c;
                 let members = sizes[c] - usize::from(itself);
                 *flag = members > 0 && *value < tiny(members);
-                *value = libm::log(*value);
             }
             if flags.contains(&true) {
                 rows.push(i);
             }
         }
+        logarithms(self.isa, &mut values);
         if !rows.is_empty() {
             let anew = self.wide_log_sums(points, others, replica, temperature, &rows)?;
             for (&i, anew) in rows.iter().zip(anew.chunks_exact(classes)) {
@@ -216,6 +218,15 @@ impl Cpu {
             vanishing,
         })
     }
+}
+
+/// Takes the logarithm of each.
+pub(super) fn logarithms(isa: Isa, values: &mut [f64]) {
+    vectorize(
+        isa,
+        #[inline(always)]
+        || values.iter_mut().for_each(|value| *value = ln(*value)),
+    );
 }
 
 /// Logarithms of Gaussian sums.

@@ -7,8 +7,8 @@ use super::reduce::{Logs, all, side};
 use super::stage::{Needs, Stage};
 use super::sums::Pairs;
 use super::tile::{Differences, Exponential, One, Products, ReciprocalRoot};
-use super::{packed, wide};
-use crate::backend::pairwise::{Form, Gradients, PairFunction, PairwiseError, Points};
+use super::wide;
+use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target, normalize};
 
 /// Coefficients from here on are divided by the largest, so that they stay in the range of f32.
 const LARGE: f64 = 1e30;
@@ -19,37 +19,6 @@ const LARGE: f64 = 1e30;
 pub(super) struct Weights<'a> {
     pub(super) of: &'a (dyn Fn(usize, usize) -> f64 + Sync),
     pub(super) mutual: bool,
-}
-
-/// One replica of a gradient that is added to.
-pub(super) struct Target<'a> {
-    pub(super) points: &'a mut [f64],
-    pub(super) others: &'a mut [f64],
-}
-
-/// Zeros for the gradients of all replicas.
-pub(super) fn zeros(points: &Points, others: Option<&Points>) -> Gradients {
-    let size = |set: &Points| set.replica_count() * set.rows() * set.dim();
-    Gradients {
-        points: vec![0.0; size(points)],
-        others: vec![0.0; others.map_or(0, size)],
-    }
-}
-
-/// Each replica's part of the gradients.
-pub(super) fn targets<'a>(
-    gradients: &'a mut Gradients,
-    points: &Points,
-    others: Option<&Points>,
-) -> impl Iterator<Item = (usize, Target<'a>)> {
-    let size = others.map_or(0, |others| others.rows() * others.dim());
-    let mut rest = gradients.others.as_mut_slice();
-    let parts = gradients.points.chunks_exact_mut(points.rows() * points.dim());
-    parts.enumerate().map(move |(replica, points)| {
-        let (others, after) = std::mem::take(&mut rest).split_at_mut(size);
-        rest = after;
-        (replica, Target { points, others })
-    })
 }
 
 impl Cpu {
@@ -287,7 +256,7 @@ fn through_norms(points: &Points, replica: usize, by_unit: &[f64], to: &mut [f64
             continue;
         }
         let norm = top * row[..dim].iter().map(|x| (x / top).powi(2)).sum::<f64>().sqrt();
-        packed::normalize(&mut row, dim);
+        normalize(&mut row, dim);
         let along: f64 = row[..dim].iter().zip(h).map(|(u, h)| u * h).sum();
         for ((to, u), h) in to.iter_mut().zip(&row).zip(h) {
             *to += (h - u * along) / norm;

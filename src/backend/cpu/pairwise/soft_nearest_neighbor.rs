@@ -2,10 +2,10 @@
 //! that computes the exponentials again.
 
 use super::super::Cpu;
-use super::reduce::tiny;
-use super::slopes::{Target, Weights};
+use super::reduce::{logarithms, tiny};
+use super::slopes::Weights;
 use crate::backend::pairwise::soft_nearest_neighbor::counted;
-use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, SoftNearestNeighbor};
+use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, SoftNearestNeighbor, Target};
 
 /// What the gradient needs of a replica's forward pass.
 pub(super) struct Forward {
@@ -39,8 +39,9 @@ impl Cpu {
             for (i, sums) in sums.chunks_exact(classes).enumerate() {
                 let (all, same) = (sums.iter().sum::<f64>(), sums[own(i)]);
                 is_vanishing[i] = counts[i] && (all < tiny(points.rows()) || same < tiny(sizes[own(i)]));
-                logs[i] = [libm::log(all), libm::log(same)];
+                logs[i] = [all, same];
             }
+            logarithms(self.isa, logs.as_flattened_mut());
         }
         let vanishing: Vec<usize> = (0..points.rows()).filter(|&i| is_vanishing[i]).collect();
         if !vanishing.is_empty() {

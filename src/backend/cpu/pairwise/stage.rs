@@ -7,10 +7,11 @@ use std::ops::Range;
 
 use super::super::isa::Isa;
 use super::super::pool::Pool;
-use super::order::{Order, width};
+use super::order::Order;
 use super::packed::{Frame, Packed, Wants, part};
 use super::rounds::Meeting;
 use super::sums::Pairs;
+use super::tile::shape;
 use crate::backend::pairwise::{Form, PairwiseError, Points};
 
 /// What a reduction needs to know of its sets.
@@ -46,11 +47,12 @@ impl<'a> Stage<'a> {
         replica: usize,
         needs: Needs,
     ) -> Result<Stage<'a>, PairwiseError> {
+        let (_, width) = shape(isa);
         let order = |set: &Points| {
             if needs.by_class {
-                Order::by_class(set, replica, width(isa))
+                Order::by_class(set, replica, width)
             } else {
-                Order::plain(set.rows(), width(isa))
+                Order::plain(set.rows(), width)
             }
         };
         Ok(Stage {

@@ -8,15 +8,16 @@ use std::ops::Range;
 
 use super::super::isa::Isa;
 use super::super::pool::Pool;
-use super::super::simd::{Simd, Vectorized, dispatch};
+use super::super::simd::Simd;
 use super::super::slab::Slab;
 use super::order::Panel;
 use super::packed::Packed;
 use super::rounds::{BLOCK, Blocks, Meeting, meet};
-use super::tile::{Extent, Map, Pairing, Sums, Tiles};
+use super::tile::{self, Extent, Map, Pairing, Sums, Tiled, Tiles, across};
 
-/// Roundings between f of a pair and its sum in f64, at most: a row's along 32 panels of 8 columns, then its lanes; a column's along 64 strips.
-pub const SUM_ROUNDINGS: usize = 72;
+/// Roundings between f of a pair and its sum in f64, at most: a column's along the strips of a block, of four rows at least, and two in the
+/// tree of a strip's. A row's are half as many: along panels of eight columns at least, one in each, and two over the lanes of four.
+pub const SUM_ROUNDINGS: usize = BLOCK / 4 + 2;
 
 /// Sums `[class of the other side][position]`.
 pub(super) struct Totals {
@@ -99,7 +100,7 @@ pub(super) fn add<P: Pairing, M: Map>(pairs: Pairs, pairing: P, map: M, rows: &T
             row_totals: rows,
             column_totals: columns,
         };
-        dispatch(pairs.isa, task);
+        tile::run(pairs.isa, task);
     });
 }
 
@@ -115,76 +116,66 @@ struct Task<'a, P, M> {
     column_totals: Option<&'a Totals>,
 }
 
-impl<P: Pairing, M: Map> Vectorized for Task<'_, P, M> {
-    type Result = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        // SAFETY: the caller's promise; one of two numbers of rows is the instruction set's.
-        unsafe {
-            if S::PAIR_ROWS == 8 {
-                self.tiles::<S, 8>();
-            } else {
-                self.tiles::<S, 4>();
-            }
-        }
-    }
-}
-
-impl<P: Pairing, M: Map> Task<'_, P, M> {
+impl<P: Pairing, M: Map> Tiled for Task<'_, P, M> {
     /// # Safety
-    /// The processor has the instruction set, `R` is its `PAIR_ROWS`; no other task has these blocks' totals or the worker's number.
+    /// The processor has the instruction set, `R` and `C` are its `PAIR_ROWS` and `PAIR_COLUMNS`; no other task has these blocks' totals or the worker's number.
     #[inline(always)]
-    unsafe fn tiles<S: Simd, const R: usize>(self) {
+    unsafe fn tiles<S: Simd, const R: usize, const C: usize>(self) {
         let _ = self.pairing;
         let (rows, columns) = (self.pairs.rows, self.pairs.columns);
-        // SAFETY: the caller's promise.
-        let tiles = unsafe { Tiles::new::<S, P, R>(self.pairs, self.worker, (&self.i, &self.j), self.same) };
-        let width = 2 * S::LANES;
+        let width = C * S::LANES;
         let mut column_sums = [0.0f32; BLOCK];
-        let used = self.j.len() * width;
-        for p in self.i.clone() {
-            let Panel { class, valid } = rows.panel(p);
-            for s in 0..(valid as usize).div_ceil(R) {
-                let mut q = if self.same { p } else { self.j.start };
-                while q < self.j.end {
-                    let other = columns.panel(q).class;
-                    // SAFETY: the caller's promise.
-                    let mut row_sums = [unsafe { S::splat(0.0) }; R];
-                    while q < self.j.end && columns.panel(q).class == other {
-                        // SAFETY: the caller's promise; the panels are packed.
-                        unsafe {
-                            let mut values: Sums<S, R> = tiles.distances::<S, P, R>((p, s), q);
-                            for values in &mut values {
-                                *values = [self.map.of::<S>(values[0]), self.map.of::<S>(values[1])];
-                            }
-                            Extent::of(rows, (p, s), columns, q, self.same && p == q).clear::<S, R>(&mut values);
-                            for (sum, values) in row_sums.iter_mut().zip(&values) {
-                                *sum = S::add(*sum, S::add(values[0], values[1]));
-                            }
-                            if self.column_totals.is_some() {
-                                let sums = column_sums.as_mut_ptr().add((q - self.j.start) * width);
-                                for v in 0..2 {
-                                    let sums = sums.add(v * S::LANES);
-                                    S::store(sums, S::add(S::load(sums), down::<S, R>(&values, v)));
+        let mut tiles = Tiles::new(self.pairs, self.worker, self.i.clone(), self.j.clone(), self.same);
+        for group in tiles.groups() {
+            // SAFETY: the caller's promise.
+            unsafe { tiles.fill::<S, P, R, C>(group.clone()) };
+            let used = group.len() * width;
+            for p in self.i.clone() {
+                let Panel { class, valid } = rows.panel(p);
+                for s in 0..(valid as usize).div_ceil(R) {
+                    let mut q = tiles.first(p, &group);
+                    while q < group.end {
+                        let other = columns.panel(q).class;
+                        // SAFETY: the caller's promise.
+                        let mut row_sums = [unsafe { S::splat(0.0) }; R];
+                        while q < group.end && columns.panel(q).class == other {
+                            // SAFETY: the caller's promise; the panels are packed.
+                            unsafe {
+                                let mut values: Sums<S, R, C> = tiles.distances::<S, P, R, C>((p, s), q);
+                                for values in &mut values {
+                                    for value in values {
+                                        *value = self.map.of::<S>(*value);
+                                    }
+                                }
+                                let extent = Extent::of(rows, (p, s), columns, q, self.same && p == q);
+                                extent.clear::<S, R, C>(&mut values);
+                                for (sum, values) in row_sums.iter_mut().zip(&values) {
+                                    *sum = S::add(*sum, across::<S, C>(values));
+                                }
+                                if self.column_totals.is_some() {
+                                    let sums = column_sums.as_mut_ptr().add((q - group.start) * width);
+                                    for v in 0..C {
+                                        let sums = sums.add(v * S::LANES);
+                                        S::store(sums, S::add(S::load(sums), down::<S, R, C>(&values, v)));
+                                    }
                                 }
                             }
+                            q += 1;
                         }
-                        q += 1;
-                    }
-                    // SAFETY: the caller's promise.
-                    unsafe {
-                        let totals = lanes::<S, R>(&row_sums);
-                        self.row_totals.add(other, p * width + s * R, &totals);
+                        // SAFETY: the caller's promise.
+                        unsafe {
+                            let totals = lanes::<S, R>(&row_sums);
+                            self.row_totals.add(other, p * width + s * R, &totals);
+                        }
                     }
                 }
-            }
-            if let Some(totals) = self.column_totals
-                && (p + 1 == self.i.end || rows.panel(p + 1).class != class)
-            {
-                // SAFETY: the caller's promise.
-                unsafe { totals.add(class, self.j.start * width, &column_sums[..used]) };
-                column_sums[..used].fill(0.0);
+                if let Some(totals) = self.column_totals
+                    && (p + 1 == self.i.end || rows.panel(p + 1).class != class)
+                {
+                    // SAFETY: the caller's promise.
+                    unsafe { totals.add(class, group.start * width, &column_sums[..used]) };
+                    column_sums[..used].fill(0.0);
+                }
             }
         }
     }
@@ -195,7 +186,7 @@ impl<P: Pairing, M: Map> Task<'_, P, M> {
 /// # Safety
 /// The processor has the instruction set.
 #[inline(always)]
-pub(super) unsafe fn down<S: Simd, const R: usize>(values: &Sums<S, R>, v: usize) -> S::V {
+pub(super) unsafe fn down<S: Simd, const R: usize, const C: usize>(values: &Sums<S, R, C>, v: usize) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = values.map(|pair| pair[v]);

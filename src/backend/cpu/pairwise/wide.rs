@@ -6,7 +6,7 @@ use super::super::math::vectorize;
 use super::super::pool::Pool;
 use super::super::slab::Slab;
 use super::memory;
-use crate::backend::pairwise::{PairFunction, PairwiseError, Points};
+use crate::backend::pairwise::{PairFunction, PairwiseError, Points, normalize};
 
 /// Columns of a panel: several registers, so that their sums do not wait for each other.
 pub(super) const WIDTH: usize = 32;
@@ -35,7 +35,7 @@ impl Side<'_> {
         let raw = self.points.dim();
         self.points.row(self.replica, row, &mut to[..raw])?;
         if self.cosine {
-            super::packed::normalize(to, raw);
+            normalize(to, raw);
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const SUMS: usize = 12;
     const PAIR_ROWS: usize = 4;
+    const PAIR_COLUMNS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m256 {
@@ -34,6 +35,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn prefetch(from: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_far(from: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]

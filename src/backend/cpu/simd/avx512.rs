@@ -16,6 +16,7 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const SUMS: usize = 20;
     const PAIR_ROWS: usize = 8;
+    const PAIR_COLUMNS: usize = 3;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {
@@ -25,6 +26,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn prefetch(from: *const f32) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_far(from: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
 
     #[inline(always)]

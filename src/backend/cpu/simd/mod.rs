@@ -51,14 +51,17 @@ pub(super) trait Simd {
     const LANES: usize;
     /// Registers of sums a kernel may keep beside its operands.
     const SUMS: usize;
-    /// Rows of a tile of pairs, two registers each: they and their operands fit into the registers.
+    /// Rows of a tile of pairs, and registers of each: they and their operands fit into the registers.
     const PAIR_ROWS: usize;
+    const PAIR_COLUMNS: usize;
     /// As many numbers in f64.
     type W: Copy;
 
     unsafe fn splat(x: f32) -> Self::V;
     /// Asks for a cache line that will be needed soon; any address will do.
     fn prefetch(from: *const f32);
+    /// The same, for one that can wait in the second-level cache.
+    fn prefetch_far(from: *const f32);
     unsafe fn load(from: *const f32) -> Self::V;
     /// `WIDTH` numbers (4, or 8, or `LANES`), again and again until the register is full.
     unsafe fn load_repeated<const WIDTH: usize>(from: *const f32) -> Self::V;
@@ -117,12 +120,12 @@ pub(super) trait Vectorized {
 pub(super) fn dispatch<K: Vectorized>(isa: Isa, kernel: K) -> K::Result {
     #[cfg(target_arch = "x86_64")]
     {
-        #[target_feature(enable = "avx512f,avx2,fma")]
+        #[target_feature(enable = "avx512f,avx2,fma,bmi1,popcnt")]
         unsafe fn on_avx512<K: Vectorized>(kernel: K) -> K::Result {
             // SAFETY: the features are enabled here.
             unsafe { kernel.run::<Avx512>() }
         }
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,bmi1,popcnt")]
         unsafe fn on_avx2<K: Vectorized>(kernel: K) -> K::Result {
             // SAFETY: the features are enabled here.
             unsafe { kernel.run::<Avx2>() }

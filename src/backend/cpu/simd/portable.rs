@@ -10,6 +10,7 @@ impl Simd for Portable {
     const LANES: usize = 4;
     const SUMS: usize = 12;
     const PAIR_ROWS: usize = 4;
+    const PAIR_COLUMNS: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> [f32; 4] {
@@ -18,6 +19,9 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn prefetch(_: *const f32) {}
+
+    #[inline(always)]
+    fn prefetch_far(_: *const f32) {}
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> [f32; 4] {

@@ -21,7 +21,7 @@ pub struct Plan {
     pub width: usize,
     /// Size of the initial weights: U(0.5, 1.5) times this.
     pub scale: f64,
-    /// Numbers of classes under the softmax.
+    /// Numbers of classes.
     pub classes: Vec<usize>,
     /// Numbers of layers.
     pub depths: Vec<u32>,

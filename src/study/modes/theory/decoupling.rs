@@ -40,6 +40,11 @@ pub fn decoupled_margin(lambda: f64) -> f64 {
     root(0.0, 0.5 / lambda, |m| slope(m) - lambda * m)
 }
 
+/// The same around a centre of the margins, s(-m) = lambda (m - c): the penalty pulls towards c, the loss beyond it.
+pub fn decoupled_margin_around(centre: f64, lambda: f64) -> f64 {
+    root(centre, centre + 1.0 / lambda, |m| slope(m) - lambda * (m - centre))
+}
+
 /// The logit of an example whose label is right with probability p in [1/2, 1]: p s(-m) - (1 - p) s(m) = lambda m.
 pub fn decoupled_margin_with_noise(p: f64, lambda: f64) -> f64 {
     root(0.0, 0.5 / lambda, |m| p * slope(m) - (1.0 - p) * slope(-m) - lambda * m)

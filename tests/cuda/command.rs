@@ -1,0 +1,74 @@
+//! The command with `--device cuda`: the embedded digits beside the CPU.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::stand_in;
+
+fn disentangle(device: &str, words: &str, out: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_disentangle"));
+    command
+        .args(words.split_whitespace())
+        .args(["--quiet", "--device", device, "--out"])
+        .arg(out);
+    if device == "cuda" {
+        stand_in::on_it(&mut command);
+    }
+    command
+}
+
+/// Runs it to its end; what the stand-in has to say is a fault.
+fn run(mut command: Command) {
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !error.contains("stand-in:"), "{error}");
+}
+
+/// Rows of `epochs.csv` and the names of its columns.
+fn epochs(folder: &Path) -> (Vec<String>, Vec<Vec<f64>>) {
+    let text = std::fs::read_to_string(folder.join("epochs.csv")).unwrap();
+    let mut lines = text.lines();
+    let names = lines.next().unwrap().split(',').map(String::from).collect();
+    let row = |line: &str| line.split(',').map(|value| value.parse().unwrap()).collect();
+    (names, lines.map(row).collect())
+}
+
+/// What a run's loss and radii are held to.
+const TOLERANCE: f64 = 5e-6;
+
+/// 50 epochs from the same weights: the loss, every gyration radius and every distance of centroids within 5e-6 of the CPU's.
+#[test]
+fn digits_are_those_of_the_cpu() {
+    let folders = tempfile::tempdir().unwrap();
+    let words = "inversion --epochs 50 --replicas 2 --seed 1 --threads 2";
+    let (cpu, cuda) = (folders.path().join("cpu"), folders.path().join("cuda"));
+    run(disentangle("cpu", words, &cpu));
+    let started = Instant::now();
+    run(disentangle("cuda", words, &cuda));
+    let seconds = started.elapsed().as_secs_f64();
+    let ((names, expected), (also, found)) = (epochs(&cpu), epochs(&cuda));
+    assert_eq!(names, also);
+    assert_eq!((found.len(), expected.len()), (2 * 51, 2 * 51));
+    let (mut loss, mut radii, mut distances) = (0.0f64, 0.0f64, 0.0f64);
+    let mut compared = 0;
+    for (found, expected) in found.iter().zip(&expected) {
+        for ((name, found), expected) in names.iter().zip(found).zip(expected) {
+            let apart = (found - expected).abs();
+            let worst = match name.as_str() {
+                "train_loss" => &mut loss,
+                name if name.starts_with("gyration_radius_") => &mut radii,
+                name if name.starts_with("centroid_distance_") => &mut distances,
+                _ => continue,
+            };
+            *worst = worst.max(apart);
+            compared += 1;
+        }
+    }
+    println!(
+        "loss within {loss:e}, radii within {radii:e}, distances within {distances:e}, {seconds:.1} s on the device"
+    );
+    // The loss, two radii and a distance of each row.
+    assert_eq!(compared, 4 * 2 * 51);
+    assert!(loss <= TOLERANCE && radii <= TOLERANCE && distances <= TOLERANCE);
+}
