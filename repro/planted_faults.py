@@ -1,11 +1,13 @@
 """Plants the faults of planted_faults.toml one at a time in a copy of the sources and runs the test that must catch each.
 
     repro/planted_faults.py               # all of them, and writes planted_faults.md
-    repro/planted_faults.py --sample      # a fixed three, one per instruction set; writes nothing
+    repro/planted_faults.py --sample      # a fixed three, in kernels of CUDA, which are compiled in seconds; writes nothing
     repro/planted_faults.py --match avx2  # those whose name has these words; writes nothing
 
 Exit code 1 if a fault is not caught, or if a test fails without one. Only the standard library is needed. The copy and its build are
-kept in target/faults: a fault costs an incremental build of the library's tests.
+kept in target/faults: a fault on the CPU costs an incremental build of the library's tests; one of CUDA the kernels that have it, compiled
+for the stand-in (tests/stand_in.sh), on which the command's `verify` must find it: `cargo build --features cuda` comes before, or
+DISENTANGLE names a program.
 """
 
 import argparse
@@ -22,12 +24,12 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PLACE = ROOT / "target" / "faults"
 COPIED = ["Cargo.toml", "Cargo.lock", "README.md", "src", "tests", "benches", "kernels", "examples", "proptest-regressions"]
-# One per instruction set, each with a quick test.
 SAMPLE = [
-    "avx512 tile: C is overwritten instead of added to",
-    "avx2 tile: the last row is not stored",
-    "portable tile: the fourth row repeats the third",
+    "cuda gather: rows are those of the next index",
+    "cuda norms: a row ends eight columns early",
+    "cuda adam: the second moment is of the gradient before",
 ]
+PROGRAM = os.environ.get("DISENTANGLE", str(ROOT / "target" / "debug" / "disentangle"))
 # A faulty kernel may also never end.
 LIMIT = 300
 
@@ -49,8 +51,45 @@ def copy_tree(tree):
             path.unlink()
 
 
-def run_test(tree, test, isa):
+def kernels_with(file, kernels):
+    """The kernels' sources, without their ending, that include a file of theirs or are it."""
+    name = pathlib.Path(file).name
+    if name.endswith(".cu"):
+        return {name.removesuffix(".cu")}
+    includes = [path.name for path in kernels.iterdir() if path.suffix in (".cu", ".cuh") and f'#include "{name}"' in path.read_text()]
+    return set().union(*(kernels_with(include, kernels) for include in includes))
+
+
+def run_on_stand_in(tree, ops, fault):
+    """As run_test, for `verify --ops` on the stand-in, with the kernels of the tree that the fault is in, or without a fault."""
+    changed = kernels_with(fault["file"], tree / "kernels") if fault else set()
+    build = ROOT / "target" / "faults" / "stand_in" if fault else ROOT / "target" / "stand_in"
+    environment = dict(os.environ, LD_LIBRARY_PATH=str(build / "fast"))
+    if fault:
+        environment |= {"KERNELS": str(tree / "kernels"), "STAND_IN_OUT": str(build), "CHANGED": " ".join(changed)}
+    built = subprocess.run([ROOT / "tests" / "stand_in.sh", "fast"], env=environment, capture_output=True, text=True)
+    if built.returncode:
+        print(built.stderr, file=sys.stderr)
+        return "does not build", 0.0
+    start = time.monotonic()
+    verify = [PROGRAM, "verify", "--device", "cuda", "--ops", ops, "--trials", "24"]
+    try:
+        ran = subprocess.run(verify, env=environment, capture_output=True, text=True, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return "endless", float(LIMIT)
+    seconds = time.monotonic() - start
+    said = re.search(r"verify: (\d+) of (\d+) cases within their bound", ran.stdout)
+    if ran.returncode == 0 and said and said[1] == said[2]:
+        return "passed", seconds
+    if not fault:
+        print(ran.stdout, ran.stderr, file=sys.stderr)
+    return ("failed" if said else "died"), seconds
+
+
+def run_test(tree, test, isa, fault=None):
     """Builds and runs one test: 'passed', 'failed', 'died', 'endless' or 'does not build', and its seconds without the build."""
+    if isa == "cuda":
+        return run_on_stand_in(tree, test, fault)
     kind, _, name = test.rpartition(":") if test.startswith("pairwise:") else ("", "", test)
     target = ["--test", "pairwise"] if kind else ["--lib"]
     environment = dict(os.environ, CARGO_TARGET_DIR=str(PLACE / "build"), CARGO_INCREMENTAL="1", DISENTANGLE_ISA=isa)
@@ -99,11 +138,12 @@ def write_table(faults, results, commit):
     lines = [
         "# Faults planted in kernels",
         "",
-        "    repro/planted_faults.py        # the CPU's, listed in planted_faults.toml: old text, new text, instruction set, test",
-        "    tests/stand_in_test.sh         # those of CUDA, in kernels/stand_in/broken",
+        "    repro/planted_faults.py        # listed in planted_faults.toml: old text, new text, instruction set or CUDA, test",
+        "    tests/stand_in_test.sh         # kernels/stand_in/broken: classes of faults that no wrong number shows",
         "",
-        f"Commit {commit}. Each test passes without the fault, on the same instruction set. {caught} of {len(faults)} faults on the CPU are",
-        f"caught by the test that is named.{not_run} All {len(cuda)} kernels that are broken on purpose are caught by the stand-in for the driver.",
+        f"Commit {commit}. Each test passes without the fault, on the same instruction set. {caught} of {len(faults)} faults are caught by the",
+        f"test that is named; for CUDA it is `disentangle verify --device cuda --ops TEST --trials 24` on the stand-in for the driver.{not_run}",
+        f"All {len(cuda)} kernels that are broken on purpose are caught by the stand-in itself.",
         "*caught* means that the test failed; *died*, that its process did; the seconds are the test's own.",
         "",
         "| fault | kind | file | instruction set | test | result | s |",
@@ -117,7 +157,7 @@ def write_table(faults, results, commit):
         lines.append(
             f"| {fault['name']} | {fault['kind']} | `{file}` | {fault['isa']} | `{test}` | {told.get(result, result)} | {seconds:.1f} |"
         )
-    lines += ["", "CUDA, each in five orders of threads:", "", "| kernel | what the stand-in says |", "|---|---|"]
+    lines += ["", "Broken on purpose, each run in five orders of threads:", "", "| kernel | what the stand-in says |", "|---|---|"]
     lines += [f"| `{name}` | {'; '.join(says)} |" for name, says in cuda.items()]
     (ROOT / "repro" / "planted_faults.md").write_text("\n".join(lines) + "\n")
 
@@ -137,7 +177,7 @@ def main():
     copy_tree(tree)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     flags = pathlib.Path("/proc/cpuinfo").read_text().split()
-    present = {"avx512": "avx512f" in flags, "avx2": "avx2" in flags, "portable": True}
+    present = {"avx512": "avx512f" in flags, "avx2": "avx2" in flags, "portable": True, "cuda": True}
     faults = [fault for fault in faults if present[fault["isa"]] or print(f"no {fault['isa']} here: {fault['name']}")]
     # Test by test: before its faults it passes, so that nothing of those before has stayed behind; the first passes at the end too.
     order = list(dict.fromkeys((fault["test"], fault["isa"]) for fault in faults))
@@ -154,7 +194,7 @@ def main():
             place.write_text(right.replace(fault["old"], fault["new"]))
             start = time.monotonic()
             try:
-                result, seconds = run_test(tree, test, isa)
+                result, seconds = run_test(tree, test, isa, fault)
             finally:
                 place.write_text(right)
             results[fault["name"]] = (result, seconds)

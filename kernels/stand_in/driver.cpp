@@ -7,6 +7,7 @@
 //     DISENTANGLE_STAND_IN_DEVICES  how many devices there are (1)
 //     DISENTANGLE_STAND_IN_DRIVER   the driver's version (12000)
 //     DISENTANGLE_STAND_IN_LOG      a file that gets the name of each kernel that is launched, once per process
+//     DISENTANGLE_STAND_IN_CALLS    a file that gets, when the context is released, how often work was sent and numbers were copied
 //     DISENTANGLE_STAND_IN_MODEL    (build `trace`) a file that gets the model of memory accesses (model.hpp)
 //     CUDA_LAUNCH_BLOCKING          1: a launch answers with its own error, as a driver's does
 
@@ -16,10 +17,10 @@
 #include <cstring>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 
 #include "device.hpp"
+#include "driver.hpp"
 #include "memory.hpp"
 #include "ptx.hpp"
 #include "trace.hpp"
@@ -31,21 +32,9 @@ std::vector<Kernel> &kernels() {
     return list;
 }
 
-namespace {
+std::mutex door;
 
-enum Code : int {
-    SUCCESS = 0,
-    INVALID_VALUE = 1,
-    OUT_OF_MEMORY = 2,
-    NOT_INITIALIZED = 3,
-    NO_DEVICE = 100,
-    INVALID_DEVICE = 101,
-    INVALID_CONTEXT = 201,
-    INVALID_PTX = 218,
-    UNSUPPORTED_PTX_VERSION = 222,
-    INVALID_HANDLE = 400,
-    NOT_FOUND = 500,
-};
+namespace {
 
 const struct {
     int code;
@@ -67,25 +56,17 @@ const struct {
     {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
 };
 
-struct Function {
-    const Kernel *kernel;
-    unsigned most_threads;
-};
-
 struct Module {
     PtxModule ptx;
     std::map<std::string, Function> functions;
 };
 
-std::mutex door;
 bool initialized = false;
 int sticky = SUCCESS;
 int retained = 0;
 // The context of each thread: there is one, of device 0.
 thread_local void *current_context = nullptr;
 char primary;
-
-void say(const std::string &line) { std::fprintf(stderr, "stand-in: %s\n", line.c_str()); }
 
 int from_environment(const char *name, int otherwise) {
     const char *given = std::getenv(name);
@@ -94,13 +75,6 @@ int from_environment(const char *name, int otherwise) {
 
 int devices() { return from_environment("DISENTANGLE_STAND_IN_DEVICES", 1); }
 int driver_version() { return from_environment("DISENTANGLE_STAND_IN_DRIVER", 12000); }
-
-// What every call but the first few asks before it does anything.
-int ready(bool needs_context = true) {
-    if (!initialized) return NOT_INITIALIZED;
-    if (sticky != SUCCESS) return sticky;
-    return needs_context && (current_context == nullptr || retained == 0) ? INVALID_CONTEXT : SUCCESS;
-}
 
 const Kernel *find_kernel(const std::string &name) {
     for (const Kernel &kernel : kernels()) {
@@ -134,10 +108,45 @@ void log_launch(const std::string &name) {
     }
 }
 
+std::map<std::string, uint64_t> calls;
+
+void write_calls() {
+    const char *path = std::getenv("DISENTANGLE_STAND_IN_CALLS");
+    FILE *file = path == nullptr ? nullptr : std::fopen(path, "w");
+    if (file == nullptr) return;
+    for (const auto &[name, times] : calls) std::fprintf(file, "%s %llu\n", name.c_str(), static_cast<unsigned long long>(times));
+    std::fclose(file);
+}
+
 uint64_t order() {
     const char *given = std::getenv("DISENTANGLE_STAND_IN_ORDER");
     if (given == nullptr || std::strcmp(given, "forward") == 0) return 0;
     return std::strcmp(given, "backward") == 0 ? 1 : 2 + std::strtoull(given, nullptr, 10);
+}
+
+} // namespace
+
+void count(const char *call) { ++calls[call]; }
+
+void say(const std::string &line) { std::fprintf(stderr, "stand-in: %s\n", line.c_str()); }
+
+int ready(bool needs_context) {
+    if (!initialized) return NOT_INITIALIZED;
+    if (sticky != SUCCESS) return sticky;
+    return needs_context && (current_context == nullptr || retained == 0) ? INVALID_CONTEXT : SUCCESS;
+}
+
+int fits(const Grid &of) {
+    if (of.function == nullptr) return INVALID_HANDLE;
+    const auto [grid_x, grid_y, grid_z] = of.blocks;
+    const auto [block_x, block_y, block_z] = of.threads;
+    if (grid_x >= 1 && grid_x <= 0x7fffffffu && grid_y == 1 && grid_z == 1 && block_x >= 1 && block_x <= of.function->most_threads &&
+        block_y == 1 && block_z == 1 && of.shared_bytes == 0 && of.extra == nullptr) {
+        return SUCCESS;
+    }
+    say("kernel '" + of.function->kernel->name + "': a grid of " + std::to_string(grid_x) + " blocks of " + std::to_string(block_x) +
+        " threads is refused");
+    return INVALID_VALUE;
 }
 
 int launch(const Function &function, unsigned grid, unsigned block, void **parameters) {
@@ -166,12 +175,9 @@ int launch(const Function &function, unsigned grid, unsigned block, void **param
     return SUCCESS;
 }
 
-} // namespace
-
 } // namespace stand_in
 
 using namespace stand_in;
-#define API extern "C" __attribute__((visibility("default"))) int
 
 API cuInit(unsigned flags) {
     std::lock_guard lock(door);
@@ -229,10 +235,11 @@ API cuDevicePrimaryCtxRetain(void **context, int device) {
 API cuDevicePrimaryCtxRelease_v2(int) {
     std::lock_guard lock(door);
     if (retained == 0) return INVALID_CONTEXT;
+    if (--retained > 0) return SUCCESS;
     // A driver frees what is left; here it is a leak, and said to be one.
-    if (--retained == 0 && memory::live() > 0) {
-        say(std::to_string(memory::live()) + " allocations of " + std::to_string(memory::used()) + " bytes were never freed");
-    }
+    if (memory::live() > 0) say(std::to_string(memory::live()) + " allocations of " + std::to_string(memory::used()) + " bytes were never freed");
+    if (live_graphs() > 0) say(std::to_string(live_graphs()) + " graphs were never destroyed");
+    write_calls();
     return SUCCESS;
 }
 
@@ -306,6 +313,7 @@ API cuMemcpyHtoD_v2(unsigned long long address, const void *from, size_t bytes) 
     std::lock_guard lock(door);
     auto *to = reinterpret_cast<void *>(address);
     if (const int code = there(to, bytes)) return code;
+    count("cuMemcpyHtoD");
     std::memcpy(to, from, bytes);
     return SUCCESS;
 }
@@ -314,6 +322,7 @@ API cuMemcpyDtoH_v2(void *to, unsigned long long address, size_t bytes) {
     std::lock_guard lock(door);
     auto *from = reinterpret_cast<void *>(address);
     if (const int code = there(from, bytes)) return code;
+    count("cuMemcpyDtoH");
     std::memcpy(to, from, bytes);
     return SUCCESS;
 }
@@ -359,16 +368,11 @@ API cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned gr
                    unsigned block_z, unsigned shared_bytes, void *stream, void **parameters, void **extra) {
     std::lock_guard lock(door);
     if (const int code = ready()) return code;
-    if (function == nullptr) return INVALID_HANDLE;
-    const auto &of = *static_cast<Function *>(function);
-    const bool fits = grid_x >= 1 && grid_x <= 0x7fffffffu && grid_y == 1 && grid_z == 1 && block_x >= 1 && block_x <= of.most_threads &&
-                      block_y == 1 && block_z == 1 && shared_bytes == 0 && stream == nullptr && extra == nullptr;
-    if (!fits) {
-        say("kernel '" + of.kernel->name + "': a grid of " + std::to_string(grid_x) + " blocks of " + std::to_string(block_x) +
-            " threads is refused");
-        return INVALID_VALUE;
-    }
-    return launch(of, grid_x, block_x, parameters);
+    const Grid of{static_cast<Function *>(function), {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes, extra};
+    if (const int code = fits(of)) return code;
+    if (stream != nullptr) return INVALID_HANDLE;
+    count("cuLaunchKernel");
+    return launch(*of.function, grid_x, block_x, parameters);
 }
 
 API cuGetErrorName(int code, const char **name) {

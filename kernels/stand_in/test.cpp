@@ -34,6 +34,13 @@ template <class F> F *find(const char *name) {
 
 using Pointer = unsigned long long;
 
+struct NodeParameters {
+    void *function;
+    unsigned grid[3], block[3], shared_bytes;
+    void **parameters, **extra;
+    void *kernel, *context;
+};
+
 struct Driver {
     int (*init)(unsigned) = find<int(unsigned)>("cuInit");
     int (*retain)(void **, int) = find<int(void **, int)>("cuDevicePrimaryCtxRetain");
@@ -48,6 +55,14 @@ struct Driver {
     int (*launch)(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **) =
         find<int(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **)>("cuLaunchKernel");
     int (*synchronize)() = find<int()>("cuCtxSynchronize");
+    int (*graph)(void **, unsigned) = find<int(void **, unsigned)>("cuGraphCreate");
+    int (*add)(void **, void *, void *const *, size_t, const NodeParameters *) =
+        find<int(void **, void *, void *const *, size_t, const NodeParameters *)>("cuGraphAddKernelNode_v2");
+    int (*instantiate)(void **, void *, unsigned long long) = find<int(void **, void *, unsigned long long)>("cuGraphInstantiateWithFlags");
+    int (*set)(void *, void *, const NodeParameters *) = find<int(void *, void *, const NodeParameters *)>("cuGraphExecKernelNodeSetParams_v2");
+    int (*launch_graph)(void *, void *) = find<int(void *, void *)>("cuGraphLaunch");
+    int (*destroy_instance)(void *) = find<int(void *)>("cuGraphExecDestroy");
+    int (*destroy)(void *) = find<int(void *)>("cuGraphDestroy");
 };
 
 // What is refused before any kernel runs, and that a good kernel runs.
@@ -80,6 +95,47 @@ void without_kernels(Driver &driver, void *module) {
     check(driver.launch(function, 0, 1, 1, 64, 1, 1, 0, nullptr, nullptr, nullptr) == 1, "a grid of no blocks");
 }
 
+// A graph of two kernels that copies 64 numbers by reversing them twice; then one of its nodes gets another source.
+void graphs(Driver &driver, void *module) {
+    void *function = nullptr, *graph = nullptr, *first = nullptr, *second = nullptr, *instance = nullptr;
+    check(driver.function(&function, module, "good") == 0, "a kernel for a graph");
+    Pointer x = 0, between = 0, y = 0, zeros = 0;
+    for (Pointer *memory : {&x, &between, &y, &zeros}) check(driver.allocate(memory, 256) == 0, "memory for a graph");
+    float numbers[64], results[64] = {};
+    for (int n = 0; n < 64; ++n) numbers[n] = static_cast<float>(n);
+    check(driver.to_device(x, numbers, 256) == 0 && driver.to_device(zeros, results, 256) == 0, "copies for a graph");
+    unsigned size = 64;
+    void *there[] = {&x, &between, &size}, *back[] = {&between, &y, &size}, *other[] = {&zeros, &between, &size};
+    auto node = [&](unsigned threads, void **parameters) {
+        return NodeParameters{function, {1, 1, 1}, {threads, 1, 1}, 0, parameters, nullptr, nullptr, nullptr};
+    };
+    NodeParameters forth = node(64, there), home = node(64, back), wide = node(65, there), from_zeros = node(64, other);
+    check(driver.graph(&graph, 1) == 1 && driver.graph(&graph, 0) == 0, "a graph, without flags");
+    check(driver.add(&first, graph, nullptr, 0, &wide) == 1, "a node of more threads than its kernel has");
+    check(driver.add(&first, graph, &graph, 1, &forth) == 1, "a node after one that is not the graph's");
+    check(driver.add(&first, graph, nullptr, 0, &forth) == 0 && driver.add(&second, graph, &first, 1, &home) == 0, "two nodes");
+    check(driver.instantiate(&instance, graph, 0) == 0, "an instance");
+    check(driver.launch_graph(graph, nullptr) == 1, "a graph that is no instance is not launched");
+    auto holds = [&](const char *what, bool zero) {
+        check(driver.launch_graph(instance, nullptr) == 0 && driver.to_host(results, y, 256) == 0, what);
+        for (int n = 0; n < 64; ++n) check(results[n] == (zero ? 0.0f : n), what);
+    };
+    // The driver has copied the parameters.
+    there[0] = &y;
+    holds("a graph of two kernels", false);
+    holds("the same again", false);
+    check(driver.set(instance, graph, &from_zeros) == 1, "parameters of what is no node");
+    check(driver.set(instance, first, &wide) == 1, "parameters that could not be launched");
+    holds("refused parameters change nothing", false);
+    check(driver.set(instance, first, &from_zeros) == 0, "other parameters");
+    holds("other parameters count", true);
+    check(driver.destroy(graph) == 0 && driver.destroy(graph) == 1, "destroying a graph twice");
+    holds("an instance outlives its graph", true);
+    check(driver.destroy_instance(instance) == 0 && driver.destroy_instance(instance) == 1, "destroying an instance twice");
+    check(driver.launch_graph(instance, nullptr) == 1, "launching what was destroyed");
+    for (Pointer memory : {x, between, y, zeros}) check(driver.release(memory) == 0, "freeing what a graph used");
+}
+
 } // namespace
 
 int main(int count, char **words) {
@@ -99,7 +155,10 @@ int main(int count, char **words) {
     check(driver.load(&module, ptx.str().c_str()) == 201, "a module without a current context");
     check(driver.set_current(context) == 0 && driver.load(&module, ptx.str().c_str()) == 0, "a module");
     if (failures > 0) return 1;
-    if (count == 3) without_kernels(driver, module);
+    if (count == 3) {
+        without_kernels(driver, module);
+        graphs(driver, module);
+    }
     for (int word = 3; word < count; ++word) {
         const std::string name(words[word], std::strchr(words[word], '='));
         const int code = std::atoi(std::strchr(words[word], '=') + 1);

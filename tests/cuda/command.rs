@@ -1,5 +1,6 @@
 //! The command with `--device cuda`: the embedded digits beside the CPU.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -71,4 +72,39 @@ fn digits_are_those_of_the_cpu() {
     // The loss, two radii and a distance of each row.
     assert_eq!(compared, 4 * 2 * 51);
     assert!(loss <= TOLERANCE && radii <= TOLERANCE && distances <= TOLERANCE);
+}
+
+/// What a run asks of the driver, by call: work that is sent, copies to the device and from it.
+fn calls(epochs: usize, more: &str) -> BTreeMap<String, u64> {
+    let folder = tempfile::tempdir().unwrap();
+    let counts = folder.path().join("calls");
+    let words = format!("inversion --epochs {epochs} --replicas 2 --test-every 0 --threads 1 {more}");
+    let mut command = disentangle("cuda", &words, &folder.path().join("run"));
+    command.env("DISENTANGLE_STAND_IN_CALLS", &counts);
+    run(command);
+    let text = std::fs::read_to_string(counts).unwrap();
+    let count = |line: &str| {
+        line.split_once(' ')
+            .map(|(call, times)| (call.to_string(), times.parse().unwrap()))
+    };
+    text.lines().filter_map(count).collect()
+}
+
+/// A training step is one graph, whatever its kernels are, and numbers come to the host because they are written down.
+#[test]
+fn a_step_is_one_graph() {
+    if stand_in::real() {
+        return;
+    }
+    for more in ["--hidden 20", "--hidden 30,20,10 --optimizer adam"] {
+        let (short, long) = (calls(2, more), calls(5, more));
+        println!("{more}: {short:?}, {long:?}");
+        let of_an_epoch = |call: &str| {
+            let count = |calls: &BTreeMap<String, u64>| calls.get(call).copied().unwrap_or(0);
+            (count(&long) - count(&short)) as f64 / 3.0
+        };
+        assert_eq!(of_an_epoch("cuGraphLaunch"), 2.0);
+        assert_eq!(of_an_epoch("cuLaunchKernel"), 0.0);
+        assert_eq!(of_an_epoch("cuMemcpyHtoD"), 0.0);
+    }
 }

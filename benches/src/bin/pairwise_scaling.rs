@@ -1,7 +1,8 @@
 //! Time and memory of the reductions over pairs as the number of points grows: prints a Markdown table.
 //!
-//! `pairwise_scaling DIM THREADS N...`: for every reduction the seconds at each N (the best of 10 s), the exponent between the first N and the
-//! last, and the most memory held above the points themselves, as the system saw it (`VmHWM`).
+//! `pairwise_scaling DIM THREADS N... [NAME]`: for every reduction, or those whose name has NAME, the seconds at each N (the best run
+//! of two turns of 10 s), the exponent between the first N and the last, and the most memory held above the points themselves, as
+//! the system saw it (`VmHWM`).
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -13,7 +14,8 @@ type Work = fn(&Cpu, &Points) -> Result<(), PairwiseError>;
 
 const CLASSES: usize = 10;
 
-/// Seconds that a reduction of one size is repeated for.
+/// How often the sizes take turns, and the seconds that a turn lasts at least.
+const ROUNDS: usize = 2;
 const AT_LEAST: f64 = 10.0;
 
 const WORKS: [(&str, Work); 7] = [
@@ -56,10 +58,12 @@ fn main() -> ExitCode {
 }
 
 fn table() -> Result<(), String> {
-    let numbers: Result<Vec<usize>, _> = std::env::args().skip(1).map(|word| word.parse()).collect();
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let only = words.pop_if(|word| word.parse::<usize>().is_err());
+    let numbers: Result<Vec<usize>, _> = words.iter().map(|word| word.parse()).collect();
     let numbers = numbers.map_err(|error| error.to_string())?;
     let [dim, threads, sizes @ ..] = numbers.as_slice() else {
-        return Err("usage: pairwise_scaling DIM THREADS N...".into());
+        return Err("usage: pairwise_scaling DIM THREADS N... [NAME]".into());
     };
     let (Some(&first), Some(&last)) = (sizes.first(), sizes.last()) else {
         return Err("expected one number of points at least".into());
@@ -71,27 +75,29 @@ fn table() -> Result<(), String> {
         headings.join(" | ")
     );
     println!("|---|{}", "---|".repeat(sizes.len() + 2));
-    for (name, work) in WORKS {
-        let (mut seconds, mut above) = (Vec::new(), 0.0);
-        for &n in sizes {
-            // Deterministic numbers without structure; how they are distributed matters little for the time.
-            let x: Vec<f32> = (0..n * dim)
-                .map(|i| ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / 8_388_608.0 - 1.0)
-                .collect();
-            let labels: Vec<u32> = (0..n).map(|i| (i % CLASSES) as u32).collect();
-            let points = Points::new(&x, *dim).and_then(|points| points.labels(&labels, CLASSES));
-            let points = points.map_err(|error| error.to_string())?;
-            let before = memory(true)?;
-            // The best of several where they are short: a machine's speed changes.
-            let (mut best, mut all) = (f64::INFINITY, 0.0);
-            while all < AT_LEAST {
-                let start = Instant::now();
-                work(&cpu, &points).map_err(|error| error.to_string())?;
-                let taken = start.elapsed().as_secs_f64();
-                (best, all) = (best.min(taken), all + taken);
+    let is_asked_for = |name: &str| only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    for (name, work) in WORKS.into_iter().filter(|(name, _)| is_asked_for(name)) {
+        let (mut seconds, mut above) = (vec![f64::INFINITY; sizes.len()], 0.0);
+        // Sizes take turns, and the best counts: a machine's speed changes.
+        for _ in 0..ROUNDS {
+            for (&n, best) in sizes.iter().zip(&mut seconds) {
+                // Deterministic numbers without structure; how they are distributed matters little for the time.
+                let x: Vec<f32> = (0..n * dim)
+                    .map(|i| ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f32 / 8_388_608.0 - 1.0)
+                    .collect();
+                let labels: Vec<u32> = (0..n).map(|i| (i % CLASSES) as u32).collect();
+                let points = Points::new(&x, *dim).and_then(|points| points.labels(&labels, CLASSES));
+                let points = points.map_err(|error| error.to_string())?;
+                let before = memory(true)?;
+                let mut all = 0.0;
+                while all < AT_LEAST {
+                    let start = Instant::now();
+                    work(&cpu, &points).map_err(|error| error.to_string())?;
+                    let taken = start.elapsed().as_secs_f64();
+                    (*best, all) = (best.min(taken), all + taken);
+                }
+                above = (memory(false)? - before) / 1024.0;
             }
-            seconds.push(best);
-            above = (memory(false)? - before) / 1024.0;
         }
         let ratio = |values: &[f64]| values.last().copied().unwrap_or(1.0) / values.first().copied().unwrap_or(1.0);
         let exponent = ratio(&seconds).ln() / (last as f64 / first as f64).ln();

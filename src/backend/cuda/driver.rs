@@ -13,7 +13,7 @@ use cudarc::driver::sys::{self, CUdevice_attribute_enum as Attribute, CUresult};
 use super::error::{CudaError, OLDEST_DEVICE, OLDEST_DRIVER};
 
 /// The driver's name of an error and its words.
-fn words(error: DriverError) -> String {
+pub(super) fn words(error: DriverError) -> String {
     let text = |found: Result<&std::ffi::CStr, DriverError>| found.map(|text| text.to_string_lossy().into_owned());
     match (text(error.error_name()), text(error.error_string())) {
         (Ok(name), Ok(string)) => format!("{string} ({name})"),
@@ -22,7 +22,7 @@ fn words(error: DriverError) -> String {
 }
 
 /// An error of a call that was to do `what`.
-fn call(what: &str) -> impl Fn(DriverError) -> CudaError + '_ {
+pub(super) fn call(what: &str) -> impl Fn(DriverError) -> CudaError + '_ {
     move |error| CudaError::Call {
         what: what.to_string(),
         error: words(error),
@@ -106,6 +106,8 @@ pub(super) struct Context {
     device: sys::CUdevice,
     handle: sys::CUcontext,
     pub(super) described: Device,
+    /// Whether a launch is to say at once that its kernel failed: `CUDA_LAUNCH_BLOCKING=1`, which the driver reads, too.
+    pub(super) blocking: bool,
 }
 
 // SAFETY: a context may be used by any thread that makes it current first, which `enter` does before every call.
@@ -135,11 +137,12 @@ impl Context {
             device,
             handle,
             described,
+            blocking: std::env::var_os("CUDA_LAUNCH_BLOCKING").is_some_and(|word| word == "1"),
         }))
     }
 
     /// Makes it the calling thread's.
-    fn enter(&self) -> Result<(), DriverError> {
+    pub(super) fn enter(&self) -> Result<(), DriverError> {
         // SAFETY: the context is retained as long as `self` lives.
         unsafe { result::ctx::set_current(self.handle) }
     }
@@ -306,38 +309,57 @@ impl Drop for Module {
 /// Parameters of a kernel at most.
 pub(super) const MOST_PARAMETERS: usize = 16;
 
-/// Launches a kernel on a context's default stream. `words` holds its parameters, each from one of `starts` on; a parameter of
-/// four bytes is the lower half of its word.
-///
-/// # Safety
-/// The parameters are those of the kernel's PTX, their pointers have room for what the kernel reads and writes for that many
-/// blocks and threads, and the memory behind them lives until the kernel has ended.
-pub(super) unsafe fn launch(
-    context: &Context,
+/// A kernel with its grid and parameters, as the driver wants them: `words` holds the parameters, each from one of `starts` on; a
+/// parameter of four bytes is the lower half of its word. They are good while `f` runs.
+pub(super) fn with_parameters<T>(
     function: Function,
     (blocks, threads): (u32, u32),
     words: &mut [u64],
     starts: &[usize],
-) -> Result<(), CudaError> {
+    f: impl FnOnce(&sys::CUDA_KERNEL_NODE_PARAMS) -> T,
+) -> T {
     let mut parameters = [std::ptr::null_mut::<c_void>(); MOST_PARAMETERS];
     for (parameter, &start) in parameters.iter_mut().zip(starts) {
         *parameter = (&raw mut words[start]).cast();
     }
-    let of_launch = |error| CudaError::Launch {
-        kernel: function.name,
-        error: self::words(error),
-    };
-    context.enter().map_err(of_launch)?;
+    f(&sys::CUDA_KERNEL_NODE_PARAMS {
+        func: function.handle,
+        gridDimX: blocks,
+        gridDimY: 1,
+        gridDimZ: 1,
+        blockDimX: threads,
+        blockDimY: 1,
+        blockDimZ: 1,
+        sharedMemBytes: 0,
+        kernelParams: parameters.as_mut_ptr(),
+        extra: std::ptr::null_mut(),
+        kern: std::ptr::null_mut(),
+        ctx: std::ptr::null_mut(),
+    })
+}
+
+/// Launches a kernel on a context's default stream.
+///
+/// # Safety
+/// The parameters are those of the kernel's PTX, their pointers have room for what the kernel reads and writes for that many
+/// blocks and threads, and the memory behind them lives until the kernel has ended.
+pub(super) unsafe fn launch(context: &Context, of: &sys::CUDA_KERNEL_NODE_PARAMS) -> Result<(), DriverError> {
+    context.enter()?;
     // SAFETY: the caller's promise.
     unsafe {
-        result::launch_kernel(
-            function.handle,
-            (blocks, 1, 1),
-            (threads, 1, 1),
-            0,
+        sys::cuLaunchKernel(
+            of.func,
+            of.gridDimX,
+            of.gridDimY,
+            of.gridDimZ,
+            of.blockDimX,
+            of.blockDimY,
+            of.blockDimZ,
+            of.sharedMemBytes,
             std::ptr::null_mut(),
-            &mut parameters,
+            of.kernelParams,
+            of.extra,
         )
     }
-    .map_err(of_launch)
+    .result()
 }

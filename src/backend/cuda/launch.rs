@@ -1,5 +1,8 @@
 //! A launch, written down once and replayed: the kernel, its grid, its parameters, and which of them a step changes.
 
+use cudarc::driver::result::DriverError;
+use cudarc::driver::sys::CUDA_KERNEL_NODE_PARAMS;
+
 use super::driver::{self, Context, Function, MOST_PARAMETERS};
 use super::error::CudaError;
 use crate::backend::Step;
@@ -112,14 +115,10 @@ impl Launch {
         self
     }
 
-    /// Launches it with a step's numbers.
-    ///
-    /// # Safety
-    /// As [`driver::launch`].
-    pub(super) unsafe fn run(&mut self, context: &Context, step: Step) -> Result<(), CudaError> {
-        debug_assert!(self.starts.len() <= MOST_PARAMETERS);
+    /// Writes a step's numbers into the parameters: whether one of them is another than before.
+    pub(super) fn change(&mut self, step: Step) -> bool {
         match self.changes {
-            Changes::Nothing => {}
+            Changes::Nothing => false,
             Changes::Rate(rate) => self.set(rate, step.learning_rate),
             Changes::Adam {
                 rate,
@@ -128,25 +127,43 @@ impl Launch {
             } => {
                 // In f64: 1 - beta^t cancels in the first steps.
                 let t = i32::try_from(step.number).unwrap_or(i32::MAX);
-                self.set(rate, step.learning_rate);
-                self.set(corrections, 1.0 - beta1.powi(t));
-                self.set(corrections + 1, 1.0 - beta2.powi(t));
+                let rate = self.set(rate, step.learning_rate);
+                let first = self.set(corrections, 1.0 - beta1.powi(t));
+                self.set(corrections + 1, 1.0 - beta2.powi(t)) || first || rate
             }
-        }
-        // SAFETY: the caller's promise.
-        unsafe {
-            driver::launch(
-                context,
-                self.function,
-                (self.blocks, self.threads),
-                &mut self.words,
-                &self.starts,
-            )
         }
     }
 
-    fn set(&mut self, parameter: usize, value: f64) {
-        self.words[self.starts[parameter]] = float_word(value);
+    fn set(&mut self, parameter: usize, value: f64) -> bool {
+        let word = &mut self.words[self.starts[parameter]];
+        std::mem::replace(word, float_word(value)) != *word
+    }
+
+    /// Launches it as it is now.
+    ///
+    /// # Safety
+    /// As [`driver::launch`].
+    pub(super) unsafe fn run(&mut self, context: &Context) -> Result<(), CudaError> {
+        let failed = self.failed();
+        // SAFETY: the caller's promise.
+        self.with_parameters(|parameters| unsafe { driver::launch(context, parameters) })
+            .map_err(failed)
+    }
+
+    /// What the driver is to be told of it.
+    pub(super) fn with_parameters<T>(&mut self, f: impl FnOnce(&CUDA_KERNEL_NODE_PARAMS) -> T) -> T {
+        debug_assert!(self.starts.len() <= MOST_PARAMETERS);
+        let grid = (self.blocks, self.threads);
+        driver::with_parameters(self.function, grid, &mut self.words, &self.starts, f)
+    }
+
+    /// The error of a call for this kernel.
+    pub(super) fn failed(&self) -> impl Fn(DriverError) -> CudaError + use<> {
+        let kernel = self.function.name;
+        move |error| CudaError::Launch {
+            kernel,
+            error: driver::words(error),
+        }
     }
 }
 

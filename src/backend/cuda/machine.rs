@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::driver::{Context, Memory};
 use super::error::CudaError;
+use super::graph::Entry;
 use super::kernels::Kernels;
-use super::launch::Launch;
 use super::lower::{Lowering, constants};
 use crate::backend::program::{BufferId, Element, EntryId, Program, RowSpace};
 use crate::backend::{BackendError, Executable, Step, check_access, check_indices, check_rows};
@@ -14,8 +14,8 @@ use crate::backend::{BackendError, Executable, Step, check_access, check_indices
 pub(super) struct Machine {
     program: Program,
     active: Vec<usize>,
-    launches: Vec<Vec<Launch>>,
-    // What launches point to is dropped after them.
+    entries: Vec<Entry>,
+    // What their launches point to is dropped after them.
     buffers: Vec<Memory>,
     constants: Vec<Memory>,
     workspace: Memory,
@@ -43,7 +43,7 @@ impl Machine {
         let constants = constants(&program).into_iter().map(constant);
         let constants = constants.collect::<Result<Vec<Memory>, CudaError>>()?;
         let mut machine = Machine {
-            launches: Vec::new(),
+            entries: Vec::new(),
             buffers,
             constants,
             workspace: Memory::new(&context, "sums of parts", 1)?,
@@ -72,13 +72,13 @@ impl Machine {
             used: 0,
             launches: Vec::new(),
         };
-        let mut launches = Vec::new();
+        let mut entries = Vec::new();
         for segments in &self.program.entries {
             lowering.entry(segments)?;
-            launches.push(std::mem::take(&mut lowering.launches));
+            entries.push(Entry::new(std::mem::take(&mut lowering.launches)));
         }
         let bytes = lowering.workspace_bytes;
-        self.launches = launches;
+        self.entries = entries;
         Ok(bytes)
     }
 }
@@ -146,15 +146,13 @@ impl Executable for Machine {
     }
 
     fn run(&mut self, entry: EntryId, step: Step) -> Result<(), BackendError> {
-        let Some(launches) = self.launches.get_mut(entry.0) else {
+        let Some(entry) = self.entries.get_mut(entry.0) else {
             return Err(BackendError::UnknownEntry { id: entry.0 });
         };
-        for launch in launches {
-            // SAFETY: `lower` wrote the parameters for these buffers, whose sizes are the program's at full capacity, and for
-            // the rows now active; index buffers hold checked indices; buffers and kernels live as long as the machine, and
-            // memory is freed by a call that waits for the kernels.
-            unsafe { launch.run(&self.context, step) }?;
-        }
+        // SAFETY: `lower` wrote the parameters for these buffers, whose sizes are the program's at full capacity, and for the
+        // rows now active; index buffers hold checked indices; buffers and kernels live as long as the machine, and memory is
+        // freed by a call that waits for the kernels.
+        unsafe { entry.run(&self.context, step) }?;
         Ok(())
     }
 }

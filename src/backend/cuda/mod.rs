@@ -1,4 +1,4 @@
-//! The CUDA backend: f32 on an NVIDIA device, kernel after kernel on one stream. The kernels are `kernels/*.cu`, embedded as PTX.
+//! The CUDA backend: f32 on an NVIDIA device, kernel after kernel on one stream, an entry of a program as one graph. The kernels are `kernels/*.cu`, embedded as PTX.
 //!
 //! Buffers lie on the device as hosts see them, `[replicas, rows, cols]`, packed for the active rows, and stay there: a step moves
 //! nothing between host and device. Sums over rows have two stages in a fixed order, so that no bit depends on the device or on
@@ -9,6 +9,7 @@
 //! | `driver` | the driver's functions, safe: context, memory, modules, launches |
 //! | `kernels` | the kernels by name |
 //! | `launch` | a launch written down once and replayed |
+//! | `graph` | all launches of an entry as one call to the driver |
 //! | `lower`, `product`, `sums`, `functions` | from a program's kernels to launches |
 //! | `machine` | a program with its buffers |
 //! | `pairs/` | reductions over pairs: hosts' arrays in, hosts' arrays out |
@@ -16,6 +17,7 @@
 mod driver;
 mod error;
 mod functions;
+mod graph;
 mod kernels;
 mod launch;
 mod lower;

@@ -19,13 +19,13 @@ use super::Cuda;
 use super::driver::Context;
 use super::error::CudaError;
 use super::launch::Launch;
+use crate::backend::Backend;
 use crate::backend::pairwise::soft_nearest_neighbor::counted;
 use crate::backend::pairwise::{
     Bins, ClassHistograms, ClassSums, Form, Gradients, Metric, Nearest, PairFunction, Pairwise, PairwiseError, Points,
     SoftNearestNeighbor, SoftNearestNeighborGradient, Target, check_neighbors, check_sets, check_weights, class_pairs,
     targets, zeros,
 };
-use crate::backend::{Backend, Step};
 
 fn failed(error: CudaError) -> PairwiseError {
     PairwiseError::Device {
@@ -38,12 +38,8 @@ fn failed(error: CudaError) -> PairwiseError {
 /// # Safety
 /// As [`super::driver::launch`]; memory is freed by a call that waits for the kernel.
 unsafe fn run(context: &Context, mut launch: Launch) -> Result<(), PairwiseError> {
-    let step = Step {
-        learning_rate: 0.0,
-        number: 1,
-    };
     // SAFETY: the caller's promise.
-    unsafe { launch.run(context, step) }.map_err(failed)
+    unsafe { launch.run(context) }.map_err(failed)
 }
 
 impl Pairwise for Cuda {
