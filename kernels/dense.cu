@@ -21,22 +21,22 @@ KERNEL(256) dense_forward_narrow(Product p) {
 }
 
 KERNEL(256) dense_input_grad(Product p) {
-    __shared__ __align__(16) float a[16 * 68], b[16 * 68];
+    __shared__ __align__(16) float a[16 * 68], b[32 * 64];
     product<64, 64, true, false, false>(p, a, b);
 }
 
 KERNEL(256) dense_input_grad_narrow(Product p) {
-    __shared__ __align__(16) float a[16 * 260], b[16 * 20];
+    __shared__ __align__(16) float a[16 * 260], b[32 * 16];
     product<256, 16, true, false, false>(p, a, b);
 }
 
 KERNEL(256) dense_weight_grad(Product p) {
-    __shared__ __align__(16) float a[16 * 68], b[16 * 68];
+    __shared__ __align__(16) float a[32 * 64], b[32 * 64];
     product<64, 64, false, false, false>(p, a, b);
 }
 
 KERNEL(256) dense_weight_grad_narrow(Product p) {
-    __shared__ __align__(16) float a[16 * 20], b[16 * 260];
+    __shared__ __align__(16) float a[32 * 16], b[32 * 256];
     product<16, 256, false, false, false>(p, a, b);
 }
 

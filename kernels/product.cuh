@@ -3,7 +3,8 @@
 //     C(m, n) = sum_k A(m, k) B(k, n) + bias(n)     and f(C) beside it, or the sum of A over k
 //
 // Tile: a block has BM x BN elements of C, a thread 4 x 4 of them in registers; k goes by in slices of 16 that are staged in shared
-// memory, the next slice being on its way in registers meanwhile. A slice is read with 128-bit loads where addresses allow it.
+// memory, the next slice being on its way meanwhile: of an operand that is read along m by asynchronous copies to a second place, of one
+// along k in registers. A slice is read in pieces of 16 bytes where addresses allow it.
 // Both operands lie there as [k][m] and [k][n]. One that is read along k has 4 floats of padding: a warp that stores a slice of it meets
 // 32 banks (16 rows apart by one, two columns of k apart by 4 x (BM + 4) = 16 modulo 32); along m it is stored as it is read. Reads are of
 // 16 bytes, broadcast or next to each other. The bias comes by way of shared memory, and so does a tile of C whose rows are no whole
@@ -18,6 +19,7 @@
 // which are the roundings of src/backend/cpu/gemm. Which tile, thread, replica or vector width serves it is no part of that. With
 // several lanes (split k) each has its own s in `c`, and `lanes_total` adds them in a fixed tree.
 #pragma once
+#include "async_copy.cuh"
 #include "functions.cuh"
 
 // A matrix that is read; m is its long index (of C), k the summed one. Elements lie along k or along m:
@@ -60,12 +62,15 @@ namespace {
 const u32 SLICE = 16;
 const u32 THREADS = 256;
 
-// How one thread stages its part of a slice of an operand of `WIDE` rows of C: where its fours start, and the numbers on their way.
+// How one thread stages its part of a slice of an operand of `WIDE` rows of C: where its fours start, and, along k, the numbers on their
+// way. Shared memory has PLACES for slices of SIZE floats: along m `fetch` fills the one that is not read, along k `store` does when nobody reads.
 template <u32 WIDE, bool ALONG_K> struct Stage {
     // Fours of floats of a slice, and those of a thread; narrow operands leave threads idle.
     static const u32 FOURS = WIDE * SLICE / 4;
     static const u32 OWN = (FOURS + THREADS - 1) / THREADS;
     static const u32 STRIDE = ALONG_K ? WIDE + 4 : WIDE;
+    static const u32 PLACES = ALONG_K ? 1 : 2;
+    static const u32 SIZE = SLICE * STRIDE;
 
     const float *from[OWN];
     // Rows of m that are there, 0 to 4 (along m), or 0 and 1 (along k).
@@ -97,15 +102,21 @@ template <u32 WIDE, bool ALONG_K> struct Stage {
         return other[static_cast<u64>(k) * o.leading];
     }
 
-    // Reads columns k0.. below k_end; what is not there is 0.
-    __device__ void fetch(const Operand &o, u32 first, u32 k0, u32 k_end) {
+    // Fetches columns k0.. below k_end for `slice`; what is not there is 0.
+    __device__ void fetch(const Operand &o, u32 first, u32 k0, u32 k_end, float *slice) {
 #pragma unroll
         for (u32 i = 0; i < OWN; ++i) {
-            const u32 k = k0 + column(threadIdx.x + i * THREADS);
+            const u32 mine = threadIdx.x + i * THREADS;
+            const u32 k = k0 + column(mine);
             const u32 columns = k < k_end ? k_end - k : 0;
             const u32 numbers = there[i] == 0 ? 0 : ALONG_K ? (columns < 4 ? columns : 4) : columns > 0 ? there[i] : 0;
             float4 four = {0.0f, 0.0f, 0.0f, 0.0f};
             const float *at = ALONG_K ? from[i] + k : from[i] + static_cast<u64>(k) * o.leading;
+            float *to = slice + column(mine) * STRIDE + row(mine);
+            if (!ALONG_K && numbers == 4 && o.together == 4) {
+                copy16_async(to, at, true);
+                continue;
+            }
             if (numbers == 4 && o.together == 4) {
                 four = load4(at);
             } else if (numbers == 2 && o.together >= 2) {
@@ -119,24 +130,26 @@ template <u32 WIDE, bool ALONG_K> struct Stage {
                 if (numbers > 2) four.z = single(o, i, first, k, 2);
                 if (numbers > 3) four.w = single(o, i, first, k, 3);
             }
-            fours[i] = four;
+            if (ALONG_K) {
+                fours[i] = four;
+            } else if (mine < FOURS) {
+                store4(to, four);
+            }
         }
     }
 
+    // After it, and a barrier, all of the slice is there.
     __device__ void store(float *slice) const {
+        if (!ALONG_K) wait_for_copies();
 #pragma unroll
-        for (u32 i = 0; i < OWN; ++i) {
-            const u32 four = threadIdx.x + i * THREADS;
-            if (four >= FOURS) continue;
-            float *to = slice + column(four) * STRIDE + row(four);
-            if (ALONG_K) {
-                to[0] = fours[i].x;
-                to[STRIDE] = fours[i].y;
-                to[2 * STRIDE] = fours[i].z;
-                to[3 * STRIDE] = fours[i].w;
-            } else {
-                store4(to, fours[i]);
-            }
+        for (u32 i = 0; ALONG_K && i < OWN; ++i) {
+            const u32 mine = threadIdx.x + i * THREADS;
+            if (mine >= FOURS) continue;
+            float *to = slice + column(mine) * STRIDE + row(mine);
+            to[0] = fours[i].x;
+            to[STRIDE] = fours[i].y;
+            to[2 * STRIDE] = fours[i].z;
+            to[3 * STRIDE] = fours[i].w;
         }
     }
 };
@@ -187,10 +200,10 @@ template <u32 BM, u32 BN> struct Staged {
     }
 };
 
-// One block of the product; a `FORWARD` one has bias and function, another may meet what is there. `a_slice` and `b_slice` are shared memory:
-// 16 rows of BM and BN floats, and 4 more of padding where they are read along k.
+// One block of the product; a `FORWARD` one has bias and function, another may meet what is there. `a_slices` and `b_slices` are shared memory
+// for slices of 16 rows of BM and BN floats: one with 4 floats of padding where it is read along k, else two without.
 template <u32 BM, u32 BN, bool A_ALONG_K, bool B_ALONG_K, bool FORWARD>
-__device__ inline void product(const Product &p, float *a_slice, float *b_slice) {
+__device__ inline void product(const Product &p, float *a_slices, float *b_slices) {
     const u32 n_tiles = (p.n + BN - 1) / BN > 0 ? (p.n + BN - 1) / BN : 1;
     const u32 m_tiles = (p.m + BM - 1) / BM;
     u32 block = blockIdx.x;
@@ -221,21 +234,26 @@ __device__ inline void product(const Product &p, float *a_slice, float *b_slice)
     b.start(p.b, replica, first_n, p.n);
     u32 block_end = k_end - k_begin < p.depth ? k_end : k_begin + p.depth;
     if (k_begin < k_end) {
-        a.fetch(p.a, first_m, k_begin, block_end);
-        b.fetch(p.b, first_n, k_begin, block_end);
+        a.fetch(p.a, first_m, k_begin, block_end, a_slices);
+        b.fetch(p.b, first_n, k_begin, block_end, b_slices);
     }
-    for (u32 k = k_begin; k < k_end;) {
+    // Columns of a slice without a jump: what leaves registers for most blocks.
+    [[maybe_unused]] const u32 STRAIGHT = FORWARD ? SLICE : SLICE / 2;
+    u32 turn = 0;
+    for (u32 k = k_begin; k < k_end; turn ^= 1) {
+        float *a_slice = a_slices + turn % OfA::PLACES * OfA::SIZE, *b_slice = b_slices + turn % OfB::PLACES * OfB::SIZE;
         a.store(a_slice);
         b.store(b_slice);
+        // From here on nobody reads the slices before.
         __syncthreads();
         const bool ends = block_end - k <= SLICE;
         k = ends ? block_end : k + SLICE;
         if (ends) block_end = k_end - block_end < p.depth ? k_end : block_end + p.depth;
         if (k < k_end) {
-            a.fetch(p.a, first_m, k, block_end);
-            b.fetch(p.b, first_n, k, block_end);
+            a.fetch(p.a, first_m, k, block_end, a_slices + (turn + 1) % OfA::PLACES * OfA::SIZE);
+            b.fetch(p.b, first_n, k, block_end, b_slices + (turn + 1) % OfB::PLACES * OfB::SIZE);
         }
-#pragma unroll
+#pragma unroll STRAIGHT
         for (u32 kk = 0; kk < SLICE; ++kk) {
             const float4 x = load4(a_slice + kk * OfA::STRIDE + at_m), y = load4(b_slice + kk * OfB::STRIDE + at_n);
             const float xs[4] = {x.x, x.y, x.z, x.w}, ys[4] = {y.x, y.y, y.z, y.w};
@@ -260,8 +278,10 @@ __device__ inline void product(const Product &p, float *a_slice, float *b_slice)
             a_total += a_sum;
             a_sum = 0.0f;
         }
-        __syncthreads();
+        if (A_ALONG_K || B_ALONG_K) __syncthreads();
     }
+    // The slices' room is used anew.
+    if (!A_ALONG_K && !B_ALONG_K) __syncthreads();
 
     if (sums_a && first_m + threadIdx.x < p.m) {
         put(p.a_sums + (static_cast<u64>(lane) * p.replicas + replica) * p.m + first_m + threadIdx.x, a_total, p.a_sums_add);
@@ -270,10 +290,10 @@ __device__ inline void product(const Product &p, float *a_slice, float *b_slice)
     const u32 width = p.n - first_n < BN ? p.n - first_n : BN;
     if (FORWARD && p.bias != nullptr) {
         if (threadIdx.x < BN) {
-            b_slice[threadIdx.x] = threadIdx.x < width ? p.bias[static_cast<u64>(replica) * p.n + first_n + threadIdx.x] : 0.0f;
+            b_slices[threadIdx.x] = threadIdx.x < width ? p.bias[static_cast<u64>(replica) * p.n + first_n + threadIdx.x] : 0.0f;
         }
         __syncthreads();
-        const float4 bias = load4(b_slice + at_n);
+        const float4 bias = load4(b_slices + at_n);
         const float four[4] = {bias.x, bias.y, bias.z, bias.w};
 #pragma unroll
         for (u32 n = 0; n < 16; ++n) total[n / 4][n % 4] += four[n % 4];
@@ -302,7 +322,7 @@ __device__ inline void product(const Product &p, float *a_slice, float *b_slice)
         return;
     }
     using OfC = Staged<BM, BN>;
-    const OfC staged = {BM >= BN ? a_slice : b_slice, width};
+    const OfC staged = {BM >= BN ? a_slices : b_slices, width};
 #pragma unroll 1
     for (u32 piece = 0; piece < BM && first_m + piece < p.m; piece += OfC::ROWS) {
         if (at_m / OfC::ROWS * OfC::ROWS == piece) staged.place(total, at_m % OfC::ROWS, at_n);

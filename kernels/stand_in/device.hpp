@@ -73,6 +73,30 @@ __device__ inline double2 load2(const double *from) { return stand_in::load<doub
 __device__ inline void store4(float *to, float4 value) { stand_in::store(to, value); }
 __device__ inline void store2(double *to, double2 value) { stand_in::store(to, value); }
 
+// A copy is made when its thread waits for it, so that who forgets to wait finds nothing.
+__device__ inline void copy16_async(void *to, const void *from, bool there) {
+    for (const void *end : {static_cast<const void *>(to), from}) {
+        if (reinterpret_cast<uintptr_t>(end) % 16 != 0) stand_in::fault(stand_in::MISALIGNED, "an asynchronous copy is not aligned");
+    }
+    stand_in::Copy copy{to, {}};
+#ifdef DISENTANGLE_TRACE
+    if (there) stand_in::trace::read(from, copy.bytes, sizeof copy.bytes);
+#else
+    if (there) std::memcpy(copy.bytes, from, sizeof copy.bytes);
+#endif
+    stand_in::copies().push_back(copy);
+}
+__device__ inline void wait_for_copies() {
+    for (const stand_in::Copy &copy : stand_in::copies()) {
+#ifdef DISENTANGLE_TRACE
+        stand_in::trace::write(copy.to, copy.bytes, sizeof copy.bytes);
+#else
+        std::memcpy(copy.to, copy.bytes, sizeof copy.bytes);
+#endif
+    }
+    stand_in::copies().clear();
+}
+
 // A barrier is known by its line: threads that wait at different ones diverge.
 #define __syncthreads() stand_in::block_barrier(__LINE__)
 #define __shfl_xor_sync(mask, value, lanes) stand_in::shuffle(mask, value, threadIdx.x % 32 ^ (lanes), __LINE__)

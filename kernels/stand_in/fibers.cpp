@@ -52,6 +52,7 @@ struct Thread {
     // Two places, used in turn, so that nobody overwrites what a slower lane has still to read.
     uint64_t bits[2] = {0, 0};
     unsigned turn = 0;
+    std::vector<Copy> copies;
 };
 
 std::vector<Fiber *> idle;
@@ -114,6 +115,7 @@ void fiber_main() {
 #endif
     for (;;) {
         (*body)();
+        if (!threads[current].copies.empty()) fault(LAUNCH_FAILED, "it ends and has not waited for its asynchronous copies");
         threads[current].state = DONE;
         Fiber *own = threads[current].fiber;
         if (next_new < sequence.size()) {
@@ -285,6 +287,8 @@ void fault(Fault code, const std::string &why) {
     // The scheduler drops the fibers of a launch that has failed.
     std::abort();
 }
+
+std::vector<Copy> &copies() { return threads[current].copies; }
 
 void block_barrier(int line) {
     threads[current].state = AT_BARRIER;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace stand_in {
 
@@ -26,6 +27,13 @@ uint64_t exchange(uint64_t bits, unsigned lane, int line);
 
 // A vote: a bit for each lane of the warp, which waits for itself.
 unsigned vote(bool holds, int line);
+
+// Copies to shared memory that the calling thread has asked for and not yet waited for. Who ends before it waits fails.
+struct Copy {
+    void *to;
+    char bytes[16];
+};
+std::vector<Copy> &copies();
 
 // How often the block has passed a barrier, and the thread at hand: accesses of two threads in one epoch are not ordered.
 extern uint64_t epoch;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::stand_in;
 
@@ -107,4 +107,30 @@ fn a_step_is_one_graph() {
         assert_eq!(of_an_epoch("cuLaunchKernel"), 0.0);
         assert_eq!(of_an_epoch("cuMemcpyHtoD"), 0.0);
     }
+}
+
+/// A run that is killed and resumed on the device ends in the bytes of one that never stopped.
+#[test]
+fn a_killed_run_is_resumed_to_the_same_bytes() {
+    let folders = tempfile::tempdir().unwrap();
+    let words = "inversion --epochs 60 --replicas 2 --seed 3 --threads 1 --optimizer adam --batch 256";
+    let (whole, killed) = (folders.path().join("whole"), folders.path().join("killed"));
+    run(disentangle("cuda", words, &whole));
+    let mut child = disentangle("cuda", &format!("{words} --checkpoint-every 0.01"), &killed)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !killed.join("checkpoint.safetensors").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended without a checkpoint");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    // By the signal, not by itself.
+    assert_eq!(child.wait().unwrap().code(), None);
+    let rows = |folder: &Path| std::fs::read(folder.join("epochs.csv")).unwrap();
+    let mut resumed = Command::new(env!("CARGO_BIN_EXE_disentangle"));
+    resumed.args(["inversion", "--resume", "--quiet", "--out"]).arg(&killed);
+    stand_in::on_it(&mut resumed);
+    run(resumed);
+    assert_eq!(rows(&killed), rows(&whole));
 }
