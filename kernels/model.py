@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 # Functions that do an access for a line that calls them, beside the stand-in's own.
-HELPERS = {"put", "put_rows", "numbers", "is_present", "read", "write"}
+HELPERS = {"load16", "put", "put_rows", "numbers", "is_present", "read", "write"}
 
 # Dense and pairwise kernels: at most that many wavefronts per ideal one, at least that share of ideal sectors.
 HELD = ("dense_", "lanes_total", "pair_", "nearest_")

@@ -26,18 +26,31 @@ chmod +x "$ptxas"
 
 out=$tools/out
 # What this NVRTC writes for large kernels depends on where its memory happens to lie (numbers of virtual registers), which the
-# system chooses anew for each process. More than half of the times it is what is committed: it gets up to twenty.
+# system chooses anew for each process. Committed is what most of nine processes write; a check gets up to twenty.
+compile() { rm -rf "$1" && python3 kernels/compile.py "$nvrtc" "$1"; }
 as_committed() {
     local file
     for file in "$out"/*.ptx "$out/MANIFEST"; do
         cmp -s "$file" "kernels/$(basename "$file")" || return 1
     done
 }
-for _ in {1..20}; do
+if [ "${1:-}" = --write ]; then
     rm -rf "$out"
-    python3 kernels/compile.py "$nvrtc" "$out"
-    if [ "${1:-}" = --write ] || as_committed; then break; fi
-done
+    for n in {1..9}; do compile "$out/$n"; done
+    for ptx in "$out"/1/*.ptx; do
+        name=$(basename "$ptx")
+        cp "$(sha256sum "$out"/?/"$name" | sort | uniq -c -w 64 | sort -rn | awk 'NR == 1 { print $3 }')" "$out/$name"
+    done
+    # The same of each line, in their order.
+    awk '!($1 in most) { name[++names] = $1; most[$1] = 0 }
+        ++times[$0] > most[$1] { most[$1] = times[$0]; line[$1] = $0 }
+        END { for (n = 1; n <= names; ++n) print line[name[n]] }' "$out"/?/MANIFEST >"$out/MANIFEST"
+else
+    for _ in {1..20}; do
+        compile "$out"
+        if as_committed; then break; fi
+    done
+fi
 # kernel, architecture, registers, bytes of shared memory
 for architecture in sm_80 sm_90 sm_120; do
     for ptx in "$out"/*.ptx; do

@@ -1,5 +1,5 @@
 // Kernels that reverse 64 numbers, y[n] = x[63 - n], each broken in one way but the first. They are for the stand-in's tests.
-#include "common.cuh"
+#include "async_copy.cuh"
 
 // As it should be: through shared memory, with a barrier between.
 KERNEL(64) good(const float *x, float *y, u32 count) {
@@ -67,4 +67,18 @@ KERNEL(64) part_of_a_warp_shuffles(const float *x, float *y, u32 count) {
 
 KERNEL(64) misaligned(const float *x, float *y, u32 count) {
     if (threadIdx.x < 15) y[threadIdx.x] = load4(x + 4 * threadIdx.x + 1).x + count;
+}
+
+KERNEL(64) reads_before_the_copy(const float *x, float *y, u32 count) {
+    __shared__ __align__(16) float room[64];
+    if (threadIdx.x < 16) copy16_async(room + 4 * threadIdx.x, x + 4 * threadIdx.x, true);
+    __syncthreads();
+    y[threadIdx.x] = room[count - 1 - threadIdx.x];
+    wait_for_copies();
+}
+
+KERNEL(64) ends_before_the_copy(const float *x, float *y, u32 count) {
+    __shared__ __align__(16) float room[64];
+    if (threadIdx.x < 16) copy16_async(room + 4 * threadIdx.x, x + 4 * threadIdx.x, true);
+    y[threadIdx.x] = x[count - 1 - threadIdx.x];
 }
