@@ -8,7 +8,7 @@ use super::case::Case;
 
 /// x W^T + b: the product's chain over the inputs, then the bias.
 pub(super) fn dense(case: &mut Case) -> Judge {
-    let (inputs, out, shared) = (case.cols, case.between(1, 70), case.flag());
+    let (inputs, out, shared) = (case.summed(), case.between(1, 70), case.flag());
     let x = case.x(inputs, !shared);
     let weight = case.parameter(out, inputs);
     let bias = case.flag().then(|| case.parameter(1, out));
@@ -21,7 +21,7 @@ pub(super) fn dense(case: &mut Case) -> Judge {
 
 /// dy W: the product's chain over the units, which includes meeting the old value.
 pub(super) fn dense_input_grad(case: &mut Case) -> Judge {
-    let (inputs, out) = (case.between(1, 70), case.cols);
+    let (inputs, out) = (case.between(1, 70), case.summed());
     let dy = case.x(out, true);
     let weight = case.parameter(out, inputs);
     let dx = case.target(inputs);

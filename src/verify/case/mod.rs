@@ -62,7 +62,8 @@ pub(super) struct Derivative {
 }
 
 impl Case {
-    /// The case of a seed: rows 1..=600, columns 1..=70 and 1..=5 replicas, every tenth with up to 9,000 rows of few columns.
+    /// The case of a seed: rows 1..=600, columns 1..=70 and 1..=5 replicas, every tenth with up to 9,000 rows of few columns
+    /// and, for products, another tenth with up to 600 columns.
     pub(super) fn new(seed: u64) -> Case {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut between = |low: usize, high: usize| low + (rng.next_u64() % (high - low + 1) as u64) as usize;
@@ -125,6 +126,15 @@ impl Case {
     /// Low..=high
     pub(super) fn between(&mut self, low: usize, high: usize) -> usize {
         low + (self.rng.next_u64() % (high - low + 1) as u64) as usize
+    }
+
+    /// Columns that a product sums over: the case's, or in one of ten more than a block of sums has.
+    pub(super) fn summed(&mut self) -> usize {
+        if self.seed % 10 == 4 {
+            self.between(300, 600)
+        } else {
+            self.cols
+        }
     }
 
     pub(super) fn flag(&mut self) -> bool {
