@@ -38,12 +38,12 @@ cargo fetch --quiet
 # Seconds that a build takes from nothing, and processor time.
 TIMEFORMAT='%R %U %S'
 cold() {
-    { time cargo build --quiet --release --no-default-features --target-dir "$target/$1" "${@:2}" 2>"$target/said"; } 2>"$target/time" ||
+    { time cargo build --quiet --release --target-dir "$target/$1" "${@:2}" 2>"$target/said"; } 2>"$target/time" ||
         die "$(cat "$target/said")"
     awk '{ print $1, $2 + $3 }' "$target/time"
 }
-read -r wall own < <(cold core --lib)
-read -r _ yardstick < <(cold yardstick --features cli --package clap_builder)
+read -r wall own < <(cold core --no-default-features --lib)
+read -r _ yardstick < <(cold yardstick --package clap_builder)
 ratio=$(awk -v own="$own" -v yardstick="$yardstick" 'BEGIN { printf "%.2f", own / yardstick }')
 most=$(budget cold_build)
 echo "cold release build of the core: $wall s, $own s of processor time, $ratio of the yardstick's $yardstick s (at most $most)"
