@@ -152,3 +152,15 @@ impl fmt::Display for GeometryError {
 }
 
 impl std::error::Error for GeometryError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_metric_needs_is_named_by_its_option() {
+        for (what, line) in [(Need::Weights, "needs --weights"), (Need::Second, "needs --second")] {
+            assert_eq!(GeometryError::Needs { what }.to_string(), line);
+        }
+    }
+}

@@ -67,3 +67,20 @@ impl fmt::Display for Activation {
         f.write_str(ALL.iter().find(|(_, a)| a == self).map_or("", |(name, _)| name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_that_of_one_activation() {
+        for (name, activation) in ALL {
+            assert_eq!(name.parse::<Activation>().unwrap(), activation);
+            assert_eq!(activation.to_string(), name);
+        }
+        assert_eq!(
+            "Tanh".parse::<Activation>().unwrap_err().to_string(),
+            "activation 'Tanh': expected tanh, relu, gelu, sigmoid or identity"
+        );
+    }
+}

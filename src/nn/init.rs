@@ -185,6 +185,30 @@ mod tests {
     }
 
     #[test]
+    fn biases_of_pytorch_have_the_range_of_its_weights_and_all_others_are_zero() {
+        let biases = |text: &str| {
+            let initializer: Initializer = text.parse().unwrap();
+            initializer.biases(&mut generator(1, Stream::Initialization { replica: 2 }), 10_000, 300)
+        };
+        // That none of 10,000 draws is in the last thousandth of the range has a chance of e^-10.
+        let (largest, a) = (
+            biases("pytorch").iter().fold(0.0, |m: f64, b| m.max(b.abs())),
+            (1.0f64 / 300.0).sqrt(),
+        );
+        assert!(largest <= a && largest > 0.999 * a, "{largest}");
+        for name in [
+            "kaiming-uniform",
+            "kaiming-normal",
+            "xavier-uniform",
+            "xavier-normal",
+            "orthogonal",
+            "normal:3",
+        ] {
+            assert_eq!(biases(name), [0.0; 10_000], "{name}");
+        }
+    }
+
+    #[test]
     fn orthogonal_is_orthogonal_whichever_side_is_longer() {
         for (rows, cols) in [(3, 7), (7, 3), (5, 5), (1, 4), (4, 1)] {
             let w =

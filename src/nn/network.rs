@@ -196,3 +196,42 @@ impl Network {
         self.layers.iter().map(|&(weight, _)| weight).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::autograd::{Entry, Plan};
+    use crate::backend::{EntryId, Reference};
+
+    #[test]
+    fn every_layer_but_the_last_is_activated() {
+        let architecture = Architecture {
+            inputs: 1,
+            hidden: vec![1, 1],
+            outputs: 1,
+            activation: Activation::Relu,
+            bias: false,
+        };
+        let mut graph = Graph::new(1).unwrap();
+        let space = graph.rows(2).unwrap();
+        let x = graph.input("x", space, 1, false).unwrap();
+        let network = Network::record(&mut graph, &architecture).unwrap();
+        let forward = network.forward(&mut graph, x).unwrap();
+        let [first, second] = forward.hidden[..] else {
+            panic!("{} hidden layers", forward.hidden.len())
+        };
+        let entry = Entry {
+            outputs: vec![first, second, forward.outputs],
+            training: None,
+        };
+        let mut session = Plan::new(&graph, &[entry]).unwrap().start(&Reference).unwrap();
+        session.write(x, &[3.0, -3.0]).unwrap();
+        for (weight, value) in network.weights().into_iter().zip([2.0, 1.0, -1.0]) {
+            session.write(weight, &[value]).unwrap();
+        }
+        session.evaluate(EntryId(0)).unwrap();
+        assert_eq!(session.read(first).unwrap(), [6.0, 0.0]);
+        assert_eq!(session.read(second).unwrap(), [6.0, 0.0]);
+        assert_eq!(session.read(forward.outputs).unwrap(), [-6.0, 0.0]);
+    }
+}
