@@ -14,7 +14,7 @@ use super::cloud::{center_rows, check_rows};
 use super::eigen::dot;
 use super::error::GeometryError;
 use super::products::{square_sum, transposed_product};
-use super::spectrum::LARGEST_ORDER;
+use super::spectrum::check_order;
 
 /// Rows `[n, cols]` of one representation.
 #[derive(Clone, Copy, Debug)]
@@ -54,13 +54,7 @@ pub fn linear_cka(a: Rows, b: Rows, threads: usize) -> Result<LinearCka, Geometr
     let n = a.values.len() / a.cols.max(1);
     check_rows("activations", a.values, n, a.cols)?;
     check_rows("second representation", b.values, n, b.cols)?;
-    let widest = a.cols.max(b.cols);
-    if widest > LARGEST_ORDER {
-        return Err(GeometryError::TooLarge {
-            order: widest,
-            expected: LARGEST_ORDER,
-        });
-    }
+    check_order(a.cols.max(b.cols))?;
     let centred = |rows: Rows| {
         let mut values = rows.values.to_vec();
         center_rows(&mut values, rows.cols);

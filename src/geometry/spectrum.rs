@@ -21,6 +21,20 @@ pub struct SecondMoments {
     matrix: Vec<f64>,
 }
 
+/// Refuses a matrix that is too large.
+///
+/// # Errors
+/// [`GeometryError::TooLarge`]
+pub(super) fn check_order(order: usize) -> Result<(), GeometryError> {
+    if order > LARGEST_ORDER {
+        return Err(GeometryError::TooLarge {
+            order,
+            expected: LARGEST_ORDER,
+        });
+    }
+    Ok(())
+}
+
 impl SecondMoments {
     /// Of all rows, classes aside.
     ///
@@ -29,12 +43,7 @@ impl SecondMoments {
     pub fn of(cloud: &Cloud, threads: usize) -> Result<SecondMoments, GeometryError> {
         let (n, d) = (cloud.len(), cloud.cols());
         let order = n.min(d);
-        if order > LARGEST_ORDER {
-            return Err(GeometryError::TooLarge {
-                order,
-                expected: LARGEST_ORDER,
-            });
-        }
+        check_order(order)?;
         let mut x = cloud.rows().to_vec();
         center_rows(&mut x, d);
         let mut matrix = if d <= n {
@@ -72,6 +81,13 @@ impl SecondMoments {
 mod tests {
     use super::*;
     use crate::data::synthetic::gaussian_classes;
+
+    #[test]
+    fn the_largest_order_is_still_one() {
+        assert_eq!(check_order(LARGEST_ORDER), Ok(()));
+        let (order, expected) = (LARGEST_ORDER + 1, LARGEST_ORDER);
+        assert_eq!(check_order(order), Err(GeometryError::TooLarge { order, expected }));
+    }
 
     #[test]
     fn the_two_matrices_have_the_same_spectrum() {
