@@ -71,12 +71,10 @@ pub fn optimum(scale: f64, loss: impl Fn(f64) -> Result<(f64, f64), GeometryErro
         let temperature = middle.exp();
         let (value, slope) = loss(temperature)?;
         let slope = slope * temperature;
-        if value <= found.loss || step > 0 {
-            found = Optimum {
-                loss: value,
-                temperature,
-            };
-        }
+        found = Optimum {
+            loss: value,
+            temperature,
+        };
         if slope < 0.0 {
             (low, below) = (middle, slope);
         } else {
