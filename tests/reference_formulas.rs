@@ -434,6 +434,37 @@ fn gathers_masks_moments_and_short_batches() {
     assert_eq!(s.read(mean).unwrap(), [(7.0 - 2.0) / 4.0, 0.0]);
 }
 
+/// A step that is asked for its measurements alone computes what they are of.
+#[test]
+fn what_is_gathered_and_measured_is_computed_first() {
+    let mut g = Graph::new(1).unwrap();
+    let (data, space) = (g.rows(3).unwrap(), g.rows(2).unwrap());
+    let (table, table_labels) = (
+        g.input("table", data, 2, false).unwrap(),
+        g.index("labels", data, 2, false).unwrap(),
+    );
+    let index = g.index("index", space, 3, false).unwrap();
+    let doubled = g.scale(table, 2.0).unwrap();
+    let (x, labels) = (
+        g.gather(doubled, index).unwrap(),
+        g.gather(table_labels, index).unwrap(),
+    );
+    let moments = g.class_moments(x, labels, 2, None).unwrap();
+    let errors = g.error_count(x, labels, None).unwrap();
+    let entry = Entry {
+        outputs: vec![moments, errors],
+        training: None,
+    };
+    let mut s = Plan::new(&g, &[entry]).unwrap().start(&Reference).unwrap();
+    s.write(table, &[1.0, 2.0, 9.0, 9.0, 4.0, 3.0]).unwrap();
+    s.write_index(table_labels, &[1, 0, 1]).unwrap();
+    s.write_index(index, &[2, 0]).unwrap();
+    s.evaluate(EntryId(0)).unwrap();
+    // The rows (8, 6) and (2, 4), both of class 1, of which the first is wrong.
+    assert_eq!(s.read(moments).unwrap(), [0.0, 0.0, 0.0, 0.0, 2.0, 120.0, 10.0, 10.0]);
+    assert_eq!(s.read(errors).unwrap(), [1.0, 2.0]);
+}
+
 #[test]
 fn error_count_of_one_output_and_of_nan() {
     // Outputs, label, misclassified.

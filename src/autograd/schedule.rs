@@ -240,6 +240,25 @@ mod tests {
     }
 
     #[test]
+    fn two_reductions_into_one_number_share_a_segment_if_the_second_adds() {
+        // The gradient of a weight that two layers have.
+        let program = program(&[ROWS, ROWS, SCALAR]);
+        let reduce = |dy: usize, write: Write| Kernel::DenseWeightGrad {
+            dy: BufferId(dy),
+            x: BufferId(0),
+            dweight: Some(Target {
+                buffer: BufferId(2),
+                write,
+            }),
+            dbias: None,
+        };
+        for (second, segments) in [(Write::Add, 1), (Write::Set, 2)] {
+            let kernels = [reduce(0, Write::Set), reduce(1, second)];
+            assert_eq!(schedule(&program, &kernels).len(), segments, "{second:?}");
+        }
+    }
+
+    #[test]
     fn an_update_waits_for_the_readers_of_its_parameter() {
         // w is read by the row segment that also makes its gradient; the update may not overtake it.
         let program = program(&[ROWS, Extent::Whole { rows: 1 }, ROWS, Extent::Whole { rows: 1 }]);
