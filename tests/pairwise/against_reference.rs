@@ -200,6 +200,24 @@ fn neighbours_of_long_rows_do_not_depend_on_what_products_tell_apart() {
     }
 }
 
+/// Rows in f64 are rounded when they are packed: here to a few numbers each, by which the neighbours cannot be told.
+#[test]
+fn neighbours_of_f64_rows_are_those_of_the_rows_before_they_are_rounded() {
+    // At 3000 the numbers of f32 are 2.4e-4 apart, and 200 rows share some ten of them.
+    let x: Vec<f64> = normal(5, 400)
+        .iter()
+        .enumerate()
+        .map(|(i, &z)| if i % 2 == 0 { 3e3 } else { -3e3 } + 5e-4 * f64::from(z))
+        .collect();
+    let points = Points::new(&x, 1).unwrap();
+    let cpu = Cpu::new(2).unwrap();
+    for metric in [Metric::Euclidean, Metric::L1] {
+        let got = cpu.nearest(&points, None, metric, 3, Form::Direct).unwrap();
+        let expected = Reference.nearest(&points, None, metric, 3, Form::Direct).unwrap();
+        assert_eq!(got.indices, expected.indices, "{metric:?}");
+    }
+}
+
 #[test]
 fn the_f64_form_tells_neighbours_apart_that_are_one_point_in_f32() {
     let x: Vec<f64> = (0..60).map(|n| 1.0 + 1e-9 * f64::from(n * 17 % 61)).collect();

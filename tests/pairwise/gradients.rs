@@ -228,6 +228,30 @@ fn the_cpu_has_the_gradients_of_the_reference() {
     }
 }
 
+/// Weights that f32 does not have: the CPU computes with them over the largest.
+#[test]
+fn weights_beyond_the_range_of_f32_lose_nothing() {
+    let (rows, dim) = (70, 5);
+    let (x, a) = (normal(1, rows * dim), labels(rows, CLASSES + 1));
+    let points = Points::new(&x, dim).unwrap().labels(&a, CLASSES).unwrap();
+    let weights: Vec<f64> = wide(&normal(4, rows * CLASSES)).iter().map(|w| 1e60 * w).collect();
+    let cpu = Cpu::new(1).unwrap();
+    for form in FORMS {
+        for function in functions(dim, form).filter(|f| f.check_gradient(form).is_ok()) {
+            let gradient = |backend: &dyn Pairwise| {
+                backend
+                    .row_class_sums_gradient(&points, None, function, form, &weights)
+                    .unwrap()
+            };
+            close(
+                &gradient(&cpu),
+                &gradient(&Reference),
+                &format!("{function:?}, {form:?}"),
+            );
+        }
+    }
+}
+
 #[test]
 fn coincident_points_have_the_stated_subgradient() {
     let x = [1.0f64, 2.0, 1.0, 2.0, 1.0, 2.0, 4.0, 6.0];

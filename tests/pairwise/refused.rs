@@ -38,14 +38,14 @@ fn sets_that_are_no_sets() {
 fn numbers_that_are_none_or_too_large() {
     for backend in backends() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            for place in [0, 5, 7] {
-                let mut x = [1.0f32; 8];
+            for (dim, place) in [(2, 0), (2, 5), (2, 7), (3, 0), (3, 4), (3, 11)] {
+                let mut x = [1.0f32; 12];
                 x[place] = bad;
-                let points = Points::new(&x[..], 2).unwrap();
+                let points = Points::new(&x[..], dim).unwrap();
                 let error = backend
                     .class_sums(&points, None, PairFunction::Euclidean, Form::Direct)
                     .unwrap_err();
-                let at = (0, place / 2, place % 2);
+                let at = (0, place / dim, place % dim);
                 assert!(
                     matches!(&error, PairwiseError::NotFinite { at: found, .. } if *found == at),
                     "{error}"
@@ -152,4 +152,37 @@ fn rows_come_from_a_source_or_the_source_is_to_blame() {
         let error = sums(&Points::from_source(&broken).unwrap()).unwrap_err();
         assert!(matches!(error, PairwiseError::Source { at: (0, 77), .. }), "{error}");
     }
+}
+
+#[test]
+fn replicas_that_rows_and_labels_do_not_have() {
+    let x = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+    // Labels for one replica are labels for all, before and after they are told apart again.
+    let labelled = Points::new(&x[..], 1)
+        .unwrap()
+        .replicas(3)
+        .unwrap()
+        .labels(&[0, 1], 2)
+        .unwrap();
+    assert_eq!(labelled.replicas(3).unwrap().replica_count(), 3);
+    for replicas in [1, 2] {
+        let error = labelled.replicas(replicas).err().unwrap();
+        assert!(
+            matches!(
+                error,
+                PairwiseError::Length {
+                    what: "labels",
+                    found: 2,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+    // A source says itself how many it has.
+    let whole = Computed { broken: None };
+    let points = Points::from_source(&whole).unwrap();
+    assert_eq!(points.replicas(1).unwrap().rows(), 90);
+    let error = points.replicas(3).err().unwrap();
+    assert!(matches!(error, PairwiseError::Length { found: 90, .. }), "{error}");
 }

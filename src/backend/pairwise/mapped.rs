@@ -72,5 +72,8 @@ mod tests {
             std::fs::write(&path, &whole[..length]).unwrap();
             assert!(MappedRows::open(&path).is_err(), "{length} bytes");
         }
+        std::fs::write(&path, [&whole[..], &[0]].concat()).unwrap();
+        let line = MappedRows::open(&path).err().unwrap().to_string();
+        assert!(line.contains("found more"), "{line}");
     }
 }

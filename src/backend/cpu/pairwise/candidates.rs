@@ -429,3 +429,34 @@ impl Vectorized for Finish<'_> {
 pub(super) fn distance(metric: Metric, sum: f64) -> f64 {
     wide::value(metric.function(), sum)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A threshold that is too low loses neighbours, one that is too high only costs time, so that no result would tell.
+    #[test]
+    fn what_a_sum_cannot_pass_is_little_above_it() {
+        let (sum, relative) = (4.0f32, 1e-5);
+        let differences = |absolute, squared| Slack::Differences {
+            relative,
+            absolute,
+            squared,
+        };
+        // What is computed is off by `relative`, once for each of the two sums; a third for the rest is room enough.
+        for (squared, absolute, moved) in [(true, 0.0, 4.0), (false, 0.0, 4.0), (true, 0.5, 9.0), (false, 0.5, 5.0)] {
+            let above = f64::from(differences(absolute, squared).above(sum, 0.0));
+            let (low, high) = (moved * (1.0 + 2.0 * relative), moved * (1.0 + 3.5 * relative));
+            assert!((low..=high).contains(&above), "{squared}, {absolute}: {above}");
+        }
+        // s (1 - 4 e) <= sum + 6 e |x|^2
+        let (error, norm) = (1e-5, 100.0f32);
+        let above = f64::from(Slack::Products { error }.above(sum, norm));
+        let low = (4.0 + 6.0 * error * 100.0) / (1.0 - 4.0 * error);
+        assert!((low..=low * (1.0 + 2.0 * error)).contains(&above), "{above}");
+        // A sum that underflowed to nothing is still passed by one that did not.
+        for slack in [differences(0.0, true), Slack::Products { error }] {
+            assert!(slack.above(0.0, 0.0) > 0.0);
+        }
+    }
+}

@@ -252,6 +252,7 @@ impl<P: Pairing, M: Map> Tiled for Task<'_, P, M> {
     unsafe fn tiles<S: Simd, const R: usize, const C: usize>(self) {
         let width = C * S::LANES;
         let stride = self.j.len() * width;
+        debug_assert!(self.i.len() * width * stride <= self.weights.len());
         let mut tiles = Tiles::new(self.pairs, self.worker, self.i.clone(), self.j.clone(), self.same);
         for group in tiles.groups() {
             // SAFETY: the caller's promise.

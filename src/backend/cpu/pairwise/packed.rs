@@ -435,3 +435,21 @@ fn square(row: &[f32]) -> f64 {
     }
     sums.iter().sum::<f64>() + rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_has_as_many_panels_as_its_bytes_allow() {
+        for isa in Isa::available() {
+            for dim in [1, 784, 1 << 24] {
+                let (panels, bytes) = (part(isa, dim, usize::MAX), 4 * dim * shape(isa).1);
+                assert!(panels == 1 || panels * bytes <= PART, "{isa:?}, {dim}: {panels}");
+                assert!((panels + 1) * bytes > PART, "{isa:?}, {dim}: {panels}");
+            }
+            // No more than there are, and room for one even if there is none.
+            assert_eq!((part(isa, 1, 5), part(isa, 1, 0)), (5, 1));
+        }
+    }
+}
