@@ -258,4 +258,19 @@ mod tests {
             assert!((w[0] / scale - 1.0).abs() < 1e-14 && (w[1] / scale - 3.0).abs() < 1e-14);
         }
     }
+
+    /// Multiples of the smallest number, where a rotation may underflow to nothing (`r == 0`). Every rounding there is by half a unit: a unit
+    /// and more for each row.
+    #[test]
+    fn matrices_of_the_smallest_numbers() {
+        let unit = f64::from_bits(1);
+        for (diagonal, below) in [([17.0, 8.0, -20.0], [1.0, 18.0]), ([12.0, -15.0, 19.0], [16.0, 3.0])] {
+            let [a, b, c] = diagonal;
+            let matrix = vec![a, below[0], 0.0, below[0], b, below[1], 0.0, below[1], c];
+            let tiny = eigenvalues(matrix.iter().map(|x| x * unit).collect(), 3).unwrap();
+            for (w, expected) in tiny.iter().zip(eigenvalues(matrix, 3).unwrap()) {
+                assert!((w / unit - expected).abs() <= 3.0, "{}, expected {expected}", w / unit);
+            }
+        }
+    }
 }

@@ -248,6 +248,18 @@ mod tests {
         assert_eq!(distance(&[2.0, 2.0, 2.0, 2.0], 2, &[0, 1]), 0.0);
     }
 
+    #[test]
+    fn small_gaps_are_no_contacts() {
+        // Two segments that face each other over a gap far below their length; the search begins at corners that do not.
+        for (gap, expected) in [(1e-5, 1e-5), (1e-6, 1e-6), (1e-9, 0.0)] {
+            let found = distance(&[0.0, -1.0, 0.0, 1.0, gap, -1.0, gap, 3.0], 2, &[0, 0, 1, 1]);
+            assert!(
+                (found - expected).abs() <= 1e-9 * expected,
+                "{found}, expected {expected}"
+            );
+        }
+    }
+
     /// The dual by another way: steps of Gilbert's kind with a line search. Its hyperplane proves a lower bound, its point an upper one.
     fn bracket(rows: &[f64], cols: usize, labels: &[u32]) -> (f64, f64) {
         let cloud = Cloud::new(rows.to_vec(), cols, labels.to_vec(), 2).unwrap();
