@@ -1,6 +1,6 @@
 """Plants the faults of planted_faults.toml one at a time in a copy of the sources and runs the test that must catch each.
 
-    repro/planted_faults.py               # all of them, and writes planted_faults.md
+    python3 repro/planted_faults.py               # all of them, and writes planted_faults.md
     repro/planted_faults.py --sample      # a fixed three, in kernels of CUDA, which are compiled in seconds; writes nothing
     repro/planted_faults.py --match avx2  # those whose name has these words; writes nothing
 
@@ -138,7 +138,7 @@ def write_table(faults, results, commit):
     lines = [
         "# Faults planted in kernels",
         "",
-        "    repro/planted_faults.py        # listed in planted_faults.toml: old text, new text, instruction set or CUDA, test",
+        "    python3 repro/planted_faults.py        # listed in planted_faults.toml: old text, new text, instruction set or CUDA, test",
         "    tests/stand_in_test.sh         # kernels/stand_in/broken: classes of faults that no wrong number shows",
         "",
         f"Commit {commit}. Each test passes without the fault, on the same instruction set. {caught} of {len(faults)} faults are caught by the",

@@ -61,7 +61,7 @@ done
 say "CUDA without a GPU"
 tests/cuda_ptx.sh
 tests/stand_in_test.sh
-repro/planted_faults.py --sample
+python3 repro/planted_faults.py --sample
 tests/cuda_model.sh
 
 say "the report in a browser"
