@@ -2,9 +2,9 @@
 
     pip install tree-sitter==0.26.1 tree-sitter-rust==0.24.2
     cargo install --locked --version 27.1.0 cargo-mutants
-    repro/mutants.py                        # everything; stopped, it goes on where it was; repro/mutants.md has the result
-    repro/mutants.py --patience 3           # the quick tests first; the next run goes on with the survivors
-    repro/mutants.py --match eigen.rs:66    # instead of the draw all whose names have this (or one of several, with commas)
+    python3 repro/mutants.py                        # everything; stopped, it goes on where it was; repro/mutants.md has the result
+    python3 repro/mutants.py --patience 3           # the quick tests first; the next run goes on with the survivors
+    python3 repro/mutants.py --match eigen.rs:66    # instead of the draw all whose names have this (or one of several, with commas)
 
 One build per mutant would take days, so the mutants are woven into a copy of the sources: each is behind a switch,
 `if crate::mutant::on(N) { mutated } else { original }`, one build has all of them and the variable MUTANT picks one. An operator keeps

@@ -1,8 +1,8 @@
 """Plants the faults of planted_faults.toml one at a time in a copy of the sources and runs the test that must catch each.
 
     python3 repro/planted_faults.py               # all of them, and writes planted_faults.md
-    repro/planted_faults.py --sample      # a fixed three, in kernels of CUDA, which are compiled in seconds; writes nothing
-    repro/planted_faults.py --match avx2  # those whose name has these words; writes nothing
+    python3 repro/planted_faults.py --sample      # a fixed three, in kernels of CUDA, which are compiled in seconds; writes nothing
+    python3 repro/planted_faults.py --match avx2  # those whose name has these words; writes nothing
 
 Exit code 1 if a fault is not caught, or if a test fails without one. Only the standard library is needed. The copy and its build are
 kept in target/faults: a fault on the CPU costs an incremental build of the library's tests; one of CUDA the kernels that have it, compiled
@@ -139,7 +139,7 @@ def write_table(faults, results, commit):
         "# Faults planted in kernels",
         "",
         "    python3 repro/planted_faults.py        # listed in planted_faults.toml: old text, new text, instruction set or CUDA, test",
-        "    tests/stand_in_test.sh         # kernels/stand_in/broken: classes of faults that no wrong number shows",
+        "    tests/stand_in_test.sh                 # kernels/stand_in/broken: classes of faults that no wrong number shows",
         "",
         f"Commit {commit}. Each test passes without the fault, on the same instruction set. {caught} of {len(faults)} faults are caught by the",
         f"test that is named; for CUDA it is `disentangle verify --device cuda --ops TEST --trials 24` on the stand-in for the driver.{not_run}",

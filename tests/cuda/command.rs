@@ -119,6 +119,26 @@ fn a_step_is_one_graph() {
     }
 }
 
+/// `CUDA_LAUNCH_BLOCKING=1` launches no graph, so that an error names its kernel; nothing else differs.
+#[test]
+fn kernel_by_kernel_has_the_same_bytes() {
+    let folders = tempfile::tempdir().unwrap();
+    let words = "inversion --epochs 5 --replicas 2 --seed 1 --threads 1 --optimizer adam --batch 256";
+    let rows = |name: &str, blocking: &str| {
+        let (folder, counts) = (folders.path().join(name), folders.path().join("calls"));
+        let mut command = disentangle("cuda", words, &folder);
+        command.env("CUDA_LAUNCH_BLOCKING", blocking);
+        command.env("DISENTANGLE_STAND_IN_CALLS", &counts);
+        run(command);
+        if !stand_in::real() {
+            let other = ["cuLaunchKernel", "cuGraphLaunch"][usize::from(blocking == "1")];
+            assert!(!std::fs::read_to_string(counts).unwrap().contains(other), "{other}");
+        }
+        std::fs::read(folder.join("epochs.csv")).unwrap()
+    };
+    assert_eq!(rows("graphs", "0"), rows("kernels", "1"));
+}
+
 /// A run that is killed and resumed on the device ends in the bytes of one that never stopped.
 #[test]
 fn a_killed_run_is_resumed_to_the_same_bytes() {
