@@ -5,6 +5,24 @@ use std::fmt;
 use crate::backend::BackendError;
 
 /// An error of recording, planning or replaying, one line each.
+///
+/// ```
+/// use disentangle::autograd::{AutogradError, Entry, Graph, Plan, Training};
+///
+/// // A number for each row is no objective, and one name is one parameter.
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(2)?;
+/// let x = graph.input("x", rows, 1, false)?;
+/// let w = graph.parameter("w", 1, 1)?;
+/// let y = graph.dense(x, w, None)?;
+/// let training = Some(Training { objective: y, rule: None });
+/// let error = Plan::new(&graph, &[Entry { outputs: vec![], training }]).err().ok_or("it was planned")?;
+/// assert!(matches!(error, AutogradError::NotScalar { .. }));
+/// let text = "objective: [R, rows of space 0, 1], expected one number per replica (reduce over rows first)";
+/// assert_eq!(error.to_string(), text);
+/// assert_eq!(graph.parameter("w", 1, 1), Err(AutogradError::DuplicateName { name: "w".into() }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AutogradError {
     /// A row space, input or parameter without rows, columns or replicas.

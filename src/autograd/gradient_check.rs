@@ -11,6 +11,25 @@
 //!
 //! Where an op has a kink between w - 4hv and w + 4hv, or on the spot, there is no derivative to compare with: such a
 //! direction is left out, and the report names the op.
+//!
+//! ```
+//! use disentangle::autograd::gradient_check::{Options, Report, Worst, compare, gradients};
+//! use disentangle::autograd::{Graph, Session};
+//!
+//! // The slope of w^2 at w = 3 is 6, and one that is 1 % too steep is found out.
+//! let mut graph = Graph::new(1)?;
+//! let w = graph.parameter("w", 1, 1)?;
+//! let square = graph.sum_squares(w)?;
+//! let feed = |session: &mut Session| session.write(w, &[3.0]);
+//! let right = gradients(&graph, square, feed)?;
+//! assert_eq!(right, [(w, vec![6.0])]);
+//! let report: Report = compare(&graph, square, &right, feed, Options::default())?;
+//! assert!(report.passes() && report.compared == 4);
+//! let wrong = compare(&graph, square, &[(w, vec![6.06])], feed, Options { directions: 1, ..Options::default() })?;
+//! let worst: Worst = wrong.worst.ok_or("nothing was compared")?;
+//! assert!(worst.ratio() > 1.0 && (worst.by_gradient / worst.by_differences - 1.01).abs() < 1e-9);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

@@ -9,10 +9,40 @@ use crate::backend::program::{Element, Extent};
 
 /// A value of a graph: the index of the node that makes it. It carries no mark of its graph: another graph takes it for
 /// its own value of that number, and answers [`AutogradError::UnknownValue`] only if it has none.
+///
+/// ```
+/// use disentangle::autograd::{AutogradError, Graph, Value};
+///
+/// let mut graph = Graph::new(1)?;
+/// let w: Value = graph.parameter("w", 2, 3)?;
+/// let twice = graph.scale(w, 2.0)?;
+/// // In the order recorded; and another graph, which has recorded nothing, has no such value.
+/// assert!(w < twice);
+/// let expected = "a value of this graph";
+/// assert_eq!(Graph::new(1)?.shape(twice), Err(AutogradError::UnknownValue { expected }));
+/// # Ok::<(), AutogradError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Value(pub(crate) usize);
 
 /// The shape of a value: `[replicas or 1, rows, cols]`.
+///
+/// ```
+/// use disentangle::autograd::{Graph, Shape};
+/// use disentangle::backend::program::{Element, Extent};
+///
+/// // Rows of 4 numbers that 3 networks share; each network makes 2 numbers of its own of a row.
+/// let mut graph = Graph::new(3)?;
+/// let rows = graph.rows(5)?;
+/// let x = graph.input("x", rows, 4, false)?;
+/// let w = graph.parameter("w", 2, 4)?;
+/// let y = graph.dense(x, w, None)?;
+/// let expected = Shape { element: Element::Real, replicated: true, extent: Extent::Rows(rows), cols: 2 };
+/// assert_eq!(graph.shape(y)?, expected);
+/// let texts = [x, w, y].map(|value| graph.shape(value).map(|shape| shape.to_string()));
+/// assert_eq!(texts, [Ok("[1, rows of space 0, 4]".into()), Ok("[R, 2, 4]".into()), Ok("[R, rows of space 0, 2]".into())]);
+/// # Ok::<(), disentangle::autograd::AutogradError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// What it holds.
@@ -110,6 +140,26 @@ pub(crate) struct Node {
 }
 
 /// A recorded computation of R networks side by side.
+///
+/// ```
+/// use disentangle::autograd::Graph;
+///
+/// // Two networks of one layer, of which the weights are trained and the biases are not, and their mean losses.
+/// let mut graph = Graph::new(2)?;
+/// let rows = graph.rows(10)?;
+/// let x = graph.samples("x", rows, 3)?;
+/// let labels = graph.index("labels", rows, 4, false)?;
+/// let w = graph.parameter("w", 4, 3)?;
+/// let b = graph.frozen_parameter("b", 1, 4)?;
+/// let logits = graph.dense(x, w, Some(b))?;
+/// let losses = graph.softmax_cross_entropy(logits, labels)?;
+/// let loss = graph.mean_over_rows(losses, None)?;
+/// assert_eq!(graph.replicas(), 2);
+/// assert_eq!((graph.shape(logits)?.cols, graph.shape(losses)?.cols), (4, 1));
+/// assert_eq!(graph.shape(loss)?.to_string(), "[R, 1, 1]");
+/// assert_eq!(graph.parameters().collect::<Vec<_>>(), [(w, "w")]);
+/// # Ok::<(), disentangle::autograd::AutogradError>(())
+/// ```
 #[derive(Debug)]
 pub struct Graph {
     pub(crate) replicas: usize,

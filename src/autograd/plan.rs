@@ -30,6 +30,25 @@ pub struct Entry {
 }
 
 /// A planned graph.
+///
+/// ```
+/// use disentangle::autograd::{Entry, Graph, Plan};
+/// use disentangle::backend::EntryId;
+///
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(1000)?;
+/// let x = graph.input("x", rows, 1, false)?;
+/// let w = graph.parameter("w", 1, 1)?;
+/// let y = graph.tanh(x)?;
+/// let mean = graph.mean_over_rows(y, None)?;
+/// let decay = graph.l2_decay(&[w], 0.1)?;
+/// let plan = Plan::new(&graph, &[mean, decay].map(|y| Entry { outputs: vec![y], training: None }))?;
+/// // The mean is one loop over the rows, tanh and sum together; the decay has no rows and runs once.
+/// assert_eq!(plan.segments(EntryId(0)), (1, 0));
+/// assert_eq!(plan.segments(EntryId(1)), (0, 1));
+/// assert_eq!(plan.program().spaces, [1000]);
+/// # Ok::<(), disentangle::autograd::AutogradError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) program: Program,

@@ -9,6 +9,61 @@ use crate::backend::{Backend, BackendError, BufferId, EntryId, Executable, RowSp
 pub type OptimizerStates = Vec<(String, Vec<Vec<f64>>)>;
 
 /// A loaded plan. All slices are `[replicas, rows, cols]` (one copy if shared), row-major.
+///
+/// ```
+/// use disentangle::autograd::{Entry, Graph, Plan, Session};
+/// use disentangle::backend::{EntryId, Reference};
+///
+/// // The rows of a table that an index names.
+/// let mut graph = Graph::new(1)?;
+/// let (table, batch) = (graph.rows(3)?, graph.rows(2)?);
+/// let x = graph.samples("x", table, 1)?;
+/// let index = graph.index("index", batch, 3, false)?;
+/// let y = graph.gather(x, index)?;
+/// let plan = Plan::new(&graph, &[Entry { outputs: vec![y], training: None }])?;
+/// let mut session: Session = plan.start(&Reference)?;
+/// session.write(x, &[10.0, 20.0, 30.0])?;
+/// session.write_index(index, &[2, 0])?;
+/// session.evaluate(EntryId(0))?;
+/// assert_eq!(session.read(y)?, [30.0, 10.0]);
+/// // The last batch is short: it is shorter in every slice.
+/// session.set_rows(batch, 1)?;
+/// session.write_index(index, &[1])?;
+/// session.evaluate(EntryId(0))?;
+/// let mut row = [0.0];
+/// session.read_into(y, &mut row)?;
+/// assert_eq!((session.read_index(index)?, row), (vec![1], [20.0]));
+/// assert_eq!(session.plan().program().spaces, [3, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Training by momentum, g = 1 throughout, and the same step once more from the same parameters and states:
+///
+/// ```
+/// use disentangle::autograd::{Entry, Graph, Plan, Training};
+/// use disentangle::backend::kernel::UpdateRule;
+/// use disentangle::backend::{EntryId, Reference, Step};
+///
+/// let mut graph = Graph::new(1)?;
+/// let w = graph.parameter("w", 1, 1)?;
+/// let rule = Some(UpdateRule::Sgd { momentum: 0.5, nesterov: false, weight_decay: 0.0 });
+/// let entry = Entry { outputs: vec![], training: Some(Training { objective: w, rule }) };
+/// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+/// let step = |number| Step { learning_rate: 2.0, number };
+/// session.run(EntryId(0), step(1))?;
+/// // v = g = 1 and w = 0 - 2 v.
+/// let states = session.states()?;
+/// assert_eq!(states, [("w".to_string(), vec![vec![1.0]])]);
+/// assert_eq!(session.parameters(), [("w".to_string(), w)]);
+/// for _ in 0..2 {
+///     session.write(w, &[-2.0])?;
+///     session.write_states(&states)?;
+///     session.run(EntryId(0), step(2))?;
+///     // v = 0.5 v + g = 1.5 and w = -2 - 2 v.
+///     assert_eq!(session.read(w)?, [-5.0]);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Session {
     plan: Plan,
     executable: Box<dyn Executable>,

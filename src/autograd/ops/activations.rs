@@ -17,6 +17,22 @@ use crate::backend::kernel::Unary;
 impl Graph {
     /// Hyperbolic tangent of every element.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.tanh(x)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[0.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // It passes through 0 with slope 1.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![0.0], vec![1.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for an operand that holds no reals.
     pub fn tanh(&mut self, x: Value) -> Result<Value, AutogradError> {
@@ -24,6 +40,24 @@ impl Graph {
     }
 
     /// max(x, 0) of every element.
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 3)?;
+    /// let y = graph.relu(x)?;
+    /// let squares = graph.sum_squares(y)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: squares, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[-1.0, 0.0, 2.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // d(y^2)/dx = 2 y where x > 0; the slope at the kink is taken to be 0.
+    /// assert_eq!(session.read(y)?, [0.0, 0.0, 2.0]);
+    /// assert_eq!(session.gradient(x)?, [0.0, 0.0, 4.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::tanh`].
@@ -33,6 +67,23 @@ impl Graph {
 
     /// x (1 + erf(x / sqrt 2)) / 2 of every element.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.gelu(x)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[1.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // P(1) = 0.841344746..., the normal distribution up to 1, and its density there is 0.241970724...
+    /// assert!((session.read(y)?[0] - 0.841_344_746_069).abs() < 1e-12);
+    /// assert!((session.gradient(x)?[0] - (0.841_344_746_069 + 0.241_970_724_519)).abs() < 2e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Graph::tanh`].
     pub fn gelu(&mut self, x: Value) -> Result<Value, AutogradError> {
@@ -41,6 +92,22 @@ impl Graph {
 
     /// 1 / (1 + exp(-x)) of every element.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.sigmoid(x)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[0.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // y = 1 / (1 + 1), with slope y (1 - y).
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![0.5], vec![0.25]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Graph::tanh`].
     pub fn sigmoid(&mut self, x: Value) -> Result<Value, AutogradError> {
@@ -48,6 +115,16 @@ impl Graph {
     }
 
     /// x itself: the activation of a linear network. Records nothing.
+    ///
+    /// ```
+    /// use disentangle::autograd::Graph;
+    ///
+    /// // The very value: no node, no kernel, no copy.
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 3)?;
+    /// assert_eq!(graph.identity(x)?, x);
+    /// # Ok::<(), disentangle::autograd::AutogradError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::tanh`].

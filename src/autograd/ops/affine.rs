@@ -68,6 +68,22 @@ impl Graph {
 
     /// a + b
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.add(x, x)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[3.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // A value that is used twice gets both gradients.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![6.0], vec![2.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] unless both have one extent and width.
     pub fn add(&mut self, a: Value, b: Value) -> Result<Value, AutogradError> {
@@ -75,6 +91,23 @@ impl Graph {
     }
 
     /// a - b
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let (a, b) = (graph.parameter("a", 1, 1)?, graph.parameter("b", 1, 1)?);
+    /// let y = graph.subtract(a, b)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(a, &[5.0])?;
+    /// session.write(b, &[3.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// assert_eq!(session.read(y)?, [2.0]);
+    /// assert_eq!((session.gradient(a)?, session.gradient(b)?), (vec![1.0], vec![-1.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::add`].
@@ -84,6 +117,21 @@ impl Graph {
 
     /// c x
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.scale(x, 0.5)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[3.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![1.5], vec![0.5]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Constant`] for a factor that is not finite.
     pub fn scale(&mut self, x: Value, factor: f64) -> Result<Value, AutogradError> {
@@ -91,6 +139,22 @@ impl Graph {
     }
 
     /// x - c
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.subtract_constant(x, 1.0)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[3.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // A constant moves the value and leaves the slope.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![2.0], vec![1.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`AutogradError::Constant`] for a constant that is not finite.

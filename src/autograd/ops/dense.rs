@@ -53,6 +53,26 @@ impl Op for Dense {
 impl Graph {
     /// y_i = W x_i + b: x `[rows, in]`, weight `[out, in]`, bias `[1, out]`.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(1)?;
+    /// let x = graph.input("x", rows, 2, false)?;
+    /// let (w, b) = (graph.parameter("w", 3, 2)?, graph.parameter("b", 1, 3)?);
+    /// let y = graph.dense(x, w, Some(b))?;
+    /// let entry = Entry { outputs: vec![y], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[1.0, 10.0])?;
+    /// session.write(w, &[1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
+    /// session.write(b, &[0.0, 0.0, 100.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // Three units: the first input, the second, and both and 100.
+    /// assert_eq!(session.read(y)?, [1.0, 10.0, 111.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for operands that do not fit, or a weight that is no whole value of every replica.
     pub fn dense(&mut self, x: Value, weight: Value, bias: Option<Value>) -> Result<Value, AutogradError> {

@@ -39,6 +39,25 @@ impl Op for Gather {
 impl Graph {
     /// `[rows of the index, cols]` from a shared table `[its rows, cols]` of reals or indices.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let (table, batch) = (graph.rows(3)?, graph.rows(2)?);
+    /// let x = graph.samples("x", table, 2)?;
+    /// let index = graph.index("index", batch, 3, false)?;
+    /// let y = graph.gather(x, index)?;
+    /// let entry = Entry { outputs: vec![y], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+    /// session.write_index(index, &[2, 0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // Rows 2 and 0 of three rows of two numbers.
+    /// assert_eq!(session.read(y)?, [5.0, 6.0, 1.0, 2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::NoDerivative`] for a table that depends on a parameter; [`AutogradError::Shape`] for a table that
     /// is not shared or an index whose bound exceeds its rows.

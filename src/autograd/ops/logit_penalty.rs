@@ -53,6 +53,30 @@ impl Graph {
     /// Penalty of each row, `[rows, 1]`, from outputs `[rows, outputs]`, the class of each row and the centres
     /// `[classes, outputs]` in row-major order.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// // One row whose outputs are parameters: weights of an input that is 1.
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(1)?;
+    /// let one = graph.input("one", rows, 1, false)?;
+    /// let x = graph.parameter("x", 2, 1)?;
+    /// let outputs = graph.dense(one, x, None)?;
+    /// let labels = graph.index("labels", rows, 2, false)?;
+    /// let y = graph.logit_penalty(outputs, labels, &[0.0, 0.0, 1.0, 0.0])?;
+    /// let sum = graph.sum_over_rows(y, None)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: sum, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(one, &[1.0])?;
+    /// session.write(x, &[1.0, 2.0])?;
+    /// session.write_index(labels, &[1])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // Class 1 has the centre (1, 0): the outputs (1, 2) are (0, 2) away from it.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![4.0], vec![0.0, 4.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] unless there is one centre of that width for each class that the labels may name;
     /// [`AutogradError::Constant`] for a centre that is not finite.

@@ -70,6 +70,30 @@ impl Op for Margin {
 impl Graph {
     /// Margin of each row, `[rows, 1]`, from outputs `[rows, classes]`, or `[rows, 1]` with labels 0 and 1.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// // One row whose outputs are parameters: weights of an input that is 1.
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(1)?;
+    /// let one = graph.input("one", rows, 1, false)?;
+    /// let x = graph.parameter("x", 3, 1)?;
+    /// let outputs = graph.dense(one, x, None)?;
+    /// let labels = graph.index("labels", rows, 3, false)?;
+    /// let y = graph.margin(outputs, labels)?;
+    /// let sum = graph.sum_over_rows(y, None)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: sum, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(one, &[1.0])?;
+    /// session.write(x, &[1.0, 4.0, 2.0])?;
+    /// session.write_index(labels, &[2])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // The label's output is 2, the best other one 4; the first output has no say.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![-2.0], vec![0.0, -1.0, 1.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for labels that do not fit.
     pub fn margin(&mut self, outputs: Value, labels: Value) -> Result<Value, AutogradError> {
@@ -87,6 +111,23 @@ impl Graph {
 
     /// Logistic loss log(1 + exp(-m)) of each margin.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.logistic(x)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[0.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // A margin of 0 is undecided: the loss is log 2, and the sigmoid there 1/2.
+    /// assert!((session.read(y)?[0] - 2f64.ln()).abs() < 1e-15);
+    /// assert_eq!(session.gradient(x)?, [-0.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for an operand that holds no reals.
     pub fn logistic(&mut self, margin: Value) -> Result<Value, AutogradError> {
@@ -95,6 +136,22 @@ impl Graph {
 
     /// Hinge loss max(h - m, 0) of each margin with threshold h.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.hinge(x, 1.0)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[0.25])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // 3/4 short of the threshold.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![0.75], vec![-1.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Constant`] for a threshold that is not finite.
     pub fn hinge(&mut self, margin: Value, threshold: f64) -> Result<Value, AutogradError> {
@@ -102,6 +159,22 @@ impl Graph {
     }
 
     /// Squared hinge loss max(h - m, 0)^2 of each margin with threshold h.
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 1)?;
+    /// let y = graph.squared_hinge(x, 1.0)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[0.25])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // 3/4 short of the threshold: (3/4)^2, with slope -2 3/4.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![0.5625], vec![-1.5]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::hinge`].

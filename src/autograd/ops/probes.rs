@@ -67,6 +67,25 @@ impl Op for Probe {
 impl Graph {
     /// `[classes, 2 + cols]` per replica: n_c, sum |x|^2, sum x over the rows of class c.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(3)?;
+    /// let x = graph.input("x", rows, 2, false)?;
+    /// let labels = graph.index("labels", rows, 2, false)?;
+    /// let moments = graph.class_moments(x, labels, 2, None)?;
+    /// let entry = Entry { outputs: vec![moments], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[3.0, 4.0, 1.0, 0.0, 0.0, 2.0])?;
+    /// session.write_index(labels, &[0, 0, 1])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // Class 0 has (3, 4) and (1, 0): two rows, 25 + 1, and their sum; class 1 has (0, 2).
+    /// assert_eq!(session.read(moments)?, [2.0, 26.0, 4.0, 4.0, 1.0, 4.0, 0.0, 2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for labels or weights that do not fit.
     pub fn class_moments(
@@ -98,6 +117,25 @@ impl Graph {
     }
 
     /// `[1, 2]` per replica: misclassified rows, rows.
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(3)?;
+    /// let x = graph.input("x", rows, 2, false)?;
+    /// let labels = graph.index("labels", rows, 2, false)?;
+    /// let counts = graph.error_count(x, labels, None)?;
+    /// let entry = Entry { outputs: vec![counts], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[2.0, 1.0, 0.0, 3.0, 1.0, 1.0])?;
+    /// session.write_index(labels, &[0, 0, 0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // The second of three rows has its larger output in class 1; the tie of the third goes to class 0.
+    /// assert_eq!(session.read(counts)?, [1.0, 3.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::class_moments`].

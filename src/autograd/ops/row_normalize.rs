@@ -86,6 +86,25 @@ impl Op for ZeroRows {
 impl Graph {
     /// Every row divided by its Euclidean norm; a zero row stays zero.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(2)?;
+    /// let x = graph.input("x", rows, 2, false)?;
+    /// let y = graph.row_normalize(x)?;
+    /// let entry = Entry { outputs: vec![y], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[3.0, 4.0, 0.0, 0.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // (3, 4) has norm 5.
+    /// let y = session.read(y)?;
+    /// assert!((y[0] - 0.6).abs() < 1e-15 && (y[1] - 0.8).abs() < 1e-15);
+    /// assert_eq!(y[2..], [0.0, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for a value without rows.
     pub fn row_normalize(&mut self, x: Value) -> Result<Value, AutogradError> {
@@ -94,6 +113,24 @@ impl Graph {
     }
 
     /// How many zero rows a `row_normalize` met: `[R, 1, 1]`.
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(3)?;
+    /// let x = graph.input("x", rows, 2, false)?;
+    /// let y = graph.row_normalize(x)?;
+    /// let zeros = graph.zero_rows(y)?;
+    /// let entry = Entry { outputs: vec![zeros], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[3.0, 4.0, 0.0, 0.0, 0.0, 1.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // The second row has no direction.
+    /// assert_eq!(session.read(zeros)?, [1.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`AutogradError::UnknownValue`] for a value that no `row_normalize` made.

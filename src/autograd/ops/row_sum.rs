@@ -110,6 +110,25 @@ impl Graph {
 
     /// Weighted mean over the active rows of `[rows, 1]`: one number per replica.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(2)?;
+    /// let x = graph.input("x", rows, 1, false)?;
+    /// let weights = graph.input("weights", rows, 1, false)?;
+    /// let mean = graph.mean_over_rows(x, Some(weights))?;
+    /// let entry = Entry { outputs: vec![mean], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[1.0, 5.0])?;
+    /// session.write(weights, &[3.0, 1.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // (3 * 1 + 1 * 5) / (3 + 1)
+    /// assert_eq!(session.read(mean)?, [2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] unless `x` and the weights have one column;
     /// [`AutogradError::NoDerivative`] for weights that depend on a parameter.
@@ -118,6 +137,25 @@ impl Graph {
     }
 
     /// Weighted sum over the active rows of `[rows, 1]`: one number per replica.
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(3)?;
+    /// let x = graph.input("x", rows, 1, false)?;
+    /// let weights = graph.input("weights", rows, 1, false)?;
+    /// let sum = graph.sum_over_rows(x, Some(weights))?;
+    /// let entry = Entry { outputs: vec![sum], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[1.0, f64::NAN, 3.0])?;
+    /// session.write(weights, &[1.0, 0.0, 2.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // 1 * 1 + 2 * 3: the row of weight 0 is not read.
+    /// assert_eq!(session.read(sum)?, [7.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::mean_over_rows`].

@@ -34,6 +34,21 @@ use crate::backend::kernel::Kernel;
 use crate::backend::program::Element;
 
 /// The temperatures of [`Graph::soft_nearest_neighbor`]: squared distances of f32 over them are numbers of f64.
+///
+/// ```
+/// use disentangle::autograd::{Graph, TEMPERATURES};
+///
+/// // A temperature is a squared distance, so 0 is none.
+/// assert!(TEMPERATURES.contains(&1.0) && !TEMPERATURES.contains(&0.0));
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(3)?;
+/// let x = graph.input("x", rows, 1, false)?;
+/// let labels = graph.index("labels", rows, 2, false)?;
+/// let error = graph.soft_nearest_neighbor(x, labels, None, 0.0).err().map(|error| error.to_string());
+/// let text = "soft_nearest_neighbor: temperature 0, expected a number from 1e-30 to 1e30";
+/// assert_eq!(error.as_deref(), Some(text));
+/// # Ok::<(), disentangle::autograd::AutogradError>(())
+/// ```
 pub const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
 #[derive(Debug)]
@@ -111,6 +126,29 @@ impl Graph {
     /// Soft nearest neighbour loss of each row among all active rows at a temperature in units of squared distance, and which rows
     /// count, both `[rows, 1]`: the loss is [`Graph::mean_over_rows`] of the first with the second as weights. Rows of weight 0 are
     /// left out.
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(3)?;
+    /// let x = graph.input("x", rows, 1, false)?;
+    /// let labels = graph.index("labels", rows, 2, false)?;
+    /// let (losses, counts) = graph.soft_nearest_neighbor(x, labels, None, 1.0)?;
+    /// let loss = graph.mean_over_rows(losses, Some(counts))?;
+    /// let entry = Entry { outputs: vec![losses, counts, loss], training: None };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[0.0, 1.0, -1.0])?;
+    /// session.write_index(labels, &[0, 0, 1])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // The point at 0 is as near to its class as to the other: log 2. That at 1 has S = e^-1 and O = e^-4. The third is alone.
+    /// let expected = [2f64.ln(), (-3f64).exp().ln_1p(), 0.0];
+    /// assert!(session.read(losses)?.iter().zip(expected).all(|(l, e)| (l - e).abs() < 1e-14));
+    /// assert_eq!(session.read(counts)?, [1.0, 1.0, 0.0]);
+    /// assert!((session.read(loss)?[0] - (expected[0] + expected[1]) / 2.0).abs() < 1e-14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`AutogradError::Shape`] for labels or weights that do not fit; [`AutogradError::NoDerivative`] for weights that depend on a

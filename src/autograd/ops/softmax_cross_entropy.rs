@@ -43,6 +43,31 @@ impl Op for SoftmaxCrossEntropy {
 impl Graph {
     /// Loss of each row, `[rows, 1]`, from logits `[rows, classes]` and labels below the number of classes.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// // One row whose outputs are parameters: weights of an input that is 1.
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(1)?;
+    /// let one = graph.input("one", rows, 1, false)?;
+    /// let x = graph.parameter("x", 2, 1)?;
+    /// let outputs = graph.dense(one, x, None)?;
+    /// let labels = graph.index("labels", rows, 2, false)?;
+    /// let y = graph.softmax_cross_entropy(outputs, labels)?;
+    /// let sum = graph.sum_over_rows(y, None)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: sum, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(one, &[1.0])?;
+    /// session.write(x, &[0.0, 0.0])?;
+    /// session.write_index(labels, &[1])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // Two equal outputs have probability 1/2 each: the loss is log 2, the gradient p - [j = label].
+    /// assert!((session.read(y)?[0] - 2f64.ln()).abs() < 1e-15);
+    /// assert_eq!(session.gradient(x)?, [0.5, -0.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for fewer than two classes or labels that do not fit.
     pub fn softmax_cross_entropy(&mut self, logits: Value, labels: Value) -> Result<Value, AutogradError> {

@@ -39,6 +39,30 @@ impl Op for SquaredError {
 impl Graph {
     /// Loss of each row, `[rows, 1]`, of outputs `[rows, cols]` against targets of the same shape.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// // One row whose outputs are parameters: weights of an input that is 1.
+    /// let mut graph = Graph::new(1)?;
+    /// let rows = graph.rows(1)?;
+    /// let one = graph.input("one", rows, 1, false)?;
+    /// let x = graph.parameter("x", 2, 1)?;
+    /// let outputs = graph.dense(one, x, None)?;
+    /// let targets = graph.input("targets", rows, 2, false)?;
+    /// let y = graph.squared_error(outputs, targets)?;
+    /// let sum = graph.sum_over_rows(y, None)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: sum, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(one, &[1.0])?;
+    /// session.write(x, &[1.0, 4.0])?;
+    /// session.write(targets, &[1.0, 1.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // (0^2 + 3^2) / 2 over two columns; 2 (x - t) / 2 by each.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![4.5], vec![0.0, 3.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for shapes that differ; [`AutogradError::NoDerivative`] for targets that depend on a
     /// parameter.

@@ -40,6 +40,22 @@ impl Op for SumSquares {
 impl Graph {
     /// Sum of the squares of all elements of a parameter or another whole value: one number per replica.
     ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let x = graph.parameter("x", 1, 3)?;
+    /// let y = graph.sum_squares(x)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(x, &[1.0, 2.0, 3.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // 1 + 4 + 9, and 2 x.
+    /// assert_eq!((session.read(y)?, session.gradient(x)?), (vec![14.0], vec![2.0, 4.0, 6.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`AutogradError::Shape`] for a value with rows of data.
     pub fn sum_squares(&mut self, x: Value) -> Result<Value, AutogradError> {
@@ -61,6 +77,24 @@ impl Graph {
     }
 
     /// L2 decay: lambda / 2 times the sum of the squares of all these parameters, one number per replica.
+    ///
+    /// ```
+    /// use disentangle::autograd::{Entry, Graph, Plan, Training};
+    /// use disentangle::backend::{EntryId, Reference};
+    ///
+    /// let mut graph = Graph::new(1)?;
+    /// let (w, b) = (graph.parameter("w", 1, 2)?, graph.parameter("b", 1, 1)?);
+    /// let y = graph.l2_decay(&[w, b], 0.5)?;
+    /// let entry = Entry { outputs: vec![y], training: Some(Training { objective: y, rule: None }) };
+    /// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+    /// session.write(w, &[1.0, 2.0])?;
+    /// session.write(b, &[3.0])?;
+    /// session.evaluate(EntryId(0))?;
+    /// // 0.5 / 2 (1 + 4 + 9), and lambda times each parameter.
+    /// assert_eq!(session.read(y)?, [3.5]);
+    /// assert_eq!((session.gradient(w)?, session.gradient(b)?), (vec![0.5, 1.0], vec![1.5]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::sum_squares`]; [`AutogradError::Empty`] for no parameters;
