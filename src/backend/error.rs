@@ -7,6 +7,21 @@ use super::cpu::isa::IsaError;
 use super::cuda::CudaError;
 
 /// An error of a backend, one line each.
+///
+/// ```
+/// use disentangle::autograd::{AutogradError, Graph, Plan};
+/// use disentangle::backend::{BackendError, Reference};
+///
+/// // Two rows of three numbers are six numbers.
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(2)?;
+/// let x = graph.input("x", rows, 3, false)?;
+/// let mut session = Plan::new(&graph, &[])?.start(&Reference)?;
+/// let error = BackendError::Length { buffer: "x".into(), found: 3, expected: 6 };
+/// assert_eq!(error.to_string(), "buffer 'x': 3 values, expected 6");
+/// assert_eq!(session.write(x, &[1.0, 2.0, 3.0]), Err(AutogradError::Backend(error)));
+/// # Ok::<(), AutogradError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendError {
     /// A buffer id that the program does not have.

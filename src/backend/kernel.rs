@@ -4,6 +4,25 @@
 //! replica; shared buffers are the same for every replica. A kernel with a row-extent operand is *row-local*: row i of
 //! what it writes depends on row i of what it reads, except that it may reduce over all rows into a whole buffer, and that
 //! it may read tables anywhere: a gather's, or the rows themselves for a loss of pairs.
+//!
+//! ```
+//! # use disentangle::backend::program::{Buffer, BufferId, Domain, Element, Extent, Program, RowSpace, Storage};
+//! use disentangle::backend::kernel::{Divisor, Kernel, Operands, Target, Unary, UpdateRule, Write};
+//! # let (name, element, extent, storage) = (String::new(), Element::Real, Extent::Rows(RowSpace(0)), Storage::Persistent);
+//! # let x = Buffer { name, element, replicated: true, extent, cols: 1, storage, lasting: false };
+//! # let y = Buffer { extent: Extent::Whole { rows: 1 }, ..x.clone() };
+//! # let program = Program { replicas: 1, spaces: vec![2], buffers: vec![x, y], entries: vec![] };
+//! // The mean over the rows of buffer 0 loops over them; a function of the mean, buffer 1, runs once.
+//! let (x, y) = (BufferId(0), BufferId(1));
+//! let mean = Kernel::RowSum { x, weights: None, divisor: Divisor::Rows, y };
+//! let Operands { reads, writes, .. } = mean.operands();
+//! assert_eq!((reads, writes), (vec![x], vec![Target { buffer: y, write: Write::Set }]));
+//! assert_eq!(mean.domain(&program), Domain::Rows(RowSpace(0)));
+//! assert_eq!(Kernel::Unary { function: Unary::Tanh, x: y, y }.domain(&program), Domain::Whole);
+//! // Plain descent carries nothing from step to step, momentum a buffer of the parameter's shape.
+//! let descent = |momentum| UpdateRule::Sgd { momentum, nesterov: false, weight_decay: 0.0 };
+//! assert_eq!((descent(0.0).states(), descent(0.9).states()), (0, 1));
+//! ```
 
 use super::program::{BufferId, Domain, Extent, Program};
 

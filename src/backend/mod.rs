@@ -1,5 +1,37 @@
 //! Who computes. A [`Backend`] turns a [`Program`] into an [`Executable`] that replays it; hosts write and read buffers as
 //! f64 slices in the order `[replicas, rows, cols]` (one copy if shared), whatever the backend's precision and layout.
+//!
+//! The program of [`program`], y = 2 x on at most two rows, on the reference:
+//!
+//! ```
+//! use disentangle::backend::{Backend, BufferId, EntryId, Executable, Program, Reference, RowSpace, Step};
+//! # use disentangle::backend::kernel::{Kernel, Unary};
+//! # use disentangle::backend::program::{Buffer, Domain, Element, Extent, Segment, Storage};
+//! # let column = |name: &str| Buffer {
+//! #     name: name.into(),
+//! #     element: Element::Real,
+//! #     replicated: false,
+//! #     extent: Extent::Rows(RowSpace(0)),
+//! #     cols: 1,
+//! #     storage: Storage::Persistent,
+//! #     lasting: false,
+//! # };
+//! # let kernels = vec![Kernel::Unary { function: Unary::Scale(2.0), x: BufferId(0), y: BufferId(1) }];
+//! # let program = Program {
+//! #     replicas: 1,
+//! #     spaces: vec![2],
+//! #     buffers: vec![column("x"), column("y")],
+//! #     entries: vec![vec![Segment { domain: Domain::Rows(RowSpace(0)), kernels }]],
+//! # };
+//! let (x, y, mut twice) = (BufferId(0), BufferId(1), [0.0; 2]);
+//! let mut executable: Box<dyn Executable> = Reference.load(program)?;
+//! executable.write(x, &[1.0, 3.0])?;
+//! // Nothing is trained, so the step says nothing.
+//! executable.run(EntryId(0), Step { learning_rate: 0.0, number: 1 })?;
+//! executable.read(y, &mut twice)?;
+//! assert_eq!(twice, [2.0, 6.0]);
+//! # Ok::<(), disentangle::backend::BackendError>(())
+//! ```
 
 pub mod cpu;
 #[cfg(feature = "cuda")]
@@ -19,6 +51,24 @@ pub use program::{BufferId, EntryId, Program, RowSpace};
 pub use reference::Reference;
 
 /// Something that can execute programs and reduce pairs.
+///
+/// ```
+/// use disentangle::backend::pairwise::{Form, PairFunction, Points};
+/// use disentangle::backend::{Backend, Cpu, Program, Reference};
+///
+/// // Two points at distance 3, in both orders; and a program with nothing in it.
+/// let points = Points::new(&[0.0, 3.0][..], 1)?;
+/// let cpu = Cpu::new(1)?;
+/// let backends: [&dyn Backend; 2] = [&Reference, &cpu];
+/// for backend in backends {
+///     let sums = backend.pairs().class_sums(&points, None, PairFunction::SquaredEuclidean, Form::Direct)?;
+///     assert_eq!(sums.sums, [18.0]);
+///     let empty = Program { replicas: 1, spaces: vec![], buffers: vec![], entries: vec![] };
+///     assert_eq!(*backend.load(empty.clone())?.program(), empty);
+/// }
+/// assert_eq!(backends.map(|backend| backend.name()), ["reference", "cpu"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Backend {
     /// Short name: `reference`, `cpu`, `cuda`.
     fn name(&self) -> &'static str;
@@ -43,6 +93,31 @@ pub struct Step {
 }
 
 /// A program with its buffers.
+///
+/// ```
+/// use disentangle::autograd::{Graph, Plan};
+/// use disentangle::backend::{Backend, BackendError, BufferId, EntryId, Executable, Reference, Step};
+///
+/// // The program of an index below 10 for each of at most three rows, with no entry point.
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(3)?;
+/// graph.index("labels", rows, 10, false)?;
+/// let mut executable: Box<dyn Executable> = Reference.load(Plan::new(&graph, &[])?.program().clone())?;
+/// let (labels, step) = (BufferId(0), Step { learning_rate: 0.0, number: 1 });
+/// assert_eq!(executable.program().buffer(labels).name, "labels");
+/// executable.set_rows(rows, 2)?;
+/// assert_eq!(executable.rows(rows), 2);
+/// executable.write_index(labels, &[7, 9])?;
+/// let mut read = [0; 2];
+/// executable.read_index(labels, &mut read)?;
+/// assert_eq!(read, [7, 9]);
+/// // Indices are no reals, and there is nothing to run.
+/// let element = BackendError::Element { buffer: "labels".into(), index: true };
+/// assert_eq!(executable.write(labels, &[7.0, 9.0]), Err(element.clone()));
+/// assert_eq!(executable.read(labels, &mut [0.0; 2]), Err(element));
+/// assert_eq!(executable.run(EntryId(0), step), Err(BackendError::UnknownEntry { id: 0 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Executable: Send {
     /// The program.
     fn program(&self) -> &Program;

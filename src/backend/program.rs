@@ -7,6 +7,34 @@
 //!
 //! The replica axis is in every buffer: logically a buffer is `[replicas, rows, cols]`, or `[1, rows, cols]` when the
 //! replicas share it. How a backend lays it out is its own affair; hosts always see that order, in f64.
+//!
+//! ```
+//! use disentangle::backend::kernel::{Kernel, Unary};
+//! use disentangle::backend::program::{
+//!     Buffer, BufferId, Domain, Element, EntryId, Extent, Program, RowSpace, Segment, Storage,
+//! };
+//!
+//! // A space of at most two rows, two columns of reals on it that the host sees, an entry point: y = 2 x, row by row.
+//! let (space, x, y, double) = (RowSpace(0), BufferId(0), BufferId(1), EntryId(0));
+//! let column = |name: &str| Buffer {
+//!     name: name.into(),
+//!     element: Element::Real,
+//!     replicated: false,
+//!     extent: Extent::Rows(space),
+//!     cols: 1,
+//!     storage: Storage::Persistent,
+//!     lasting: false,
+//! };
+//! let kernels = vec![Kernel::Unary { function: Unary::Scale(2.0), x, y }];
+//! let program = Program {
+//!     replicas: 1,
+//!     spaces: vec![2],
+//!     buffers: vec![column("x"), column("y")],
+//!     entries: vec![vec![Segment { domain: Domain::Rows(space), kernels }]],
+//! };
+//! // What a segment loops over is the rows of its kernels.
+//! assert_eq!(program.entries[double.0][0].kernels[0].domain(&program), Domain::Rows(space));
+//! ```
 
 use super::kernel::Kernel;
 
@@ -104,6 +132,24 @@ pub struct Segment {
 }
 
 /// What a plan hands to a backend.
+///
+/// ```
+/// use disentangle::autograd::{Graph, Plan};
+/// use disentangle::backend::{BufferId, Program};
+///
+/// // Two networks of a weight each, and rows that they share, of which 8 are active.
+/// let mut graph = Graph::new(2)?;
+/// let rows = graph.rows(10)?;
+/// graph.input("x", rows, 3, false)?;
+/// graph.parameter("w", 5, 3)?;
+/// let plan = Plan::new(&graph, &[])?;
+/// let program: &Program = plan.program();
+/// let (x, w) = (BufferId(0), BufferId(1));
+/// assert_eq!((program.buffer(x).name.as_str(), program.buffer(w).name.as_str()), ("x", "w"));
+/// assert_eq!((program.copies(x), program.rows(x, &[8]), program.len(x, &[8])), (1, 8, 8 * 3));
+/// assert_eq!((program.copies(w), program.rows(w, &[8]), program.len(w, &[8])), (2, 5, 2 * 5 * 3));
+/// # Ok::<(), disentangle::autograd::AutogradError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
     /// Number of networks trained side by side, at least 1.

@@ -142,7 +142,8 @@ impl Graph {
     /// session.write(x, &[0.0, 1.0, -1.0])?;
     /// session.write_index(labels, &[0, 0, 1])?;
     /// session.evaluate(EntryId(0))?;
-    /// // The point at 0 is as near to its class as to the other: log 2. That at 1 has S = e^-1 and O = e^-4. The third is alone.
+    /// // The point at 0 is as near to its class as to the other: log 2. That at 1 has S = e^-1 and O = e^-4.
+    /// // The third is alone in its class.
     /// let expected = [2f64.ln(), (-3f64).exp().ln_1p(), 0.0];
     /// assert!(session.read(losses)?.iter().zip(expected).all(|(l, e)| (l - e).abs() < 1e-14));
     /// assert_eq!(session.read(counts)?, [1.0, 1.0, 0.0]);

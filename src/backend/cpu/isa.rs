@@ -1,4 +1,19 @@
 //! Which vector instructions the kernels use: chosen once at start, by the processor or by `DISENTANGLE_ISA`.
+//!
+//! ```
+//! use disentangle::backend::cpu::isa::{ISA_VARIABLE, Isa, IsaError};
+//!
+//! // Narrowest first; the plain one runs everywhere.
+//! assert_eq!(Isa::ALL.map(|isa| isa.name()), ["portable", "avx2", "avx512"]);
+//! assert!(Isa::Portable.is_available());
+//! assert_eq!(Isa::available().last(), Some(&Isa::detect()));
+//! // A name, or what is wrong with it.
+//! assert_eq!(Isa::from_name("portable"), Ok(Isa::Portable));
+//! assert_eq!(Isa::from_name("sse"), Err(IsaError::Unknown { name: "sse".into() }));
+//! // The widest, unless the environment names another.
+//! let expected = std::env::var(ISA_VARIABLE).map_or(Ok(Isa::detect()), |name| Isa::from_name(&name));
+//! assert_eq!(Isa::from_environment(), expected);
+//! ```
 
 use std::fmt;
 

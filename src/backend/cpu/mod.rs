@@ -9,6 +9,18 @@
 //!
 //! One file per group of kernels, on slices; `machine.rs` is the loop around them, `dispatch.rs` calls them, `tile.rs` finds
 //! their operands, `sums.rs` adds up the lanes.
+//!
+//! ```
+//! use disentangle::backend::cpu::{BLOCK_ROWS, MAX_LANES, TILE_ROWS, is_wide};
+//!
+//! // 60,000 rows are 235 tiles, so more than there are lanes; 1,000 rows are four tiles, each a lane.
+//! assert_eq!(60_000usize.div_ceil(TILE_ROWS), 235);
+//! assert_eq!(60_000usize.div_ceil(TILE_ROWS).min(MAX_LANES), 16);
+//! assert_eq!(1_000usize.div_ceil(TILE_ROWS).min(MAX_LANES), 4);
+//! // A wide layer sees a block at a time: each lane a tile of it.
+//! assert!(is_wide(784, 512) && !is_wide(784, 20));
+//! assert_eq!(BLOCK_ROWS, 16 * 256);
+//! ```
 
 mod blocks;
 mod dense;
@@ -51,6 +63,25 @@ use pool::Pool;
 pub use simd::{EXP2_ULP, RECIPROCAL_SQRT_ULP, SQRT_ULP};
 
 /// The f32 backend. Its programs share one thread pool.
+///
+/// ```
+/// use disentangle::autograd::{Entry, Graph, Plan};
+/// use disentangle::backend::{Cpu, EntryId};
+///
+/// // tanh of 1000 rows of zeros on two threads: four tiles of at most 256 rows, each a task.
+/// let cpu = Cpu::new(2)?.skip_zeros(false);
+/// assert!(cpu.isa().is_available());
+/// assert_eq!(cpu.tasks_done(), [0, 0]);
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(1000)?;
+/// let x = graph.input("x", rows, 1, false)?;
+/// let y = graph.tanh(x)?;
+/// let mut session = Plan::new(&graph, &[Entry { outputs: vec![y], training: None }])?.start(&cpu)?;
+/// session.evaluate(EntryId(0))?;
+/// assert_eq!(session.read(y)?, [0.0; 1000]);
+/// assert_eq!(cpu.tasks_done().iter().sum::<u64>(), 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Cpu {
     isa: Isa,
     pool: Arc<Pool>,

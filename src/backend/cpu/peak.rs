@@ -8,6 +8,19 @@ const CHAINS: usize = 12;
 
 /// Does `rounds` rounds of multiply-adds and returns how many floating-point operations that were. The instruction set must be
 /// available ([`Isa::is_available`]), else none are done.
+///
+/// ```
+/// use disentangle::backend::cpu::isa::Isa;
+/// use disentangle::backend::cpu::peak::multiply_adds;
+///
+/// // As many operations in every round; over the time that they take they are the rate no kernel can beat.
+/// let isa = Isa::detect();
+/// let begin = std::time::Instant::now();
+/// let operations = multiply_adds(isa, 1000);
+/// let rate = operations / begin.elapsed().as_secs_f64();
+/// assert_eq!(operations, 1000.0 * multiply_adds(isa, 1));
+/// assert!(rate > 0.0);
+/// ```
 pub fn multiply_adds(isa: Isa, rounds: u64) -> f64 {
     if !isa.is_available() {
         return 0.0;

@@ -16,6 +16,26 @@
 //!
 //! So the job is read only by those inside, and `run` does not return, nor writes another job, while anyone is. A
 //! worker that wakes too late finds the region closed and does nothing: nobody waits for it.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//!
+//! use disentangle::backend::cpu::pool::{MAX_THREADS, Pool, PoolError};
+//!
+//! let pool = Pool::new(3)?;
+//! let sum = AtomicUsize::new(0);
+//! // Whoever takes which: each of the tasks 0 to 99 is done once.
+//! pool.run(100, &|worker, task| {
+//!     assert!(worker < pool.threads());
+//!     sum.fetch_add(task, Ordering::Relaxed);
+//! });
+//! assert_eq!(sum.into_inner(), 99 * 100 / 2);
+//! assert_eq!(pool.tasks_done().iter().sum::<u64>(), 100);
+//! // The caller's thread is one of them, so there is no pool without threads.
+//! assert!(matches!(Pool::new(0), Err(PoolError::Threads(0))));
+//! assert!(matches!(Pool::new(MAX_THREADS + 1), Err(PoolError::Threads(1025))));
+//! # Ok::<(), PoolError>(())
+//! ```
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -27,6 +47,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a worker looks for the next region before it parks, and the caller for the end of the last tasks.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use disentangle::backend::cpu::pool::SPIN;
+///
+/// // A thousand steps a second leave the workers time to park, twenty thousand do not.
+/// assert!(Duration::from_secs(1) / 1_000 > SPIN);
+/// assert!(Duration::from_secs(1) / 20_000 <= SPIN);
+/// ```
 pub const SPIN: Duration = Duration::from_micros(50);
 /// Most threads of a pool.
 pub const MAX_THREADS: usize = 1024;

@@ -17,6 +17,26 @@ use super::program::{BufferId, Element, EntryId, Program, RowSpace};
 use super::{Backend, BackendError, Executable, Pairwise, Step, check_access, check_indices, check_rows, check_sizes};
 
 /// The f64 backend that defines what the others must compute.
+///
+/// ```
+/// use disentangle::autograd::{Entry, Graph, Plan};
+/// use disentangle::backend::{Cpu, EntryId, Reference};
+///
+/// // A third of 1 is that of f64, and elsewhere that of f32.
+/// let mut graph = Graph::new(1)?;
+/// let w = graph.parameter("w", 1, 1)?;
+/// let y = graph.scale(w, 1.0 / 3.0)?;
+/// let plan = Plan::new(&graph, &[Entry { outputs: vec![y], training: None }])?;
+/// for (mut session, third) in [
+///     (plan.clone().start(&Reference)?, 1.0 / 3.0),
+///     (plan.start(&Cpu::new(1)?)?, f64::from(1.0f32 / 3.0)),
+/// ] {
+///     session.write(w, &[1.0])?;
+///     session.evaluate(EntryId(0))?;
+///     assert_eq!(session.read(y)?, [third]);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reference;
 

@@ -28,6 +28,25 @@
 //!
 //! Source: Goto and van de Geijn, Anatomy of high-performance matrix multiplication, ACM TOMS 34 (2008); Van Zee and
 //! van de Geijn, BLIS, ACM TOMS 41 (2015).
+//!
+//! ```
+//! use disentangle::backend::cpu::gemm::{GemmError, Workspace, chain_length, gemm_slices};
+//! use disentangle::backend::cpu::isa::Isa;
+//!
+//! // Rows (1, 2) and (3, 4) times the column (1, 10), which is then added once more.
+//! let (a, b, mut c) = ([1.0, 2.0, 3.0, 4.0], [1.0, 10.0], [0.0; 2]);
+//! let mut workspace = Workspace::new();
+//! gemm_slices(Isa::detect(), (2, 2, 1), &a, &b, &mut c, false, &mut workspace)?;
+//! assert_eq!(c, [21.0, 43.0]);
+//! gemm_slices(Isa::detect(), (2, 2, 1), &a, &b, &mut c, true, &mut workspace)?;
+//! assert_eq!(c, [42.0, 86.0]);
+//! // Three rows need more than four numbers.
+//! let error = gemm_slices(Isa::detect(), (3, 2, 1), &a, &b, &mut [0.0; 3], false, &mut workspace);
+//! assert_eq!(error, Err(GemmError::Length { operand: "a", shape: (3, 2), got: 4 }));
+//! // k = 784 is four blocks of 200 or less: a block's depth, a sum of four, and one.
+//! assert_eq!(chain_length(784), 200 + 4 + 1);
+//! # Ok::<(), GemmError>(())
+//! ```
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -55,6 +74,16 @@ const MAX_BLOCK_DEPTH: usize = 256;
 
 /// A matrix that is read: element (i, j) is at `ptr + i row_stride + j col_stride`. A transposed view swaps the
 /// strides.
+///
+/// ```
+/// use disentangle::backend::cpu::gemm::MatRef;
+///
+/// // Two rows of three numbers, then three rows of two: the same numbers in the same place.
+/// let numbers = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+/// let a = MatRef { ptr: numbers.as_ptr(), row_stride: 3, col_stride: 1 };
+/// let turned = a.transposed();
+/// assert_eq!((turned.ptr, turned.row_stride, turned.col_stride), (a.ptr, 1, 3));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MatRef {
     /// Element (0, 0).
@@ -66,6 +95,21 @@ pub struct MatRef {
 }
 
 /// A matrix that is written: element (i, j) is at `ptr + i row_stride + j`.
+///
+/// ```
+/// use disentangle::backend::cpu::gemm::{MatMut, MatRef, Product, Workspace};
+/// use disentangle::backend::cpu::isa::Isa;
+///
+/// // 2 times (1, 10), a column of two numbers, into the last column of two rows of three.
+/// let (a, b, mut wide) = ([1.0f32, 10.0], [2.0f32], [0.0f32; 6]);
+/// let a = MatRef { ptr: a.as_ptr(), row_stride: 1, col_stride: 1 };
+/// let b = MatRef { ptr: b.as_ptr(), row_stride: 1, col_stride: 1 };
+/// let c = MatMut { ptr: wide[2..].as_mut_ptr(), row_stride: 3 };
+/// let product = Product { isa: Isa::detect(), m: 2, k: 1, n: 1, a, b, c, accumulate: false };
+/// // SAFETY: elements 0 and 1 of A, 0 of B, 2 and 5 of `wide` are there; the instruction set is this processor's.
+/// unsafe { product.run(&mut Workspace::new()) };
+/// assert_eq!(wide, [0.0, 0.0, 2.0, 0.0, 0.0, 20.0]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MatMut {
     /// Element (0, 0).
@@ -175,6 +219,20 @@ pub fn chain_length(k: usize) -> usize {
 }
 
 /// `C = A B` or, with `accumulate`, `C += A B`, for A m x k, B k x n and C m x n. `C = 0` when k = 0.
+///
+/// ```
+/// use disentangle::backend::cpu::gemm::{MatMut, MatRef, Product, Workspace};
+/// use disentangle::backend::cpu::isa::Isa;
+///
+/// // A A^T for the rows (1, 2) and (3, 4): every row times every row.
+/// let (numbers, mut products) = ([1.0f32, 2.0, 3.0, 4.0], [0.0f32; 4]);
+/// let a = MatRef { ptr: numbers.as_ptr(), row_stride: 2, col_stride: 1 };
+/// let c = MatMut { ptr: products.as_mut_ptr(), row_stride: 2 };
+/// let product = Product { isa: Isa::detect(), m: 2, k: 2, n: 2, a, b: a.transposed(), c, accumulate: false };
+/// // SAFETY: each matrix has four numbers, C none of the others', and the instruction set is this processor's.
+/// unsafe { product.run(&mut Workspace::new()) };
+/// assert_eq!(products, [5.0, 11.0, 11.0, 25.0]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Product {
     /// The instructions to use.

@@ -27,6 +27,21 @@ impl Buffer {
 }
 
 /// What a product needs beside its operands: one per thread, used again and again.
+///
+/// ```
+/// use disentangle::backend::cpu::gemm::{Workspace, gemm_slices};
+/// use disentangle::backend::cpu::isa::Isa;
+///
+/// let mut workspace = Workspace::new();
+/// assert_eq!(workspace.bytes(), 0);
+/// // With room made for its sizes a product allocates nothing.
+/// workspace.reserve(64, 300, 64);
+/// let bytes = workspace.bytes();
+/// let (a, b, mut c) = (vec![1.0; 64 * 300], vec![1.0; 300 * 64], vec![0.0; 64 * 64]);
+/// gemm_slices(Isa::detect(), (64, 300, 64), &a, &b, &mut c, false, &mut workspace)?;
+/// assert!(c.iter().all(|&c| c == 300.0) && workspace.bytes() == bytes);
+/// # Ok::<(), disentangle::backend::cpu::gemm::GemmError>(())
+/// ```
 #[derive(Default)]
 pub struct Workspace {
     /// A block of A.
