@@ -8,8 +8,8 @@
 //! ```
 //! # use disentangle::backend::program::{Buffer, BufferId, Domain, Element, Extent, Program, RowSpace, Storage};
 //! use disentangle::backend::kernel::{Divisor, Kernel, Operands, Target, Unary, UpdateRule, Write};
-//! # let (name, element, extent, storage) = (String::new(), Element::Real, Extent::Rows(RowSpace(0)), Storage::Persistent);
-//! # let x = Buffer { name, element, replicated: true, extent, cols: 1, storage, lasting: false };
+//! # let (element, extent, storage) = (Element::Real, Extent::Rows(RowSpace(0)), Storage::Persistent);
+//! # let x = Buffer { name: "x".into(), element, replicated: true, extent, cols: 1, storage, lasting: false };
 //! # let y = Buffer { extent: Extent::Whole { rows: 1 }, ..x.clone() };
 //! # let program = Program { replicas: 1, spaces: vec![2], buffers: vec![x, y], entries: vec![] };
 //! // The mean over the rows of buffer 0 loops over them; a function of the mean, buffer 1, runs once.

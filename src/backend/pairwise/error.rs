@@ -3,6 +3,19 @@
 use std::fmt;
 
 /// Why a pairwise reduction is refused.
+///
+/// ```
+/// use disentangle::backend::pairwise::{PairwiseError, Points};
+///
+/// // Labels count from 0, so two classes have no label 2; and five numbers are no rows of two.
+/// let points = Points::new(&[0.0, 1.0, 2.0][..], 1)?;
+/// let error = points.labels(&[1, 2, 2], 2).err().ok_or("they were taken")?;
+/// assert_eq!(error, PairwiseError::Label { position: 1, found: 2, classes: 2 });
+/// assert_eq!(error.to_string(), "labels: 2 at position 1, expected below 2");
+/// let error = Points::new(&[0.0; 5][..], 2).err().ok_or("they were taken")?;
+/// assert_eq!(error.to_string(), "points: 5 values, expected 6");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum PairwiseError {
     /// No rows, columns, classes or replicas.

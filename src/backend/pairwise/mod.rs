@@ -29,6 +29,31 @@
 //! assert_eq!(nearest.indices, [1, 0, 1]);
 //! # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
 //! ```
+//!
+//! What each result holds, of the same points:
+//!
+//! ```
+//! use disentangle::backend::Reference;
+//! use disentangle::backend::pairwise::{
+//!     Bins, ClassHistograms, ClassSums, Form, Gradients, Metric, Nearest, PairFunction, Pairwise, Points,
+//! };
+//!
+//! let points = Points::new(&[0.0f32, 3.0, 10.0][..], 1)?.labels(&[0, 0, 1], 2)?;
+//! let (distance, form) = (PairFunction::Euclidean, Form::Direct);
+//! let ClassSums { sums, pairs } = Reference.class_sums(&points, None, distance, form)?;
+//! assert_eq!((sums[1], pairs[1]), (10.0 + 7.0, 2));
+//! // Bins [0, 5), [5, 10) and beyond, of the class pairs 00, 01, 10 and 11.
+//! let bins = Bins { width: 5.0, count: 2 };
+//! let ClassHistograms { counts } = Reference.class_histograms(&points, None, bins, form)?;
+//! assert_eq!(counts, [2, 0, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0]);
+//! // The two distances from class 0 to class 1 grow as its point moves to the right, and shrink as the others do.
+//! let weights = [0.0, 1.0, 0.0, 0.0];
+//! let Gradients { points: by, others } = Reference.class_sums_gradient(&points, None, distance, form, &weights)?;
+//! assert_eq!((by, others), (vec![-1.0, -1.0, 2.0], vec![]));
+//! let Nearest { k, distances, indices, labels } = Reference.nearest(&points, None, Metric::Euclidean, 1, form)?;
+//! assert_eq!((k, distances, indices, labels), (1, vec![3.0, 3.0, 7.0], vec![1, 0, 1], vec![0, 0, 0]));
+//! # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+//! ```
 
 mod error;
 #[cfg(feature = "data")]
@@ -47,9 +72,38 @@ pub use soft_nearest_neighbor::{SoftNearestNeighbor, SoftNearestNeighborGradient
 pub(crate) use targets::{Target, targets, zeros};
 
 /// Most neighbours that [`Pairwise::nearest`] finds.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::backend::pairwise::{Form, MOST_NEIGHBORS, Metric, Pairwise, PairwiseError, Points};
+///
+/// // 100 points on a line, 1 apart: the first is 64 away from its 64th neighbour. It has 99, but that is too many.
+/// let values: Vec<f64> = (0..100).map(f64::from).collect();
+/// let points = Points::new(&values, 1)?;
+/// let found = Reference.nearest(&points, None, Metric::L1, MOST_NEIGHBORS, Form::Direct)?;
+/// assert_eq!(found.distances[MOST_NEIGHBORS - 1], 64.0);
+/// let error = Reference.nearest(&points, None, Metric::L1, 99, Form::Direct);
+/// assert_eq!(error, Err(PairwiseError::Neighbors { k: 99, most: 64 }));
+/// # Ok::<(), PairwiseError>(())
+/// ```
 pub const MOST_NEIGHBORS: usize = 64;
 
 /// A function of a pair, d the Euclidean distance.
+///
+/// ```
+/// use disentangle::backend::pairwise::{Form, PairFunction, PairwiseError};
+///
+/// // A temperature is above 0, a number of neighbours has no gradient, and L1 distances are no squares.
+/// let (gaussian, within) = (PairFunction::Gaussian { temperature: -1.0 }, PairFunction::Within { radius: 1.0 });
+/// let what = "temperature";
+/// assert_eq!(gaussian.check(Form::Direct), Err(PairwiseError::Parameter { what, found: -1.0 }));
+/// let function = within.name();
+/// assert_eq!(function, "number within a radius");
+/// assert_eq!(within.check(Form::Direct), Ok(()));
+/// assert_eq!(within.check_gradient(Form::Direct), Err(PairwiseError::NoDerivative { function }));
+/// let error = PairwiseError::Form { form: "centered", function: "L1 distance" };
+/// assert_eq!(PairFunction::L1.check(Form::Centered), Err(error));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PairFunction {
     /// d^2
@@ -123,6 +177,14 @@ impl PairFunction {
 }
 
 /// What is nearest.
+///
+/// ```
+/// use disentangle::backend::pairwise::{Metric, PairFunction};
+///
+/// assert_eq!(Metric::Cosine.function(), PairFunction::Cosine);
+/// // Not squared.
+/// assert_eq!(Metric::Euclidean.function(), PairFunction::Euclidean);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// By Euclidean distance.
@@ -145,6 +207,13 @@ impl Metric {
 }
 
 /// How a backend of lower precision computes d^2. It is never chosen by size.
+///
+/// ```
+/// use disentangle::backend::pairwise::Form;
+///
+/// assert_eq!([Form::Direct, Form::Centered, Form::F64].map(|form| form.name()), ["direct", "centered", "f64"]);
+/// assert_eq!(Form::default(), Form::Direct);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// sum_k (x_k - y_k)^2 in the backend's precision: relative error about d u, whatever the position of the points.
@@ -189,6 +258,16 @@ pub struct ClassSums {
 }
 
 /// Equal bins of Euclidean distance: bin b holds [b width, (b + 1) width), and one more bin all that is beyond.
+///
+/// ```
+/// use disentangle::backend::pairwise::{Bins, PairwiseError};
+///
+/// // From 0 to 10, and beyond; no bins at all, or bins of no width, hold nothing.
+/// assert_eq!(Bins { width: 2.5, count: 4 }.check(), Ok(()));
+/// assert_eq!(Bins { width: 2.5, count: 0 }.check(), Err(PairwiseError::Empty { what: "bins" }));
+/// let error = PairwiseError::Parameter { what: "bin width", found: 0.0 };
+/// assert_eq!(Bins { width: 0.0, count: 4 }.check(), Err(error));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bins {
     /// In units of distance.
@@ -245,6 +324,69 @@ pub struct Nearest {
 
 /// The three reductions. Every function checks all its input first: [`PairwiseError`] for points that are not finite or
 /// so large that squared distances overflow, parameters out of range, sets that do not fit.
+///
+/// A and C, from one set to another, where no pair is left out:
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::backend::pairwise::{Bins, Form, Metric, PairFunction, Pairwise, Points};
+///
+/// let (points, others) = (Points::new(&[0.0, 1.0][..], 1)?, Points::new(&[1.0, 5.0][..], 1)?);
+/// let (others, squared, form) = (Some(&others), PairFunction::SquaredEuclidean, Form::Direct);
+/// assert_eq!(Reference.class_sums(&points, others, squared, form)?.sums, [1.0 + 25.0 + 0.0 + 16.0]);
+/// // 2 (x_i - y_j), summed over j and, with the other sign, over i.
+/// let slopes = Reference.class_sums_gradient(&points, others, squared, form, &[1.0])?;
+/// assert_eq!((slopes.points, slopes.others), (vec![-2.0 - 10.0, 0.0 - 8.0], vec![2.0 + 0.0, 10.0 + 8.0]));
+/// // Two distances below 2, two not.
+/// let bins = Bins { width: 2.0, count: 1 };
+/// assert_eq!(Reference.class_histograms(&points, others, bins, form)?.counts, [2, 2]);
+/// let nearest = Reference.nearest(&points, others, Metric::Euclidean, 1, form)?;
+/// assert_eq!((nearest.distances, nearest.indices), (vec![1.0, 0.0], vec![0, 0]));
+/// # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+/// ```
+///
+/// B, within one set, where a point and itself are no pair:
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::backend::pairwise::{Form, PairFunction, Pairwise, Points};
+///
+/// let points = Points::new(&[0.0, 1.0, 5.0][..], 1)?.labels(&[0, 0, 1], 2)?;
+/// let (distance, form) = (PairFunction::Euclidean, Form::Direct);
+/// // A row for each point: to class 0, to class 1.
+/// assert_eq!(Reference.row_class_sums(&points, None, distance, form)?, [1.0, 5.0, 1.0, 4.0, 5.0 + 4.0, 0.0]);
+/// // The third point's distances to class 0 grow as it moves to the right, and shrink as the others do.
+/// let weights = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+/// let slopes = Reference.row_class_sums_gradient(&points, None, distance, form, &weights)?;
+/// assert_eq!(slopes.points, [-1.0, -1.0, 2.0]);
+/// # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+/// ```
+///
+/// B in logarithms, and the loss on it, of two points of a class with one of another class between them:
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::backend::pairwise::{Form, Pairwise, Points};
+///
+/// let points = Points::new(&[0.0, 1.0, 2.0][..], 1)?.labels(&[0, 1, 0], 2)?;
+/// let (temperature, form) = (1e-3, Form::Direct);
+/// // log e^(-d^2 / T) = -d^2 / T, also where the power is 0 in f64; the middle point has no other of its class.
+/// let logs = Reference.row_class_log_sums(&points, None, temperature, form)?;
+/// let expected = [-4000.0, -1000.0, 2f64.ln() - 1000.0, f64::NEG_INFINITY, -4000.0, -1000.0];
+/// assert!(logs.iter().zip(expected).all(|(&l, e)| l == e || (l - e).abs() < 1e-9));
+/// // d(-(x_0 - x_2)^2 / T)/dx_0 = -2 (x_0 - x_2) / T
+/// let weights = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+/// let slopes = Reference.row_class_log_sums_gradient(&points, None, temperature, form, &weights)?;
+/// assert!((slopes.points[0] - 4000.0).abs() < 1e-9 && (slopes.points[2] + 4000.0).abs() < 1e-9);
+/// // l_0 = log(e^-4000 + e^-1000) + 4000, and the same of the last point.
+/// let loss = Reference.soft_nearest_neighbor(&points, temperature, form)?;
+/// assert!((loss.loss[0] - 3000.0).abs() < 1e-9 && loss.counted == [2]);
+/// let slopes = Reference.soft_nearest_neighbor_gradient(&points, temperature, form)?;
+/// assert_eq!(slopes.value, loss);
+/// // e^-4000 is nothing beside e^-1000, so the loss is 3 / T and its slope -3 / T^2.
+/// assert!((slopes.temperature[0] * temperature * temperature + 3.0).abs() < 1e-9);
+/// # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+/// ```
 ///
 /// # Errors
 /// Of every function: [`PairwiseError`].

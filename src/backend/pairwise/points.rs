@@ -6,6 +6,33 @@ use super::error::PairwiseError;
 pub const MOST_CLASSES: usize = 1 << 12;
 
 /// Rows that are fetched one by one: a memory-mapped file, or anything else that need not lie in memory as a whole.
+///
+/// ```
+/// use disentangle::backend::pairwise::{Points, RowSource};
+///
+/// /// Row i of the corners of a cube: the bits of i. None of them lies in memory.
+/// struct Corners;
+///
+/// impl RowSource for Corners {
+///     fn replicas(&self) -> usize { 1 }
+///     fn rows(&self) -> usize { 8 }
+///     fn dim(&self) -> usize { 3 }
+///     fn is_f32(&self) -> bool { true }
+///     fn read(&self, _: usize, row: usize, to: &mut [f64]) -> Result<(), String> {
+///         to.iter_mut().enumerate().for_each(|(bit, x)| *x = f64::from((row >> bit & 1) as u8));
+///         Ok(())
+///     }
+/// }
+///
+/// let mut corner = [0.0; 3];
+/// Corners.read(0, 6, &mut corner)?;
+/// assert_eq!(corner, [0.0, 1.0, 1.0]);
+/// let points = Points::from_source(&Corners)?;
+/// assert_eq!((points.replica_count(), Corners.replicas()), (1, 1));
+/// assert_eq!((points.rows(), points.dim()), (Corners.rows(), Corners.dim()));
+/// assert_eq!(points.is_f32(), Corners.is_f32());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait RowSource: Sync {
     /// Copies of the rows along the replica axis.
     fn replicas(&self) -> usize;
@@ -23,6 +50,16 @@ pub trait RowSource: Sync {
 }
 
 /// Where the coordinates are: `[replicas, rows, dim]`.
+///
+/// ```
+/// use disentangle::backend::pairwise::{Points, Values};
+///
+/// // A slice says by its type what it holds.
+/// let (single, double) = (vec![0.5f32, 1.5], vec![0.5f64, 1.5]);
+/// assert!(matches!(Points::new(&single, 1)?.values(), Values::F32([0.5, 1.5])));
+/// assert!(matches!(Points::new(&double, 1)?.values(), Values::F64([0.5, 1.5])));
+/// # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub enum Values<'a> {
     /// In memory, f32.
@@ -58,6 +95,25 @@ impl<'a> From<&'a Vec<f64>> for Values<'a> {
 }
 
 /// A set of points: R replicas of N rows of width d, each row with a class.
+///
+/// ```
+/// use disentangle::backend::pairwise::{PairwiseError, Points, Values};
+///
+/// // Two networks' images of the same three samples, which have two numbers and a class each.
+/// let values: Vec<f32> = (0..12u8).map(f32::from).collect();
+/// let points = Points::new(&values, 2)?.replicas(2)?.labels(&[0, 1, 1], 3)?;
+/// assert_eq!((points.replica_count(), points.rows(), points.dim(), points.classes()), (2, 3, 2, 3));
+/// assert_eq!((points.label(1, 0), points.class_sizes(1)), (0, vec![1, 2, 0]));
+/// let mut row = [0.0; 2];
+/// points.row(1, 0, &mut row)?;
+/// assert_eq!(row, [6.0, 7.0]);
+/// assert!(points.is_f32() && matches!(points.values(), Values::F32(_)));
+/// // Squared distances of these must be numbers of f32, and those of 1e30 are none.
+/// points.check(f64::from(f32::MAX))?;
+/// let far = Points::new(&[0.0f32, 1e30][..], 1)?.check(f64::from(f32::MAX));
+/// assert!(matches!(far, Err(PairwiseError::Magnitude { at: (0, 1, 0), .. })));
+/// # Ok::<(), PairwiseError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Points<'a> {
     values: Values<'a>,
@@ -105,6 +161,28 @@ impl<'a> Points<'a> {
     }
 
     /// The rows of a source, in one class.
+    ///
+    /// ```
+    /// use disentangle::backend::pairwise::{PairwiseError, Points, RowSource};
+    ///
+    /// struct Broken;
+    ///
+    /// impl RowSource for Broken {
+    ///     fn replicas(&self) -> usize { 1 }
+    ///     fn rows(&self) -> usize { 2 }
+    ///     fn dim(&self) -> usize { 1 }
+    ///     fn is_f32(&self) -> bool { false }
+    ///     fn read(&self, _: usize, row: usize, _: &mut [f64]) -> Result<(), String> {
+    ///         Err(format!("page {row} is gone"))
+    ///     }
+    /// }
+    ///
+    /// // Rows are asked for when they are needed, and so are the reasons why they are not to be had.
+    /// let points = Points::from_source(&Broken)?;
+    /// let error = points.row(0, 1, &mut [0.0]).err().map(|error| error.to_string());
+    /// assert_eq!(error.as_deref(), Some("points: replica 0, row 1: page 1 is gone"));
+    /// # Ok::<(), PairwiseError>(())
+    /// ```
     ///
     /// # Errors
     /// [`PairwiseError::Empty`], [`PairwiseError::TooLarge`].

@@ -29,6 +29,21 @@
 use super::{PairwiseError, Points};
 
 /// The loss of each replica.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::backend::pairwise::{Form, Pairwise, Points, SoftNearestNeighbor};
+///
+/// // The point at 0 is as near to its class as to the other: log 2. That at 1 has S = e^-1 and O = e^-4.
+/// let points = Points::new(&[0.0, 1.0, -1.0][..], 1)?.labels(&[0, 0, 1], 2)?;
+/// let SoftNearestNeighbor { loss, rows, counted } = Reference.soft_nearest_neighbor(&points, 1.0, Form::Direct)?;
+/// let expected = [2f64.ln(), (-3f64).exp().ln_1p(), 0.0];
+/// assert!(rows.iter().zip(expected).all(|(l, e)| (l - e).abs() < 1e-14));
+/// // The third is alone in its class and not in the mean.
+/// assert_eq!(counted, [2]);
+/// assert!((loss[0] - (expected[0] + expected[1]) / 2.0).abs() < 1e-14);
+/// # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftNearestNeighbor {
     /// `[R]`
@@ -40,6 +55,21 @@ pub struct SoftNearestNeighbor {
 }
 
 /// The loss and its gradients.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::backend::pairwise::{Form, Pairwise, Points, SoftNearestNeighborGradient};
+///
+/// let (x, temperature) = ([0.0, 1.0, -1.0, 3.0], 2.0);
+/// let points = Points::new(&x[..], 1)?.labels(&[0, 0, 1, 1], 2)?;
+/// let SoftNearestNeighborGradient { points: by_points, temperature: by_temperature, .. } =
+///     Reference.soft_nearest_neighbor_gradient(&points, temperature, Form::Direct)?;
+/// // Points twice as far apart are points at a quarter of the temperature; points moved together change nothing.
+/// let dot: f64 = x.iter().zip(&by_points).map(|(x, slope)| x * slope).sum();
+/// assert!((2.0 * temperature * by_temperature[0] + dot).abs() < 1e-14);
+/// assert!(by_points.iter().sum::<f64>().abs() < 1e-14 && dot != 0.0);
+/// # Ok::<(), disentangle::backend::pairwise::PairwiseError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SoftNearestNeighborGradient {
     /// The loss.
