@@ -11,6 +11,17 @@ use super::error::GeometryError;
 
 /// CH of at least two classes.
 ///
+/// ```
+/// use disentangle::geometry::calinski_harabasz::calinski_harabasz;
+/// use disentangle::geometry::{ClassSummary, Cloud};
+///
+/// // On a line: 0 and 2 around 1, 10 and 12 around 11. The mean of all is 6: tr S_B = 4 * 5^2 and tr S_W = 4 * 1^2.
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 12.0], 1, vec![0, 0, 1, 1], 2)?;
+/// // (100 / (2 - 1)) / (4 / (4 - 2))
+/// assert_eq!(calinski_harabasz(&ClassSummary::of(&cloud))?, 50.0);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::OneClass`]; [`GeometryError::Rows`] if every class has one member.
 pub fn calinski_harabasz(classes: &[ClassSummary]) -> Result<f64, GeometryError> {

@@ -7,6 +7,15 @@ use super::class_summary::{ClassSummary, squared_distance};
 use super::moments::ClassMoments;
 
 /// D of two classes by their moments.
+///
+/// ```
+/// use disentangle::geometry::{ClassMoments, centroid_distance};
+///
+/// // Means (0, 1) and (3, 5): they differ by (3, 4).
+/// let rows = [0.0, 0.0, 0.0, 2.0, 3.0, 4.0, 3.0, 6.0];
+/// let of = |class| ClassMoments::of_class(&rows, 2, &[0, 0, 1, 1], class);
+/// assert_eq!(centroid_distance(&of(0), &of(1)), 5.0);
+/// ```
 pub fn centroid_distance(a: &ClassMoments, b: &ClassMoments) -> f64 {
     a.centroid()
         .zip(b.centroid())
@@ -16,6 +25,17 @@ pub fn centroid_distance(a: &ClassMoments, b: &ClassMoments) -> f64 {
 }
 
 /// D of two classes by their summaries.
+///
+/// ```
+/// use disentangle::geometry::centroid_distance::centroid_distance_of;
+/// use disentangle::geometry::{ClassSummary, Cloud};
+///
+/// // Means 1 and 11 on a line.
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 12.0], 1, vec![0, 0, 1, 1], 2)?;
+/// let classes = ClassSummary::of(&cloud);
+/// assert_eq!(centroid_distance_of(&classes[0], &classes[1]), 10.0);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 pub fn centroid_distance_of(a: &ClassSummary, b: &ClassSummary) -> f64 {
     squared_distance(&a.mean, &b.mean).sqrt()
 }

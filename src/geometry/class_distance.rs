@@ -10,6 +10,26 @@ use super::error::GeometryError;
 use crate::backend::pairwise::ClassSums;
 
 /// Sums of distances per class pair, and how many pairs are in each.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::backend::pairwise::{Form, PairFunction, Pairwise, Points};
+/// use disentangle::geometry::class_distance::ClassDistances;
+///
+/// // 0 and 3 on a line, and 10 in a class of its own.
+/// let points = Points::new(&[0.0f64, 3.0, 10.0][..], 1)?.labels(&[0, 0, 1], 2)?;
+/// let sums = Reference.class_sums(&points, None, PairFunction::Euclidean, Form::Direct)?;
+/// let distances = ClassDistances::new(sums, &[2, 1]);
+/// assert_eq!(distances.classes(), 2);
+/// // (10 + 7) / 2
+/// assert_eq!(distances.between(0, 1), 8.5);
+/// // Of 0 with 3 and of 3 with 0; with the two distances 0 of a point to itself it is half as much.
+/// assert_eq!(distances.within(0)?, 3.0);
+/// assert_eq!(distances.within_with_itself(0), 1.5);
+/// let alone = distances.within(1).map_err(|error| error.to_string());
+/// assert_eq!(alone, Err("class number 1 has 1 member, expected at least 2".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassDistances {
     sums: Vec<f64>,

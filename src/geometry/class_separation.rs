@@ -15,6 +15,17 @@ use super::error::GeometryError;
 
 /// R^2 of a cloud; its rows need not be normalised.
 ///
+/// ```
+/// use disentangle::geometry::Cloud;
+/// use disentangle::geometry::class_separation::class_separation;
+///
+/// // Right and up against left and down: m_0 = (1/2, 1/2) = -m_1, so that d_within = 1 - 1/2 and d_total = 1 - 0.
+/// let rows = vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0];
+/// let cloud = Cloud::new(rows, 2, vec![0, 0, 1, 1], 2)?;
+/// assert_eq!(class_separation(&cloud)?, 0.5);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::OneClass`]
 pub fn class_separation(cloud: &Cloud) -> Result<f64, GeometryError> {

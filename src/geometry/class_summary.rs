@@ -3,12 +3,43 @@
 //! ```text
 //!   mu_c = 1/n_c sum_{i in c} x_i        v_c = 1/n_c sum_{i in c} |x_i - mu_c|^2  (= R_c^2, the gyration radius squared)
 //! ```
+//!
+//! ```
+//! use disentangle::geometry::class_summary::{check_summaries, mean_of_means, scatter, squared_distance, total_mean};
+//! use disentangle::geometry::{ClassSummary, Cloud};
+//!
+//! // On a line: 0 alone, and 3, 4, 5 with the mean 4.
+//! let cloud = Cloud::new(vec![0.0, 3.0, 4.0, 5.0], 1, vec![0, 1, 1, 1], 2)?;
+//! let classes = ClassSummary::of(&cloud);
+//! // 12 / 4, and (0 + 4) / 2.
+//! assert_eq!(total_mean(&classes), [3.0]);
+//! assert_eq!(mean_of_means(&classes), [2.0]);
+//! assert_eq!(squared_distance(&classes[0].mean, &classes[1].mean), 16.0);
+//! // Between: 1 * 3^2 + 3 * 1^2. Within: 1 + 0 + 1.
+//! let (between, within) = scatter(&classes);
+//! assert!(between == 12.0 && (within - 2.0).abs() < 1e-12);
+//! // Summaries belong to their cloud.
+//! let wrong = check_summaries(&cloud, &classes[1..]).map_err(|error| error.to_string());
+//! assert_eq!(wrong, Err("1 class summaries, expected 2 of 1 columns (those of the rows)".into()));
+//! # Ok::<(), disentangle::geometry::GeometryError>(())
+//! ```
 
 use super::cloud::Cloud;
 use super::error::GeometryError;
 use super::moments::ClassMoments;
 
 /// What is known of a class from its moments.
+///
+/// ```
+/// use disentangle::geometry::{ClassSummary, Cloud};
+///
+/// // Two points, each 1 from their mean (0, 1), and one that is its own mean.
+/// let cloud = Cloud::new(vec![0.0, 0.0, 0.0, 2.0, 9.0, 9.0], 2, vec![0, 0, 1], 2)?;
+/// let classes = ClassSummary::of(&cloud);
+/// assert_eq!(classes[0], ClassSummary { count: 2.0, mean: vec![0.0, 1.0], variance: 1.0 });
+/// assert_eq!(classes[1].variance, 0.0);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassSummary {
     /// Members.

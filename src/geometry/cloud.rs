@@ -1,8 +1,40 @@
 //! Labelled rows that metrics are taken of: finite, of one width, every class with at least one member.
+//!
+//! ```
+//! use disentangle::geometry::cloud::{center_rows, check_rows, mean_row};
+//!
+//! // Three points in the plane.
+//! let mut rows = [0.0, 1.0, 3.0, 1.0, 6.0, 4.0];
+//! assert_eq!(mean_row(&rows, 2), [3.0, 2.0]);
+//! center_rows(&mut rows, 2);
+//! assert_eq!(rows, [-3.0, -1.0, 0.0, -1.0, 3.0, 2.0]);
+//! rows[3] = f64::NAN;
+//! let wrong = check_rows("activations", &rows, 3, 2).map_err(|error| error.to_string());
+//! assert_eq!(wrong, Err("activations: row 1, column 1 is NaN, expected finite numbers".into()));
+//! ```
 
 use super::error::GeometryError;
 
 /// N points of D coordinates, each of one of C classes.
+///
+/// ```
+/// use disentangle::geometry::{Cloud, GeometryError};
+///
+/// // Three points in the plane, the second of a class of its own.
+/// let cloud = Cloud::new(vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0], 2, vec![0, 1, 0], 2)?;
+/// assert_eq!((cloud.len(), cloud.cols(), cloud.classes()), (3, 2, 2));
+/// assert_eq!((cloud.labels(), cloud.counts()), (&[0, 1, 0][..], &[2, 1][..]));
+/// assert_eq!(cloud.points().nth(2), Some(&[4.0, 5.0][..]));
+/// assert!(cloud.members(0).eq([[0.0, 1.0], [4.0, 5.0]]));
+/// // The same points and classes on a line.
+/// let sums = cloud.points().map(|row| row.iter().sum()).collect();
+/// assert_eq!(cloud.with_rows(sums, 1)?.rows(), [1.0, 5.0, 9.0]);
+/// // Enough classes for a distance between two, too few members for one within each.
+/// cloud.several_classes()?;
+/// let few = GeometryError::ClassSize { class: 1, members: 1, expected: 2 };
+/// assert_eq!(cloud.members_at_least(2), Err(few));
+/// # Ok::<(), GeometryError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cloud {
     rows: Vec<f64>,
@@ -143,6 +175,16 @@ pub fn check_rows(what: &'static str, values: &[f64], rows: usize, cols: usize) 
 }
 
 /// Divides each row of `rows` `[n, cols]` by its Euclidean norm; a row of zeros stays. Returns how many those are.
+///
+/// ```
+/// use disentangle::geometry::normalize_rows;
+///
+/// // A right triangle of sides 3, 4 and 5; zeros have no direction.
+/// let mut rows = [3.0, 4.0, 0.0, 0.0];
+/// assert_eq!(normalize_rows(&mut rows, 2), 1);
+/// assert!((rows[0] - 0.6).abs() < 1e-15 && (rows[1] - 0.8).abs() < 1e-15);
+/// assert_eq!(rows[2..], [0.0, 0.0]);
+/// ```
 pub fn normalize_rows(rows: &mut [f64], cols: usize) -> usize {
     let mut zeros = 0;
     for row in rows.chunks_exact_mut(cols.max(1)) {

@@ -13,6 +13,16 @@ use super::error::GeometryError;
 
 /// DB of a cloud whose class summaries are given.
 ///
+/// ```
+/// use disentangle::geometry::davies_bouldin::davies_bouldin;
+/// use disentangle::geometry::{ClassSummary, Cloud};
+///
+/// // On a line: 0 and 2 around 1, 10 and 12 around 11. Both are at 1 from their mean, and the means are 10 apart.
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 12.0], 1, vec![0, 0, 1, 1], 2)?;
+/// assert_eq!(davies_bouldin(&cloud, &ClassSummary::of(&cloud))?, (1.0 + 1.0) / 10.0);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::OneClass`]; [`GeometryError::Shape`] for the summaries of other rows.
 pub fn davies_bouldin(cloud: &Cloud, classes: &[ClassSummary]) -> Result<f64, GeometryError> {

@@ -6,6 +6,20 @@
 //! Martin, Reinsch and Wilkinson, Numer. Math. 11, 181 (1968); Bowdler et al., ibid. 11, 293 (EISPACK's tred2 and tql2). About 4/3 n^3
 //! multiply-adds for the eigenvalues, 3 n^3 more for the vectors. Backward stable: each eigenvalue is off by some n u |A| at
 //! most. A is finite; a matrix of order 0 has none. One page by hand, since the core takes no linear algebra crate.
+//!
+//! ```
+//! use disentangle::geometry::eigen::{eigenvalues, eigenvectors};
+//!
+//! // 2 on the diagonal and 1 beside it: 2 - 1 along (1, -1) and 2 + 1 along (1, 1).
+//! let matrix = vec![2.0, 1.0, 1.0, 2.0];
+//! let values = eigenvalues(matrix.clone(), 2)?;
+//! assert!((values[0] - 1.0).abs() < 1e-12 && (values[1] - 3.0).abs() < 1e-12);
+//! let (_, vectors) = eigenvectors(matrix, 2)?;
+//! assert!((vectors[0] + vectors[1]).abs() < 1e-12 && (vectors[2] - vectors[3]).abs() < 1e-12);
+//! // Of length 1; the sign is not fixed.
+//! assert!((vectors[2].abs() - 0.5f64.sqrt()).abs() < 1e-12);
+//! # Ok::<(), disentangle::geometry::GeometryError>(())
+//! ```
 
 use super::error::GeometryError;
 

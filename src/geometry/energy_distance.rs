@@ -10,6 +10,18 @@
 use super::class_distance::ClassDistances;
 
 /// E of classes `a` and `b`.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::geometry::energy_distance::energy_distance;
+/// use disentangle::geometry::{Cloud, Settings, Survey};
+///
+/// // On a line: 0 and 2 against 10 and 12. Between them the mean distance is 10, within each 1 over all four pairs.
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 12.0], 1, vec![0, 0, 1, 1], 2)?;
+/// let survey = Survey::new(&cloud, &Reference, Settings::default());
+/// assert_eq!(energy_distance(survey.distances()?, 0, 1), 2.0 * 10.0 - 1.0 - 1.0);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 pub fn energy_distance(distances: &ClassDistances, a: usize, b: usize) -> f64 {
     2.0 * distances.between(a, b) - distances.within_with_itself(a) - distances.within_with_itself(b)
 }

@@ -3,6 +3,16 @@
 use std::fmt;
 
 /// An error of this room, one line each.
+///
+/// ```
+/// use disentangle::geometry::{Cloud, GeometryError};
+///
+/// // Labels that count from 1 leave class 0 empty, and the last of them is one too many.
+/// let cloud = Cloud::new(vec![0.5, 1.5], 1, vec![1, 2], 2);
+/// assert!(matches!(cloud, Err(GeometryError::Label { row: 1, label: 2, classes: 2 })));
+/// let line = cloud.map_err(|error| error.to_string());
+/// assert_eq!(line, Err("labels: row 1 has class 2, expected below 2".into()));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum GeometryError {
     /// Arrays whose sizes do not fit each other, or that are empty.
@@ -88,6 +98,17 @@ pub enum GeometryError {
 }
 
 /// What some metrics take beside labelled rows.
+///
+/// ```
+/// use disentangle::geometry::{GeometryError, Need, metric::named};
+///
+/// assert_eq!(named("nc3")?.needs, Some(Need::Weights));
+/// assert_eq!(named("linear-cka")?.needs, Some(Need::Second));
+/// assert_eq!(named("fisher-ratio")?.needs, None);
+/// // In messages it has the name of the command's option.
+/// assert_eq!(GeometryError::Needs { what: Need::Weights }.to_string(), "needs --weights");
+/// # Ok::<(), GeometryError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// Weights of the classifier that reads the rows.

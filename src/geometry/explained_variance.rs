@@ -10,6 +10,18 @@ use super::error::GeometryError;
 
 /// k for the share `fraction`, 0 < f <= 1, of `variances`, largest first.
 ///
+/// ```
+/// use disentangle::geometry::explained_variance::explained_variance_dimension;
+///
+/// // The first axis holds 6 of 10, the first two 9 of 10.
+/// assert_eq!(explained_variance_dimension(&[6.0, 3.0, 1.0], 0.5)?, 1.0);
+/// assert_eq!(explained_variance_dimension(&[6.0, 3.0, 1.0], 0.8)?, 2.0);
+/// // A share is no percentage.
+/// let wrong = explained_variance_dimension(&[6.0, 3.0, 1.0], 80.0).map_err(|error| error.to_string());
+/// assert_eq!(wrong, Err("a share 80 of the variance, expected above 0 and at most 1".into()));
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::Setting`]
 pub fn explained_variance_dimension(variances: &[f64], fraction: f64) -> Result<f64, GeometryError> {

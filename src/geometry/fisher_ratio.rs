@@ -12,6 +12,16 @@ use super::error::GeometryError;
 
 /// F of at least two classes.
 ///
+/// ```
+/// use disentangle::geometry::fisher_ratio::fisher_ratio;
+/// use disentangle::geometry::{ClassSummary, Cloud};
+///
+/// // On a line: 0 and 2 around 1, 10 and 12 around 11. The mean of all is 6: tr S_B = 4 * 5^2 and tr S_W = 4 * 1^2.
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 12.0], 1, vec![0, 0, 1, 1], 2)?;
+/// assert_eq!(fisher_ratio(&ClassSummary::of(&cloud))?, 25.0);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::OneClass`]
 pub fn fisher_ratio(classes: &[ClassSummary]) -> Result<f64, GeometryError> {

@@ -8,6 +8,21 @@
 //! A. Schilling et al., Neural Networks 139, 278 (2021), eq. 1 to 6. sd with 1/N. No unit; about 0 without structure, -1 for perfectly
 //! separated points; translations and a scale of each coordinate change nothing. A coordinate that never changes is 0 in every s.
 //! A class of one member has no pairs: an error, as is one class.
+//!
+//! ```
+//! use disentangle::backend::Reference;
+//! use disentangle::geometry::generalized_discrimination::{generalized_discrimination, half_scores};
+//! use disentangle::geometry::{Cloud, Settings, Survey};
+//!
+//! // Two classes, each a point that is there twice: mean 1 and sd 1, so that s is -1/2 or 1/2.
+//! let cloud = Cloud::new(vec![0.0, 0.0, 2.0, 2.0], 1, vec![0, 0, 1, 1], 2)?;
+//! let scores = half_scores(&cloud)?;
+//! assert_eq!(scores.rows(), [-0.5, -0.5, 0.5, 0.5]);
+//! // No distance within a class, 1 between them: as low as it gets.
+//! let survey = Survey::new(&scores, &Reference, Settings::default());
+//! assert_eq!(generalized_discrimination(survey.distances()?, 1)?, -1.0);
+//! # Ok::<(), disentangle::geometry::GeometryError>(())
+//! ```
 
 use super::class_distance::ClassDistances;
 use super::cloud::{Cloud, center_rows};

@@ -17,6 +17,20 @@ use super::products::{square_sum, transposed_product};
 use super::spectrum::check_order;
 
 /// Rows `[n, cols]` of one representation.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::geometry::{Cloud, Rows, Settings, Survey};
+///
+/// // Three samples in the plane, and beside them the same samples on a line: as many rows, of another width.
+/// let cloud = Cloud::new(vec![0.0, 0.0, 1.0, 0.0, 0.0, 5.0], 2, vec![0, 0, 1], 2)?;
+/// let line = Rows { values: &[7.0, 8.0, 1.0], cols: 1 };
+/// let survey = Survey::new(&cloud, &Reference, Settings::default()).with_second(Some(line));
+/// // Nearest to the last sample is the first, in the plane as on the line.
+/// assert_eq!(survey.nearest()?.indices[4..], [0, 1]);
+/// assert_eq!(survey.nearest_in_second()?.indices[4..], [0, 1]);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     /// Row-major.
@@ -26,6 +40,19 @@ pub struct Rows<'a> {
 }
 
 /// Both forms.
+///
+/// ```
+/// use disentangle::geometry::Rows;
+/// use disentangle::geometry::linear_cka::{LinearCka, linear_cka};
+///
+/// // Corners of a square, seen along one side and along the other: the coordinates are uncorrelated.
+/// let of = |values| Rows { values, cols: 1 };
+/// let LinearCka { biased, unbiased } = linear_cka(of(&[0.0, 0.0, 1.0, 1.0]), of(&[0.0, 1.0, 0.0, 1.0]), 1)?;
+/// assert_eq!(biased, 0.0);
+/// // With zero diagonals: HSIC_1(K, L) = (-1/4 + 1/6 - 1/4) / 4 and HSIC_1(K, K) = (3/4 + 1/6 - 1/4) / 4.
+/// assert!((unbiased + 0.5).abs() < 1e-12);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearCka {
     /// With HSIC_0.

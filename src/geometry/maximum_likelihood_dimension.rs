@@ -11,6 +11,16 @@ use super::error::GeometryError;
 
 /// d from the distances to the k nearest neighbours, `[N, stored]`, nearest first, 2 <= k <= stored.
 ///
+/// ```
+/// use disentangle::geometry::maximum_likelihood_dimension::maximum_likelihood_dimension;
+///
+/// // Two points whose second neighbour is sqrt(e) times as far as the first: log(r_2 / r_1) = 1/2 for both.
+/// let ratio = std::f64::consts::E.sqrt();
+/// let d = maximum_likelihood_dimension(&[1.0, ratio, 3.0, 3.0 * ratio], 2, 2)?;
+/// assert!((d - 2.0).abs() < 1e-12);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::Setting`] for another k; [`GeometryError::Undefined`]
 pub fn maximum_likelihood_dimension(distances: &[f64], stored: usize, k: usize) -> Result<f64, GeometryError> {

@@ -7,6 +7,21 @@
 //! A. Gretton et al., JMLR 13, 723 (2012), eq. 3: the unbiased estimate of the *squared* discrepancy, which may fall below 0. No unit, at
 //! most 2; translations, rotations and one common scale change nothing, since T goes with them. All points coincident: 0.
 //! A class of one member has no k_aa: an error. It is a difference of numbers below 1: in f32 good to 1e-6 of those.
+//!
+//! ```
+//! use disentangle::backend::Reference;
+//! use disentangle::geometry::mean_discrepancy::{bandwidth, mean_discrepancy};
+//! use disentangle::geometry::{Cloud, Settings, Survey};
+//!
+//! // Two classes, each a point that is there twice, 2 apart: half of all 16 pairs have |x_i - x_j|^2 = 4.
+//! let cloud = Cloud::new(vec![0.0, 0.0, 2.0, 2.0], 1, vec![0, 0, 1, 1], 2)?;
+//! let survey = Survey::new(&cloud, &Reference, Settings::default());
+//! assert_eq!(bandwidth(survey.classes()), 2.0);
+//! // k_aa = k_bb = 1 and k_ab = e^(-4 / 2).
+//! let squared = mean_discrepancy(survey.kernels()?, cloud.counts(), 0, 1)?;
+//! assert!((squared - (2.0 - 2.0 * (-2.0f64).exp())).abs() < 1e-12);
+//! # Ok::<(), disentangle::geometry::GeometryError>(())
+//! ```
 
 use super::class_summary::{ClassSummary, scatter};
 use super::error::GeometryError;
