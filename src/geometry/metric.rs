@@ -24,6 +24,16 @@ use super::survey::Survey;
 use super::two_nn::two_nn_dimension;
 
 /// What a metric's values are.
+///
+/// ```
+/// use disentangle::geometry::Arity;
+///
+/// let classes = ["cat", "dog", "owl"].map(String::from);
+/// assert_eq!(Arity::PerClass.keys(&classes), classes);
+/// assert_eq!(Arity::PerPair.keys(&classes), ["cat_dog", "cat_owl", "dog_owl"]);
+/// // With the pairs of a class and itself: 3 more.
+/// assert_eq!(Arity::PerPairAndClass.keys(&classes).len(), 6);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arity {
     /// One number.
@@ -60,6 +70,20 @@ fn pairs(classes: usize, apart: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// A metric of labelled rows.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::geometry::{Arity, Cloud, GeometryError, Metric, Settings, Survey, metric::named};
+///
+/// // On a line: 0 and 2 around 1, 10 and 14 around 12.
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 14.0], 1, vec![0, 0, 1, 1], 2)?;
+/// let survey = Survey::new(&cloud, &Reference, Settings::default());
+/// let radius: &Metric = named("gyration-radius")?;
+/// assert_eq!(radius.arity, Arity::PerClass);
+/// assert_eq!(radius.columns(&["even".into(), "odd".into()]), ["gyration_radius_even", "gyration_radius_odd"]);
+/// assert_eq!(radius.of(&survey)?, [1.0, 2.0]);
+/// # Ok::<(), GeometryError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Its name, in kebab case.
@@ -98,6 +122,16 @@ impl Metric {
 
 /// The metric of that name.
 ///
+/// ```
+/// use disentangle::geometry::metric::named;
+///
+/// assert_eq!(named("nc1")?.about, "neural collapse: variability within classes");
+/// // The message goes on with every name there is.
+/// let line = named("nc5").map(|_| ()).map_err(|error| error.to_string());
+/// assert!(line.is_err_and(|line| line.starts_with("no metric 'nc5', expected all or some of gyration-radius, ")));
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::Unknown`]
 pub fn named(name: &str) -> Result<&'static Metric, GeometryError> {
@@ -106,6 +140,16 @@ pub fn named(name: &str) -> Result<&'static Metric, GeometryError> {
 }
 
 /// The metrics of a list: names separated by commas, or `all`. In the order of [`METRICS`], each once.
+///
+/// ```
+/// use disentangle::geometry::metric::{METRICS, listed};
+///
+/// // The order is that of the table, whatever was asked for first or twice.
+/// let names: Vec<&str> = listed("nc1, fisher-ratio,nc1")?.iter().map(|metric| metric.name).collect();
+/// assert_eq!(names, ["fisher-ratio", "nc1"]);
+/// assert_eq!(listed("all")?.len(), METRICS.len());
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 ///
 /// # Errors
 /// [`GeometryError::Unknown`]
@@ -170,6 +214,15 @@ macro_rules! metric {
 }
 
 /// Every metric.
+///
+/// ```
+/// use disentangle::geometry::{METRICS, Need};
+///
+/// // Those that compare with another representation of the same samples.
+/// let of_two = METRICS.iter().filter(|metric| metric.needs == Some(Need::Second));
+/// let names: Vec<&str> = of_two.map(|metric| metric.name).collect();
+/// assert_eq!(names, ["data-overlap", "linear-cka", "linear-cka-unbiased"]);
+/// ```
 pub const METRICS: &[Metric] = &[
     metric!(
         "gyration-radius",

@@ -5,6 +5,18 @@
 //! origin; for rows on the unit sphere the lost digits are those of 1 - R^2, so that R is good to about 1e-8 / R in f64.
 
 /// Moments of one class.
+///
+/// ```
+/// use disentangle::geometry::ClassMoments;
+///
+/// // (1, 0) and (3, 2) of class 0, and a point of class 1.
+/// let moments = ClassMoments::of_class(&[1.0, 0.0, 9.0, 9.0, 3.0, 2.0], 2, &[0, 1, 0], 0);
+/// assert_eq!(moments, ClassMoments { count: 2.0, square_sum: 1.0 + 13.0, sum: vec![4.0, 2.0] });
+/// assert!(moments.centroid().eq([2.0, 1.0]));
+/// // A probe of a network has the same numbers in a row, class after class.
+/// let probed = ClassMoments::from_probe(&[2.0, 14.0, 4.0, 2.0, 1.0, 162.0, 9.0, 9.0], 2);
+/// assert_eq!(probed[0], moments);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassMoments {
     /// Members.

@@ -7,6 +7,24 @@
 //! Error: leave one out (T. Cover and P. Hart, IEEE Trans. Inf. Theory 13, 21 (1967)), a fraction. Margin: the hypothesis margin of K. Crammer,
 //! R. Gilad-Bachrach, A. Navot and N. Tishby, NIPS 2002, in the units of the rows: positive exactly where the neighbour is right, and as far as the
 //! point may move before it is not. Duplicates of another class: at most 0. A point alone in its class has no margin: NaN, left out of the mean.
+//!
+//! ```
+//! use disentangle::backend::Reference;
+//! use disentangle::backend::pairwise::Form;
+//! use disentangle::geometry::Cloud;
+//! use disentangle::geometry::nearest_neighbor::{Margins, margins, nearest_neighbor_error};
+//!
+//! // On a line: 0 and 1 of class 0, 3 and 7 of class 1. The 3 is nearer to the 1 than to the 7.
+//! let cloud = Cloud::new(vec![0.0, 1.0, 3.0, 7.0], 1, vec![0, 0, 1, 1], 2)?;
+//! let found: Margins = margins(&cloud, cloud.rows(), &Reference, Form::Direct)?;
+//! assert_eq!(found.own, [1.0, 1.0, 4.0, 4.0]);
+//! assert_eq!(found.other, [3.0, 2.0, 2.0, 6.0]);
+//! assert!(found.of_rows().eq([1.0, 0.5, -1.0, 1.0]));
+//! assert_eq!(found.mean(), 1.5 / 4.0);
+//! // The classes of the nearest neighbours, one stored for each row: the third is wrong.
+//! assert_eq!(nearest_neighbor_error(&[0, 0, 0, 1], 1, cloud.labels()), 0.25);
+//! # Ok::<(), disentangle::geometry::GeometryError>(())
+//! ```
 
 use super::cloud::{Cloud, check_rows};
 use super::error::GeometryError;

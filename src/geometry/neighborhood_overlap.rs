@@ -6,6 +6,19 @@
 //! ```
 //! D. Doimo, A. Glielmo, A. Ansuini and A. Laio, NeurIPS 2020 (arXiv 2007.03506), eq. 1 and 3. Between 0 and 1, no unit. A point is not its own
 //! neighbour; ties go to the lowest row. By chance the second is k / (N - 1).
+//!
+//! ```
+//! use disentangle::geometry::neighborhood_overlap::{data_overlap, label_overlap};
+//!
+//! // Classes of two neighbours of each of four rows: the nearer is of the row's class, the other is not.
+//! let neighbors = [0, 1, 0, 1, 1, 0, 1, 0];
+//! assert_eq!(label_overlap(&neighbors, 2, 1, &[0, 0, 1, 1]), 1.0);
+//! assert_eq!(label_overlap(&neighbors, 2, 2, &[0, 0, 1, 1]), 0.5);
+//! // Rows 1 and 2 are near row 0 in both, in another order; of the neighbours of row 1 only row 3 is shared.
+//! let (a, b) = ([1, 2, 0, 3], [2, 1, 3, 2]);
+//! assert_eq!(data_overlap(&a, &b, 2, 1), 0.0);
+//! assert_eq!(data_overlap(&a, &b, 2, 2), 3.0 / 4.0);
+//! ```
 
 /// chi of the labels of `neighbors` `[N, stored]`, of which the first `k` count, with the labels of the rows. NaN unless 1 <= k <= stored.
 pub fn label_overlap(neighbors: &[u32], stored: usize, k: usize, labels: &[u32]) -> f64 {

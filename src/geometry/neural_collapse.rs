@@ -13,6 +13,24 @@
 //!
 //! S_B has rank C - 1, so S_B^+ comes from the C x C matrix G of the products m_a m_b: with M^T the columns m_c, tr(S_W S_B^+) =
 //! C tr(G^+ M S_W M^T G^+). Eigenvalues of G below 1e-12 of the largest count as zero. Class means that all coincide: NaN.
+//!
+//! ```
+//! use disentangle::geometry::neural_collapse::{nearest_mean_mismatch, self_duality, simplex, variability_collapse};
+//! use disentangle::geometry::{ClassSummary, Classifier, Cloud};
+//!
+//! // Means (1, 0) and (-1, 0): S_B has 1 along the first axis, where S_W has 1/4 (1/4 + 1/4 + 0 + 0) = 1/8.
+//! let rows = vec![0.5, 0.0, 1.5, 0.0, -1.0, 1.0, -1.0, -1.0];
+//! let cloud = Cloud::new(rows, 2, vec![0, 0, 1, 1], 2)?;
+//! let classes = ClassSummary::of(&cloud);
+//! assert!((variability_collapse(&cloud, &classes)? - 1.0 / 16.0).abs() < 1e-12);
+//! // Two means are always as long as each other and opposite.
+//! assert_eq!(simplex(&classes)?, [0.0, 0.0]);
+//! // Weights along the means; a bias so large that (1/2, 0) goes to class 1.
+//! let classifier = Classifier { weight: vec![3.0, 0.0, -3.0, 0.0], bias: Some(vec![0.0, 4.0]) };
+//! assert!(self_duality(&cloud, &classes, &classifier)? < 1e-12);
+//! assert_eq!(nearest_mean_mismatch(&cloud, &classes, &classifier)?, 0.25);
+//! # Ok::<(), disentangle::geometry::GeometryError>(())
+//! ```
 
 use super::class_summary::{ClassSummary, check_summaries, mean_of_means, squared_distance};
 use super::cloud::{Cloud, check_rows};
@@ -20,6 +38,17 @@ use super::eigen::{dot, eigenvectors};
 use super::error::GeometryError;
 
 /// What reads the rows: o = W x + b.
+///
+/// ```
+/// use disentangle::geometry::{Classifier, Cloud};
+///
+/// // Points of two coordinates, read by weights for three.
+/// let cloud = Cloud::new(vec![0.0, 1.0, 1.0, 0.0], 2, vec![0, 1], 2)?;
+/// let classifier = Classifier { weight: vec![1.0; 6], bias: None };
+/// let wrong = classifier.check(&cloud).map_err(|error| error.to_string());
+/// assert_eq!(wrong, Err("weights of 3 columns, expected 2 (those of the rows)".into()));
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classifier {
     /// `[classes, cols]`

@@ -9,6 +9,20 @@
 use super::spectrum::SecondMoments;
 
 /// PR by the second moments.
+///
+/// ```
+/// use disentangle::geometry::participation_ratio::participation_ratio;
+/// use disentangle::geometry::{Cloud, SecondMoments};
+///
+/// let of = |rows: [f64; 8]| -> Result<f64, disentangle::geometry::GeometryError> {
+///     let cloud = Cloud::new(rows.to_vec(), 2, vec![0; 4], 1)?;
+///     Ok(participation_ratio(&SecondMoments::of(&cloud, 1)?))
+/// };
+/// // As wide along one axis as along the other: two directions. All on one axis: one.
+/// assert_eq!(of([1.0, 0.0, -1.0, 0.0, 0.0, 1.0, 0.0, -1.0])?, 2.0);
+/// assert_eq!(of([1.0, 0.0, -1.0, 0.0, 1.0, 0.0, -1.0, 0.0])?, 1.0);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 pub fn participation_ratio(moments: &SecondMoments) -> f64 {
     let trace = moments.trace();
     // Divided before it is squared: neither overflows.

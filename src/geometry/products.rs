@@ -2,6 +2,17 @@
 //!
 //! Rows are taken in blocks, so that each element of the result is loaded once per block. An element is summed in the order
 //! of the rows whichever thread computes it: no bit depends on the number of threads. Its error is at most n u sum |x y|.
+//!
+//! ```
+//! use disentangle::geometry::products::{row_products, square_sum, transposed_product};
+//!
+//! // X with the rows (1, 2) and (3, 4), by one thread.
+//! let x = [1.0, 2.0, 3.0, 4.0];
+//! assert_eq!(transposed_product(&x, 2, &x, 2, 1), [10.0, 14.0, 14.0, 20.0]);
+//! assert_eq!(row_products(&x, 2, 1), [5.0, 11.0, 11.0, 25.0]);
+//! // |X|_F^2 = 1 + 4 + 9 + 16 is the trace of both.
+//! assert_eq!(square_sum(&x), 30.0);
+//! ```
 
 use std::thread;
 

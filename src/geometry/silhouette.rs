@@ -11,6 +11,16 @@ use super::error::GeometryError;
 
 /// s of every row, from the sums of its distances to each class `[N, C]`, itself left out.
 ///
+/// ```
+/// use disentangle::geometry::silhouette::silhouettes;
+///
+/// // On a line: 0 and 2 of class 0, 10 and 12 of class 1. The 0 is 2 from its class and 10 + 12 from the other.
+/// let sums = [2.0, 22.0, 2.0, 18.0, 18.0, 2.0, 22.0, 2.0];
+/// let found = silhouettes(&sums, &[0, 0, 1, 1], &[2, 2])?;
+/// assert_eq!(found, [9.0 / 11.0, 7.0 / 9.0, 7.0 / 9.0, 9.0 / 11.0]);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::OneClass`]; [`GeometryError::Label`]
 pub fn silhouettes(sums: &[f64], labels: &[u32], sizes: &[usize]) -> Result<Vec<f64>, GeometryError> {

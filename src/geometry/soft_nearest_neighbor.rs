@@ -8,6 +8,18 @@
 //! Here l is taken on a grid, T = s 10^(-3 .. 3) in steps of sqrt(10) with s the mean squared distance of all points, and the zero of
 //! dl/d(log T) next to the smallest is found by bisecting and interpolating in turn to 1e-9 of T. A loss that falls towards an end of the
 //! grid (classes that are points: 0 as T falls; classes that are mixed: T grows) gives that end. In f32 the slope's rounding leaves T good to about 1e-5.
+//!
+//! ```
+//! use disentangle::geometry::GeometryError;
+//! use disentangle::geometry::soft_nearest_neighbor::{Optimum, optimum};
+//!
+//! // A loss whose smallest value is known: (log T)^2, which is 0 at T = 1, with its derivative 2 log(T) / T.
+//! let Optimum { loss, temperature } = optimum(5.0, |t| Ok((t.ln() * t.ln(), 2.0 * t.ln() / t)))?;
+//! assert!((temperature - 1.0).abs() < 1e-8 && loss < 1e-16);
+//! // Points that all coincide have no scale.
+//! assert!(matches!(optimum(0.0, |t| Ok((t, 1.0))), Err(GeometryError::Undefined { .. })));
+//! # Ok::<(), GeometryError>(())
+//! ```
 
 use super::error::GeometryError;
 

@@ -12,9 +12,32 @@ use super::error::GeometryError;
 use super::products::{row_products, square_sum, transposed_product};
 
 /// The largest order.
+///
+/// ```
+/// use disentangle::geometry::linear_cka::linear_cka;
+/// use disentangle::geometry::{GeometryError, Rows, spectrum::LARGEST_ORDER};
+///
+/// // Linear centred kernel alignment takes a matrix of the order of the columns, however few rows there are.
+/// let cols = LARGEST_ORDER + 1;
+/// let rows = Rows { values: &vec![1.0; 2 * cols], cols };
+/// let found = linear_cka(rows, rows, 1);
+/// assert_eq!(found, Err(GeometryError::TooLarge { order: 8193, expected: 8192 }));
+/// ```
 pub const LARGEST_ORDER: usize = 8192;
 
 /// Second moments of a cloud.
+///
+/// ```
+/// use disentangle::geometry::{Cloud, SecondMoments};
+///
+/// // A cross of arms 3 and 1: variances 18 / 4 and 2 / 4 along its axes.
+/// let cloud = Cloud::new(vec![3.0, 0.0, -3.0, 0.0, 0.0, 1.0, 0.0, -1.0], 2, vec![0; 4], 1)?;
+/// let moments = SecondMoments::of(&cloud, 1)?;
+/// assert_eq!(moments.variances()?, [4.5, 0.5]);
+/// assert_eq!(moments.trace(), 4.5 + 0.5);
+/// assert_eq!(moments.square_trace(), 4.5 * 4.5 + 0.5 * 0.5);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecondMoments {
     order: usize,

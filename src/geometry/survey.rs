@@ -19,6 +19,18 @@ use crate::backend::pairwise::{
 };
 
 /// Neighbours that count unless told.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::geometry::{Cloud, NEIGHBORS, Settings, Survey};
+///
+/// // Of 40 rows 30 count as neighbours; of 10 rows all 9 others.
+/// for (rows, expected) in [(40, NEIGHBORS), (10, 9)] {
+///     let cloud = Cloud::new((0..rows).map(f64::from).collect(), 1, vec![0; rows as usize], 1)?;
+///     assert_eq!(Survey::new(&cloud, &Reference, Settings::default()).neighbors()?, expected);
+/// }
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
 pub const NEIGHBORS: usize = 30;
 
 /// What metrics may be told.
@@ -53,6 +65,52 @@ type Shared<T> = OnceCell<Result<T, GeometryError>>;
 
 /// A cloud and what is known of it. Sums over pairs and neighbours come from a backend, on rows from which their mean has been
 /// subtracted in f64: a cloud far from the origin loses nothing in f32. All else is computed in f64.
+///
+/// What several metrics share, of 0 and 2 against 10 and 12 on a line:
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::geometry::{Cloud, Settings, Survey};
+///
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 12.0], 1, vec![0, 0, 1, 1], 2)?;
+/// let survey = Survey::new(&cloud, &Reference, Settings::default());
+/// assert_eq!((survey.cloud().len(), survey.settings().temperature), (4, 1.0));
+/// assert_eq!(survey.classes()[1].mean, [11.0]);
+/// // The mean of all is 6: (36 + 16 + 16 + 36) / 4, along the one axis there is.
+/// assert_eq!((survey.moments()?.trace(), survey.variances()?), (26.0, &[26.0][..]));
+/// // The mean distance of the classes is 10, and 10 / (2 sqrt(26)) in halved z-scores.
+/// assert_eq!(survey.distances()?.between(0, 1), 10.0);
+/// assert!((survey.score_distances()?.between(0, 1) - 5.0 / 26.0f64.sqrt()).abs() < 1e-12);
+/// // The Gaussian kernel, T = 2 * 26, of the two ordered pairs in class 0.
+/// assert!((survey.kernels()?.sums[0] - 2.0 * (-4.0f64 / 52.0).exp()).abs() < 1e-12);
+/// // The first point is 2 from its class and 11 from the other.
+/// assert_eq!(survey.silhouettes()?[0], (11.0 - 2.0) / 11.0);
+/// // At T = 1 the most that another class has is e^(-8^2), against e^(-2^2) of the own: next to nothing.
+/// assert!(survey.soft_nearest_neighbor_loss()? < 1e-20 && survey.optimum()?.loss < 1e-20);
+/// // All three others are neighbours; the margins are (10 - 2) / 2 and (8 - 2) / 2.
+/// assert_eq!((survey.neighbors()?, &survey.nearest()?.indices[..3]), (3, &[1, 2, 3][..]));
+/// assert_eq!(survey.margins()?.mean(), 3.5);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
+/// And what it may be given beside: a classifier and the same samples halved.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::geometry::{Classifier, Cloud, GeometryError, Need, Rows, Settings, Survey};
+///
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 12.0], 1, vec![0, 0, 1, 1], 2)?;
+/// let alone = Survey::new(&cloud, &Reference, Settings::default());
+/// assert_eq!(alone.classifier(), Err(GeometryError::Needs { what: Need::Weights }));
+/// let classifier = Classifier { weight: vec![-1.0, 1.0], bias: Some(vec![6.0, -6.0]) };
+/// let halved = Rows { values: &[0.0, 1.0, 5.0, 6.0], cols: 1 };
+/// let survey = alone.with_classifier(Some(&classifier)).with_second(Some(halved));
+/// assert_eq!(survey.classifier()?.weight, [-1.0, 1.0]);
+/// // A scale changes neither neighbours nor the alignment.
+/// assert_eq!(survey.nearest_in_second()?.indices, survey.nearest()?.indices);
+/// assert!((survey.cka()?.biased - 1.0).abs() < 1e-12);
+/// # Ok::<(), GeometryError>(())
+/// ```
 pub struct Survey<'a> {
     cloud: &'a Cloud,
     pairs: &'a dyn Pairwise,

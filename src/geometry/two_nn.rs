@@ -14,6 +14,17 @@ const KEPT: f64 = 0.9;
 
 /// d from the distances to the k >= 2 nearest neighbours, `[N, k]`, nearest first.
 ///
+/// ```
+/// use disentangle::geometry::two_nn::two_nn_dimension;
+///
+/// // Ten points with r_1 = 1 and with r_2 at the tenths of 1 - mu^-2, the distribution in the plane.
+/// // The last is infinite: it is of the tenth that is left out.
+/// let r_2 = (1..=10).map(|i| (1.0 - f64::from(i) / 10.0).powf(-0.5));
+/// let distances: Vec<f64> = r_2.flat_map(|r_2| [1.0, r_2]).collect();
+/// assert!((two_nn_dimension(&distances, 2)? - 2.0).abs() < 1e-12);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
 /// # Errors
 /// [`GeometryError::Setting`] for a smaller k; [`GeometryError::Undefined`]
 pub fn two_nn_dimension(distances: &[f64], k: usize) -> Result<f64, GeometryError> {
