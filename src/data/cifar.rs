@@ -5,6 +5,27 @@
 //! many records as come (the published ones have 10,000).
 //!
 //! A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use disentangle::data::cifar::{RECORD, open, read};
+//!
+//! // Two records: a frog (6) with all bytes 1, and a ship (8) with all bytes 2.
+//! let mut batch = vec![1; 2 * RECORD];
+//! batch[0] = 6;
+//! batch[RECORD..].fill(2);
+//! batch[RECORD] = 8;
+//! let images = read(&batch[..], Path::new("a batch"))?;
+//! assert_eq!((images.labels.as_slice(), images.channels), (&[6, 8][..], 3));
+//! assert_eq!(images.image(1)?, [2; 3 * 32 * 32]);
+//! // Files of batches, one after the other.
+//! let path = std::env::temp_dir().join(format!("disentangle-cifar-{}.bin", std::process::id()));
+//! std::fs::write(&path, &batch)?;
+//! assert_eq!(open(&[path.clone(), path.clone()])?.labels, [6, 8, 6, 8]);
+//! std::fs::remove_file(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

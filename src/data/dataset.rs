@@ -9,6 +9,21 @@ use super::error::DataError;
 use super::idx;
 
 /// Images of one split, with one label each.
+///
+/// ```
+/// use disentangle::data::{Images, idx::IdxImages};
+///
+/// // Two grey images of 1 x 3 pixels.
+/// let images = Images::new(vec![0, 1, 2, 10, 11, 12], vec![7, 9], [1, 1, 3], "made here")?;
+/// assert_eq!((images.count, images.pixels_per_image()), (2, 3));
+/// assert_eq!(images.image(1)?, [10, 11, 12]);
+/// let beyond = images.image(2).map_err(|error| error.to_string());
+/// assert_eq!(beyond, Err("images: row 2; expected less than 2".into()));
+/// // The same out of what an IDX file holds.
+/// let file = IdxImages { count: 2, height: 1, width: 3, pixels: images.pixels.clone() };
+/// assert_eq!(Images::from_idx(file, vec![7, 9], "made here")?, images);
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     /// `[count, channels, height, width]`, 0 to the data set's `pixel_max`.
@@ -85,6 +100,27 @@ impl Images {
 }
 
 /// Training and test images of the same size.
+///
+/// ```
+/// use disentangle::data::Dataset;
+/// use disentangle::data::idx::{images_header, labels_header};
+///
+/// // A folder with one training and one test image of 1 x 2 pixels, in MNIST's four files.
+/// let folder = std::env::temp_dir().join(format!("disentangle-tiny-{}", std::process::id()));
+/// std::fs::create_dir_all(&folder)?;
+/// let images = images_header(1, 1, 2).into_iter().flatten();
+/// let labels = labels_header(1).into_iter().flatten().chain([3]).collect::<Vec<u8>>();
+/// for (split, pixels) in [("train", [0, 255]), ("t10k", [255, 0])] {
+///     let file = images.clone().chain(pixels).collect::<Vec<u8>>();
+///     std::fs::write(folder.join(format!("{split}-images-idx3-ubyte")), file)?;
+///     std::fs::write(folder.join(format!("{split}-labels-idx1-ubyte")), &labels)?;
+/// }
+/// let tiny = Dataset::open(&folder)?;
+/// assert_eq!((tiny.train.pixels, tiny.test.pixels), (vec![0, 255], vec![255, 0]));
+/// assert_eq!((tiny.train.labels, tiny.pixel_max), (vec![3], 255));
+/// std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
     /// What to call it: the name of the folder or of the npz file, or `digits`.

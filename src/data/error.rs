@@ -7,6 +7,19 @@ use std::path::PathBuf;
 use super::format_fault::FormatFault;
 
 /// An input that cannot be used, or a file that cannot be written.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use disentangle::data::{DataError, Dataset, Images};
+///
+/// // A path with a slip of the pen.
+/// let wrong = Dataset::open(Path::new("data/fashoin"));
+/// assert!(matches!(wrong, Err(DataError::NoFolder { path }) if path == Path::new("data/fashoin")));
+/// // Labels of another split.
+/// let line = Images::new(vec![0; 6], vec![1, 2, 3], [1, 1, 3], "test").map_err(|error| error.to_string());
+/// assert_eq!(line, Err("test: 2 images and 3 labels; expected one label for each image".into()));
+/// ```
 #[derive(Debug)]
 pub enum DataError {
     /// The folder named for the data does not exist.

@@ -7,6 +7,18 @@ use std::fmt;
 use super::error::{Listed, Sizes};
 
 /// A mistake in a file, or in an array to be written to one.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use disentangle::data::{DataError, FormatFault, Npy};
+///
+/// // The start of a zip archive under the name of an array.
+/// let wrong = Npy::read(&b"PK\x03\x04 and so on"[..], Path::new("rows.npy"));
+/// assert!(matches!(&wrong, Err(DataError::Format { fault: FormatFault::NotNpy, .. })));
+/// let line = wrong.map(|_| ()).map_err(|error| error.to_string());
+/// assert_eq!(line, Err("rows.npy: not an npy file; expected one that starts with \\x93NUMPY".into()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FormatFault {
     /// A CIFAR-10 batch that ends inside a record.

@@ -8,6 +8,49 @@
 //!
 //! All numbers are big-endian `u32`. A header is a claim, not a reason to reserve memory: the buffer grows with the
 //! bytes that come, and one byte more than the header says is enough to call the file wrong.
+//!
+//! Two images of 1 x 2 pixels, and a file that ends early:
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use disentangle::data::DataError;
+//! use disentangle::data::idx::{IMAGES_MAGIC, IdxImages, images_header, open_images, read_images};
+//!
+//! let mut file = images_header(2, 1, 2).map_or(Vec::new(), Vec::from);
+//! assert_eq!(file[..4], IMAGES_MAGIC.to_be_bytes());
+//! file.extend([10, 20, 30, 40]);
+//! let images = read_images(&file[..], Path::new("two images"))?;
+//! assert_eq!(images, IdxImages { count: 2, height: 1, width: 2, pixels: vec![10, 20, 30, 40] });
+//! let short = read_images(&file[..19], Path::new("two images"));
+//! assert!(matches!(short, Err(DataError::Truncated { expected: 4, found: 3, .. })));
+//! let path = std::env::temp_dir().join(format!("disentangle-images-{}", std::process::id()));
+//! std::fs::write(&path, &file)?;
+//! assert_eq!(open_images(&path)?, images);
+//! std::fs::remove_file(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Their labels, and images where labels were expected:
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use disentangle::data::DataError;
+//! use disentangle::data::idx::{IMAGES_MAGIC, LABELS_MAGIC, images_header, labels_header, open_labels, read_labels};
+//!
+//! let file: Vec<u8> = labels_header(2).into_iter().flatten().chain([7, 9]).collect();
+//! assert_eq!(file[..4], LABELS_MAGIC.to_be_bytes());
+//! assert_eq!(read_labels(&file[..], Path::new("two labels"))?, [7, 9]);
+//! let images: Vec<u8> = images_header(2, 1, 2).into_iter().flatten().collect();
+//! let wrong = read_labels(&images[..], Path::new("two images"));
+//! assert!(matches!(wrong, Err(DataError::Magic { found: IMAGES_MAGIC, expected: LABELS_MAGIC, .. })));
+//! let path = std::env::temp_dir().join(format!("disentangle-labels-{}", std::process::id()));
+//! std::fs::write(&path, &file)?;
+//! assert_eq!(open_labels(&path)?, [7, 9]);
+//! std::fs::remove_file(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::io::{self, Read};
 use std::path::Path;

@@ -18,6 +18,22 @@ use super::error::DataError;
 use super::streams::{Stream, generator};
 
 /// How the labels of a file become classes.
+///
+/// ```
+/// use disentangle::data::LabelRule;
+/// use disentangle::data::streams::Stream;
+///
+/// let rule: LabelRule = "below:5".parse()?;
+/// assert_eq!(rule, LabelRule::Below(5));
+/// // The classes of a training file with these labels, and its rows by them: whatever is below 5, against the rest.
+/// let labels = [3, 5, 9, 0];
+/// let classes = rule.classes(&labels);
+/// assert_eq!(classes.names(), ["below 5", "5 and above"]);
+/// assert_eq!(classes.apply(&labels, 0, Stream::TrainLabels)?.labels, [0, 1, 1, 0]);
+/// // One label is no class against another.
+/// assert!("7".parse::<LabelRule>().is_err_and(|error| error.to_string().starts_with("labels: `7`; expected ")));
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LabelRule {
     /// Label mod 2.
@@ -110,6 +126,23 @@ impl LabelRule {
 }
 
 /// The classes of a rule on one data set.
+///
+/// ```
+/// use disentangle::data::streams::Stream;
+/// use disentangle::data::{Classes, LabelRule};
+///
+/// // Fours against nines: 9 was listed first and is class 0.
+/// let classes: Classes = LabelRule::Listed(vec![9, 4]).classes(&[]);
+/// assert_eq!(classes.names(), ["9", "4"]);
+/// assert_eq!(classes.rule().to_string(), "9,4");
+/// // A file of four labels, two of which no one asked for.
+/// let kept = classes.apply(&[4, 0, 1, 4], 0, Stream::TrainLabels)?;
+/// assert_eq!((kept.rows, kept.labels.as_slice()), (vec![0, 3], &[1, 1][..]));
+/// let absent = classes.check_present(&kept.labels).map_err(|error| error.to_string());
+/// let line = "labels 9,4: class `9` has none of the 2 training rows; expected at least one in each class";
+/// assert_eq!(absent, Err(line.into()));
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classes {
     rule: LabelRule,
@@ -119,6 +152,17 @@ pub struct Classes {
 }
 
 /// The rows that a rule keeps and their classes.
+///
+/// ```
+/// use disentangle::data::streams::Stream;
+/// use disentangle::data::{LabelRule, Labelled};
+///
+/// // Row 1 is neither a 2 nor a 6.
+/// let labels = [6, 1, 2];
+/// let kept = LabelRule::Listed(vec![2, 6]).classes(&labels).apply(&labels, 0, Stream::TrainLabels)?;
+/// assert_eq!(kept, Labelled { rows: vec![0, 2], labels: vec![1, 0] });
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labelled {
     /// `[n]`, rows of the file, ascending.

@@ -8,6 +8,16 @@ use super::labels::{Classes, Labelled};
 use super::streams::{Stream, below, generator};
 
 /// How so many rows are chosen out of more.
+///
+/// ```
+/// use disentangle::data::Subset;
+///
+/// let subset: Subset = "random".parse()?;
+/// assert_eq!(subset, Subset::Random);
+/// let wrong = "first".parse::<Subset>().map_err(|error| error.to_string());
+/// assert_eq!(wrong, Err("subset: `first`; expected consecutive or random".into()));
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subset {
     /// The first ones.
@@ -50,6 +60,24 @@ impl FromStr for Subset {
 /// ones. All from `offset` on without `samples`.
 ///
 /// The rows returned are rows of the training file, ascending.
+///
+/// ```
+/// use disentangle::data::streams::Stream;
+/// use disentangle::data::{LabelRule, Subset, select};
+///
+/// // Rows 0, 2, 3 and 5 are a 1 or a 7.
+/// let labels = [1, 8, 7, 7, 0, 1];
+/// let classes = LabelRule::Listed(vec![1, 7]).classes(&labels);
+/// let kept = classes.apply(&labels, 0, Stream::TrainLabels)?;
+/// // Two of them from the second on: both are a 7.
+/// let two = select(&kept, &classes, 1, Some(2), Subset::Consecutive, 0);
+/// assert!(two.is_err_and(|error| error.to_string().starts_with("labels 1,7: class `1` has none of the 2 training rows")));
+/// let three = select(&kept, &classes, 1, Some(3), Subset::Consecutive, 0)?;
+/// assert_eq!((three.rows, three.labels), (vec![2, 3, 5], vec![1, 1, 0]));
+/// // As many random ones as there are: all, in file order.
+/// assert_eq!(select(&kept, &classes, 0, Some(4), Subset::Random, 0)?, kept);
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 ///
 /// # Errors
 /// [`DataError::Selection`] if there are not as many, or none; [`DataError::EmptyClass`] if a class has no row among

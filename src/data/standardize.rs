@@ -24,6 +24,18 @@ use super::error::DataError;
 const EPSILON: f64 = 1e-9;
 
 /// Over what means and deviations are taken.
+///
+/// ```
+/// use disentangle::data::{Channels, Images, Standardize, Standardizer};
+///
+/// // Two images of two pixels: the means are 2 and 4 per pixel, 3 over all, 0 for none.
+/// let images = Images::new(vec![1, 3, 3, 5], vec![0, 1], [1, 1, 2], "made here")?;
+/// let mean = |scheme| Standardizer::fit(scheme, Channels::Flat, &images, &[0, 1], 1).map(|fitted| fitted.mean);
+/// assert_eq!(mean(Standardize::Pixel)?, [2.0, 4.0]);
+/// assert_eq!(mean(Standardize::Global)?, [3.0, 3.0]);
+/// assert_eq!(mean(Standardize::None)?, [0.0, 0.0]);
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standardize {
     /// One mean and deviation per pixel position.
@@ -66,6 +78,17 @@ impl FromStr for Standardize {
 }
 
 /// What becomes of a pixel whose deviation is 0.
+///
+/// ```
+/// use disentangle::data::{Channels, DeadPixels, Images, Standardize, Standardizer};
+///
+/// // One pixel that is 0 in both training images, and 1 in a third one: 1 / (0 + 1e-9) by the formula.
+/// let images = Images::new(vec![0, 0, 1], vec![0, 1, 0], [1, 1, 1], "made here")?;
+/// let fitted = Standardizer::fit(Standardize::Pixel, Channels::Flat, &images, &[0, 1], 1)?;
+/// assert_eq!(fitted.apply(&images, &[2], DeadPixels::Formula)?, [1.0 / 1e-9]);
+/// assert_eq!(fitted.apply(&images, &[2], DeadPixels::Zero)?, [0.0]);
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadPixels {
     /// It follows the formula.
@@ -105,6 +128,18 @@ impl FromStr for DeadPixels {
 }
 
 /// How the channels of an image become inputs.
+///
+/// ```
+/// use disentangle::data::{Channels, DeadPixels, Images, Standardize, Standardizer};
+///
+/// // One image of one pixel in red, green and blue, not standardised.
+/// let images = Images::new(vec![1, 2, 4], vec![0], [3, 1, 1], "made here")?;
+/// for (channels, expected) in [(Channels::Flat, vec![1.0, 2.0, 4.0]), (Channels::GreySum, vec![7.0])] {
+///     let fitted = Standardizer::fit(Standardize::None, channels, &images, &[0], 1)?;
+///     assert_eq!(fitted.apply(&images, &[0], DeadPixels::Zero)?, expected);
+/// }
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channels {
     /// Each pixel's standardised channels are added up, to `height * width` inputs that are not standardised again. A
@@ -145,6 +180,20 @@ impl FromStr for Channels {
 }
 
 /// A standardisation fitted on training rows.
+///
+/// ```
+/// use disentangle::data::{Channels, DeadPixels, Images, Standardize, Standardizer};
+///
+/// // The first pixel is 1 and 3: mean 2, deviation sqrt(2) with n - 1. The second is always 7, but not in the third image.
+/// let images = Images::new(vec![1, 7, 3, 7, 2, 8], vec![0, 1, 0], [1, 1, 2], "made here")?;
+/// let fitted = Standardizer::fit(Standardize::Pixel, Channels::Flat, &images, &[0, 1], 1)?;
+/// assert_eq!((fitted.inputs(), fitted.mean[0], fitted.deviation[0]), (2, 2.0, 2f64.sqrt()));
+/// assert_eq!((fitted.dead.as_slice(), fitted.lit_dead_rows(&images, &[0, 1, 2])?), (&[1][..], 1));
+/// let rows = fitted.apply(&images, &[1], DeadPixels::Zero)?;
+/// assert_eq!(rows, [1.0 / (2f64.sqrt() + 1e-9), 0.0]);
+/// assert_eq!(fitted.apply_f32(&images, &[1], DeadPixels::Zero)?, [rows[0] as f32, 0.0]);
+/// # Ok::<(), disentangle::data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standardizer {
     /// m, one per input (all the same for `global`, 0 for `none`).

@@ -4,6 +4,23 @@
 //! seed, the purpose, and two numbers of the purpose's own, as four little-endian u64. So a replica's numbers depend on
 //! nothing but (seed, replica): not on the other replicas, their order or the machine; and the order of samples in epoch
 //! e can be drawn without those before it.
+//!
+//! ```
+//! use disentangle::data::streams::{Stream, below, generator, shuffle};
+//!
+//! let order = |replica, epoch| {
+//!     let mut items: Vec<u32> = (0..100).collect();
+//!     shuffle(&mut items, &mut generator(7, Stream::Shuffle { replica, epoch }));
+//!     items
+//! };
+//! // The same seed, purpose and numbers: the same order. Another epoch: another one of the same items.
+//! assert_eq!(order(0, 1), order(0, 1));
+//! assert_ne!(order(0, 1), order(0, 2));
+//! let mut sorted = order(0, 1);
+//! sorted.sort_unstable();
+//! assert!(sorted.into_iter().eq(0..100));
+//! assert!(below(&mut generator(7, Stream::Subset), 3) < 3);
+//! ```
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

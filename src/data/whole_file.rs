@@ -1,4 +1,25 @@
 //! Writing a file whole or not at all.
+//!
+//! ```
+//! use std::io::{Error, Write};
+//!
+//! use disentangle::data::whole_file::{sweep, write};
+//!
+//! let folder = std::env::temp_dir().join(format!("disentangle-whole-{}", std::process::id()));
+//! std::fs::create_dir_all(&folder)?;
+//! let path = folder.join("notes");
+//! write(&path, |file| file.write_all(b"one"))?;
+//! // What fails half-way leaves the file as it was, and nothing beside it.
+//! let failed = write(&path, |file| file.write_all(b"tw").and(Err(Error::other("no more"))));
+//! assert_eq!(failed.map_err(|error| error.to_string()), Err("no more".into()));
+//! assert_eq!(std::fs::read(&path)?, b"one");
+//! // What a killed process leaves beside it is swept away.
+//! std::fs::write(folder.join(".notes.1-0.tmp"), "tw")?;
+//! sweep(&folder);
+//! assert_eq!(std::fs::read_dir(&folder)?.count(), 1);
+//! std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Error>(())
+//! ```
 
 use std::ffi::OsString;
 use std::fs::{self, File};

@@ -39,6 +39,17 @@ pub use write::{NpyElement, write_npy, write_npy_from};
 const MAGIC: [u8; 6] = *b"\x93NUMPY";
 
 /// Numbers in a shape.
+///
+/// ```
+/// use disentangle::data::{Array, Npy, write_npy};
+///
+/// // A single number has no sizes.
+/// let path = std::env::temp_dir().join(format!("disentangle-number-{}.npy", std::process::id()));
+/// write_npy(&path, &[], &[0.5])?;
+/// assert_eq!(Npy::open(&path)?.to_array(), Array { shape: vec![], values: vec![0.5] });
+/// std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
     /// Its sizes, slowest first; none for a single number.
@@ -48,6 +59,26 @@ pub struct Array {
 }
 
 /// An array as it was read, its elements still of the file's type.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use disentangle::data::{Npy, write_npy};
+///
+/// let path = std::env::temp_dir().join(format!("disentangle-bytes-{}.npy", std::process::id()));
+/// write_npy(&path, &[2, 2], &[1u8, 2, 3, 4])?;
+/// let bytes = Npy::open(&path)?;
+/// assert_eq!((bytes.shape(), bytes.element().as_str()), (&[2, 2][..], "|u1"));
+/// assert_eq!(bytes.to_array().values, [1.0, 2.0, 3.0, 4.0]);
+/// assert_eq!(bytes.into_bytes()?, [1, 2, 3, 4]);
+/// // Numbers that are not all whole, out of memory.
+/// write_npy(&path, &[2], &[3.0, 0.5])?;
+/// let floats = Npy::read(&std::fs::read(&path)?[..], Path::new("floats"))?;
+/// let wrong = floats.to_integers().map_err(|error| error.to_string());
+/// assert_eq!(wrong, Err("floats: value 1 is 0.5; expected an integer of 64 bits".into()));
+/// std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Npy {
     /// The name used in errors.

@@ -13,6 +13,16 @@ mod sealed {
 }
 
 /// A type of elements that can be written.
+///
+/// ```
+/// use disentangle::data::npy::NpyElement;
+///
+/// // Little-endian, the lowest byte first.
+/// let mut bytes = Vec::new();
+/// 0x01020304u32.write_to(&mut bytes)?;
+/// assert_eq!((u32::DESCR, bytes), ("<u4", vec![4, 3, 2, 1]));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait NpyElement: Copy + sealed::Sealed {
     /// Its name in the header.
     const DESCR: &'static str;
@@ -63,6 +73,20 @@ pub fn write_npy<T: NpyElement>(path: &Path, shape: &[usize], values: &[T]) -> R
 }
 
 /// [`write_npy`] of values that are made on the way, so that they need not all be held as `T`.
+///
+/// ```
+/// use disentangle::data::{Npy, write_npy_from};
+///
+/// // Squares of 0 to 3, of which there is never an array in memory.
+/// let path = std::env::temp_dir().join(format!("disentangle-squares-{}.npy", std::process::id()));
+/// write_npy_from(&path, &[2, 2], (0..4u32).map(|n| n * n))?;
+/// assert_eq!(Npy::open(&path)?.to_integers()?, [0, 1, 4, 9]);
+/// // Four values are not those of three rows of two.
+/// let wrong = write_npy_from(&path, &[3, 2], 0..4u32).map_err(|error| error.to_string());
+/// assert!(wrong.is_err_and(|line| line.ends_with(": 4 values; expected those of the shape 3 x 2")));
+/// std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// Those of [`write_npy`].
