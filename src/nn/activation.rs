@@ -7,6 +7,25 @@ use super::error::NnError;
 use crate::autograd::{AutogradError, Graph, Value};
 
 /// The activation of the hidden layers.
+///
+/// ```
+/// use disentangle::autograd::{Entry, Graph, Plan};
+/// use disentangle::backend::{EntryId, Reference};
+/// use disentangle::nn::Activation;
+///
+/// let activation: Activation = "relu".parse()?;
+/// assert_eq!((activation, activation.to_string().as_str()), (Activation::Relu, "relu"));
+/// // max(x, 0) of two rows.
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(2)?;
+/// let x = graph.input("x", rows, 1, false)?;
+/// let y = activation.record(&mut graph, x)?;
+/// let mut session = Plan::new(&graph, &[Entry { outputs: vec![y], training: None }])?.start(&Reference)?;
+/// session.write(x, &[-2.0, 3.0])?;
+/// session.evaluate(EntryId(0))?;
+/// assert_eq!(session.read(y)?, [0.0, 3.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activation {
     /// Hyperbolic tangent.

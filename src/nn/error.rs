@@ -5,6 +5,17 @@ use std::fmt;
 use crate::autograd::AutogradError;
 
 /// An error of this room, one line each.
+///
+/// ```
+/// use disentangle::nn::{Activation, Loss, NnError};
+///
+/// // A name that stands for nothing, with those that stand for something.
+/// let unknown = "swish".parse::<Activation>().map_err(|error| error.to_string());
+/// assert_eq!(unknown, Err("activation 'swish': expected tanh, relu, gelu, sigmoid or identity".into()));
+/// // A name that does, with a number that it does not take.
+/// let wrong = "hinge:-1".parse::<Loss>();
+/// assert!(matches!(wrong, Err(NnError::Range { what: "hinge threshold", .. })));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NnError {
     /// A name that stands for nothing.

@@ -19,6 +19,20 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use super::error::{NnError, check};
 
 /// How a layer starts.
+///
+/// ```
+/// use disentangle::data::streams::{Stream, generator};
+/// use disentangle::nn::Initializer;
+///
+/// let mut rng = generator(0, Stream::Initialization { replica: 0 });
+/// // 2 units of 3 inputs: the rows are of length 1 and at right angles.
+/// let w = Initializer::Orthogonal.weights(&mut rng, 2, 3);
+/// let product = |a: usize, b: usize| (0..3).map(|k| w[3 * a + k] * w[3 * b + k]).sum::<f64>();
+/// assert!((product(0, 0) - 1.0).abs() < 1e-12 && product(0, 1).abs() < 1e-12);
+/// // Only PyTorch's default draws biases: those of 4 inputs lie within 1 / sqrt(4).
+/// assert_eq!(Initializer::Orthogonal.biases(&mut rng, 2, 3), [0.0, 0.0]);
+/// assert!(Initializer::Pytorch.biases(&mut rng, 100, 4).iter().all(|b| b.abs() <= 0.5));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Initializer {
     /// PyTorch's default for linear layers.

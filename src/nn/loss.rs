@@ -16,6 +16,29 @@ use crate::autograd::{AutogradError, Graph, Value};
 use crate::backend::RowSpace;
 
 /// What is minimised.
+///
+/// ```
+/// use disentangle::autograd::{Entry, Graph, Plan};
+/// use disentangle::backend::{EntryId, Reference};
+/// use disentangle::nn::Loss;
+///
+/// let hinge: Loss = "hinge:1".parse()?;
+/// // Two classes need one output, more need one each; the softmax has one of each class always.
+/// assert_eq!((hinge.outputs(2), hinge.outputs(3), Loss::CrossEntropy.outputs(2)), (1, 3, 2));
+/// // Outputs 0.25 and 2 of two samples of class 1: the first lacks 0.75 of the margin.
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(2)?;
+/// let outputs = graph.input("outputs", rows, 1, false)?;
+/// let labels = graph.index("labels", rows, 2, false)?;
+/// let truth = hinge.truth(&mut graph, "targets", rows, labels, 2)?;
+/// let loss = hinge.of_rows(&mut graph, outputs, truth)?;
+/// let mut session = Plan::new(&graph, &[Entry { outputs: vec![loss], training: None }])?.start(&Reference)?;
+/// session.write(outputs, &[0.25, 2.0])?;
+/// session.write_index(labels, &[1, 1])?;
+/// session.evaluate(EntryId(0))?;
+/// assert_eq!(session.read(loss)?, [0.75, 0.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Loss {
     /// Softmax cross-entropy.
@@ -38,6 +61,22 @@ pub enum Loss {
 }
 
 /// What the host writes so that a loss knows the labels.
+///
+/// ```
+/// use disentangle::autograd::Graph;
+/// use disentangle::nn::Loss;
+/// use disentangle::nn::loss::Truth;
+///
+/// let mut graph = Graph::new(1)?;
+/// let rows = graph.rows(4)?;
+/// let labels = graph.index("labels", rows, 3, false)?;
+/// // Three classes: the softmax reads their labels, the squared error a row of three targets.
+/// let truth = Loss::CrossEntropy.truth(&mut graph, "targets", rows, labels, 3)?;
+/// assert_eq!(truth, Truth::Labels(labels));
+/// let truth = Loss::SquaredError.truth(&mut graph, "targets", rows, labels, 3)?;
+/// assert!(matches!(truth, Truth::Targets(targets) if graph.shape(targets).is_ok_and(|shape| shape.cols == 3)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
     /// Class labels.
@@ -57,6 +96,14 @@ impl Loss {
     }
 
     /// Target outputs `[rows, outputs]` of labels, for the squared error.
+    ///
+    /// ```
+    /// use disentangle::nn::Loss;
+    ///
+    /// // Of two classes one number, of three a unit vector.
+    /// assert_eq!(Loss::SquaredError.targets(&[0, 1], 2), [-1.0, 1.0]);
+    /// assert_eq!(Loss::SquaredError.targets(&[2, 0], 3), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    /// ```
     pub fn targets(self, labels: &[u32], classes: usize) -> Vec<f64> {
         match self.outputs(classes) {
             1 => labels

@@ -10,6 +10,21 @@ use crate::autograd::{Graph, Value};
 use crate::data::streams::{Stream, generator};
 
 /// What a network looks like.
+///
+/// ```
+/// use disentangle::nn::network::ParameterShape;
+/// use disentangle::nn::{Activation, Architecture, Initializer};
+///
+/// let network = Architecture { inputs: 4, hidden: vec![3], outputs: 2, activation: Activation::Tanh, bias: true };
+/// let shapes = network.parameters();
+/// let names: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
+/// assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias"]);
+/// assert_eq!(shapes[2], ParameterShape { name: "2.weight".into(), rows: 2, cols: 3 });
+/// // A replica has the same numbers alone as beside others.
+/// let both = network.initial(Initializer::Pytorch, 7, &[0, 1]);
+/// let alone = network.initial(Initializer::Pytorch, 7, &[1]);
+/// assert_eq!(both[0].1[12..], alone[0].1);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Architecture {
     /// Width of the data.
@@ -25,6 +40,15 @@ pub struct Architecture {
 }
 
 /// A parameter of an architecture.
+///
+/// ```
+/// use disentangle::nn::network::ParameterShape;
+/// use disentangle::nn::{Activation, Architecture};
+///
+/// // A linear classifier: as many rows as outputs, as many columns as inputs.
+/// let network = Architecture { inputs: 4, hidden: vec![], outputs: 2, activation: Activation::Tanh, bias: false };
+/// assert_eq!(network.parameters(), [ParameterShape { name: "0.weight".into(), rows: 2, cols: 4 }]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterShape {
     /// PyTorch's name.
@@ -96,6 +120,21 @@ impl Architecture {
     /// Orders given parameters as [`Architecture::parameters`] and checks that they fit. Each is `[rows, cols]` (a bias
     /// `[units]`), taken by every replica, or has a leading replica axis.
     ///
+    /// ```
+    /// use disentangle::nn::{Activation, Architecture};
+    ///
+    /// // A linear classifier of two inputs, and weights from elsewhere for both replicas.
+    /// let network = Architecture { inputs: 2, hidden: vec![], outputs: 2, activation: Activation::Tanh, bias: true };
+    /// let weight = ("0.weight".to_string(), vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]);
+    /// let bias = ("0.bias".to_string(), vec![2], vec![0.5, -0.5]);
+    /// let adopted = network.adopt(&[bias, weight.clone()], 2)?;
+    /// assert_eq!(adopted[0], ("0.weight".into(), vec![1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]));
+    /// assert_eq!(adopted[1], ("0.bias".into(), vec![0.5, -0.5, 0.5, -0.5]));
+    /// let missing = network.adopt(&[weight], 2).map_err(|error| error.to_string());
+    /// assert_eq!(missing, Err("initial parameters: '0.bias' is missing".into()));
+    /// # Ok::<(), disentangle::nn::NnError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NnError::Parameters`] for one that is missing, unknown, of another shape or not finite.
     pub fn adopt(&self, given: &[(String, Vec<usize>, Vec<f64>)], replicas: usize) -> Result<Parameters, NnError> {
@@ -138,6 +177,30 @@ impl Architecture {
 }
 
 /// A recorded network.
+///
+/// ```
+/// use disentangle::autograd::{Entry, Graph, Plan};
+/// use disentangle::backend::{EntryId, Reference};
+/// use disentangle::nn::network::Forward;
+/// use disentangle::nn::{Activation, Architecture, Network};
+///
+/// // Two hidden units: one reads the sum of the inputs, the other its negative, which relu cuts off.
+/// let layers = Architecture { inputs: 2, hidden: vec![2], outputs: 1, activation: Activation::Relu, bias: false };
+/// let mut graph = Graph::new(1)?;
+/// let network = Network::record(&mut graph, &layers)?;
+/// let rows = graph.rows(1)?;
+/// let x = graph.input("x", rows, 2, false)?;
+/// let Forward { hidden, outputs } = network.forward(&mut graph, x)?;
+/// let entry = Entry { outputs: vec![hidden[0], outputs], training: None };
+/// let mut session = Plan::new(&graph, &[entry])?.start(&Reference)?;
+/// session.write(x, &[1.0, 2.0])?;
+/// session.write(network.weights()[0], &[1.0, 1.0, -1.0, -1.0])?;
+/// session.write(network.weights()[1], &[5.0, 7.0])?;
+/// session.evaluate(EntryId(0))?;
+/// assert_eq!(session.read(hidden[0])?, [3.0, 0.0]);
+/// assert_eq!(session.read(outputs)?, [15.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Network {
     activation: Activation,
@@ -146,6 +209,23 @@ pub struct Network {
 }
 
 /// What a network makes of its input.
+///
+/// ```
+/// use disentangle::autograd::Graph;
+/// use disentangle::nn::network::Forward;
+/// use disentangle::nn::{Activation, Architecture, Network};
+///
+/// // Two hidden layers: the last is half as wide, and the outputs have no activation.
+/// let layers = Architecture { inputs: 4, hidden: vec![6, 3], outputs: 2, activation: Activation::Tanh, bias: true };
+/// let mut graph = Graph::new(1)?;
+/// let network = Network::record(&mut graph, &layers)?;
+/// let rows = graph.rows(5)?;
+/// let x = graph.samples("x", rows, 4)?;
+/// let forward: Forward = network.forward(&mut graph, x)?;
+/// assert_eq!(forward.hidden.len(), 2);
+/// assert_eq!((graph.shape(forward.hidden[1])?.cols, graph.shape(forward.outputs)?.cols), (3, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Forward {
     /// Output of each hidden layer after its activation: `[rows, width]`.

@@ -21,6 +21,18 @@ use super::error::{NnError, check};
 use crate::backend::kernel::UpdateRule;
 
 /// Which rule; its numbers are in [`Optimizer::rule`].
+///
+/// ```
+/// use disentangle::backend::kernel::UpdateRule;
+/// use disentangle::nn::Optimizer;
+///
+/// // Momentum 0.9 and no weight decay.
+/// let expected = UpdateRule::Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+/// assert_eq!("nesterov".parse::<Optimizer>()?.rule(0.9, 0.0)?, expected);
+/// let wrong = Optimizer::Adam.rule(0.9, 0.0).map_err(|error| error.to_string());
+/// assert_eq!(wrong, Err("momentum 0.9: expected 0 for adam and adamw, which have their own".into()));
+/// # Ok::<(), disentangle::nn::NnError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Optimizer {
     /// Gradient descent, with momentum if given.

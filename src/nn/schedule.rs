@@ -12,6 +12,18 @@ use std::str::FromStr;
 use super::error::{NnError, check};
 
 /// How the learning rate changes.
+///
+/// ```
+/// use disentangle::nn::Schedule;
+///
+/// // Half as much every 10 epochs: twice in 25.
+/// let steps: Schedule = "step:10:0.5".parse()?;
+/// assert_eq!(steps.rate(0.8, 25, 100), 0.2);
+/// // Half a cosine is at half its height half-way, up to the rounding of pi.
+/// assert_eq!(Schedule::Cosine.rate(0.8, 0, 100), 0.8);
+/// assert!((Schedule::Cosine.rate(0.8, 50, 100) - 0.4).abs() < 1e-12);
+/// # Ok::<(), disentangle::nn::NnError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Schedule {
     /// It does not.
