@@ -7,6 +7,21 @@ use crate::backend::BackendError;
 use crate::nn::NnError;
 
 /// An error of this room, one line each.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::nn::{Activation, Initializer, Loss};
+/// use disentangle::train::{Recipe, Samples, TrainError, Trainer};
+///
+/// // Two samples of three numbers for a network of two inputs.
+/// let samples = Samples { features: &[0.0; 6], labels: &[0, 1] };
+/// let recipe = Recipe::new(2, &[4], 2, Activation::Tanh, Loss::CrossEntropy);
+/// let initial = recipe.initial(Initializer::Pytorch);
+/// let error = Trainer::new(recipe, samples, None, &initial, &Reference).err();
+/// assert!(matches!(error, Some(TrainError::Samples { .. })));
+/// let line = error.map(|error| error.to_string());
+/// assert_eq!(line, Some("samples: 6 numbers for 2 samples of 2 inputs".into()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrainError {
     /// Samples whose arrays do not fit each other or the network.

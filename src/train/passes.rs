@@ -9,6 +9,25 @@ use crate::nn::loss::Truth;
 use crate::nn::network::Network;
 
 /// What a trainer may have beside its recipe, samples and initial parameters.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::nn::{Activation, Initializer, Loss};
+/// use disentangle::train::{Extras, Recipe, Samples, Trainer};
+///
+/// // One sample on each side of 0, two replicas of one linear network. In the second the first sample does not count.
+/// let samples = Samples { features: &[-1.0, 1.0], labels: &[0, 1] };
+/// let mut recipe = Recipe::new(1, &[], 2, Activation::Identity, Loss::Logistic);
+/// recipe.replicas = vec![0, 0];
+/// recipe.architecture.bias = false;
+/// let extras = Extras { weights: Some(&[1.0, 1.0, 0.0, 1.0]), labels: Some(&[0, 1, 1, 1]), ..Extras::default() };
+/// // Weight 1 in both: outputs -1 and 1.
+/// let initial = vec![("0.weight".to_string(), vec![1.0, 1.0])];
+/// let mut trainer = Trainer::with(recipe, samples, &initial, &Reference, extras)?;
+/// // There the first sample is of class 1, which the network gets wrong, but only the second is measured.
+/// assert_eq!(trainer.measure()?.error, [0.0, 0.0]);
+/// # Ok::<(), disentangle::train::TrainError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras<'a> {
     /// Samples to test on.

@@ -29,6 +29,21 @@ pub enum Batch {
 /// unit sphere, over the samples of a step ([`Graph::soft_nearest_neighbor`](crate::autograd::Graph::soft_nearest_neighbor) has the formula).
 /// A positive weight disentangles the classes there, a negative one entangles them, as N. Frosst, N. Papernot and G. Hinton do (ICML
 /// 2019; they take cosine distances, which are half the squared distances on the sphere).
+///
+/// ```
+/// use disentangle::nn::{Activation, Loss};
+/// use disentangle::train::{Entanglement, Recipe};
+///
+/// let mut recipe = Recipe::new(10, &[20, 20], 2, Activation::Tanh, Loss::CrossEntropy);
+/// // Entangles the classes in the second hidden layer; there is no third one.
+/// recipe.entanglement = Some(Entanglement { weight: -0.1, layer: 1, temperature: 0.5 });
+/// recipe.check()?;
+/// recipe.entanglement = Some(Entanglement { weight: -0.1, layer: 2, temperature: 0.5 });
+/// let wrong = recipe.check().map_err(|error| error.to_string());
+/// let expected = "recipe: soft nearest neighbour loss of hidden layer 3, but the network has 2";
+/// assert_eq!(wrong, Err(expected.into()));
+/// # Ok::<(), disentangle::train::TrainError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entanglement {
     /// Factor of the term.
@@ -107,6 +122,18 @@ impl Recipe {
     }
 
     /// Checks the numbers that recording does not.
+    ///
+    /// ```
+    /// use disentangle::nn::{Activation, Loss};
+    /// use disentangle::train::Recipe;
+    ///
+    /// let mut recipe = Recipe::new(10, &[20], 2, Activation::Tanh, Loss::CrossEntropy);
+    /// recipe.check()?;
+    /// recipe.learning_rate = -0.1;
+    /// let wrong = recipe.check().map_err(|error| error.to_string());
+    /// assert_eq!(wrong, Err("recipe: learning rate -0.1, expected a positive number".into()));
+    /// # Ok::<(), disentangle::train::TrainError>(())
+    /// ```
     ///
     /// # Errors
     /// [`TrainError::Recipe`]

@@ -14,6 +14,28 @@ use crate::nn::loss::Truth;
 use crate::nn::network::{Network, Parameters};
 
 /// The state of the replicas at one time, measured on all training samples.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::nn::{Activation, Loss};
+/// use disentangle::train::{Measurement, Recipe, Samples, Trainer};
+///
+/// // Two linear hidden units that copy two inputs, and outputs that are 0 whatever they read.
+/// let mut recipe = Recipe::new(2, &[2], 2, Activation::Identity, Loss::CrossEntropy);
+/// recipe.architecture.bias = false;
+/// let samples = Samples { features: &[3.0, 4.0, 0.0, 0.0], labels: &[0, 1] };
+/// let copy = vec![1.0, 0.0, 0.0, 1.0];
+/// let initial = vec![("0.weight".to_string(), copy), ("2.weight".to_string(), vec![0.0; 4])];
+/// let mut trainer = Trainer::new(recipe, samples, None, &initial, &Reference)?;
+/// let Measurement { loss, error, moments, zero_rows } = trainer.measure()?;
+/// // Both classes are as likely, and ties go to the first.
+/// assert!((loss[0] - 2f64.ln()).abs() < 1e-12);
+/// assert_eq!(error, [0.5]);
+/// // (3, 4) / 5 is the one member of class 0; the other row has no direction.
+/// assert!((moments[0][0][0].sum[0] - 0.6).abs() < 1e-12);
+/// assert_eq!(zero_rows, [[1.0]]);
+/// # Ok::<(), disentangle::train::TrainError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
     /// Mean loss of each replica, without L2 decay and the soft nearest neighbour loss.
@@ -27,6 +49,24 @@ pub struct Measurement {
 }
 
 /// A trainer between two epochs.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::nn::{Activation, Loss};
+/// use disentangle::train::{Recipe, Samples, Snapshot, Trainer};
+///
+/// // One weight and one sample: the step is -0.1 dl/dw = 0.1 / (1 + e^0) of l = log(1 + e^-w) at w = 0.
+/// let mut recipe = Recipe::new(1, &[], 2, Activation::Identity, Loss::Logistic);
+/// recipe.architecture.bias = false;
+/// let samples = Samples { features: &[1.0], labels: &[1] };
+/// let initial = vec![("0.weight".to_string(), vec![0.0])];
+/// let mut trainer = Trainer::new(recipe, samples, None, &initial, &Reference)?;
+/// trainer.advance()?;
+/// let Snapshot { epoch, steps, parameters, .. } = trainer.snapshot()?;
+/// assert_eq!((epoch, steps, parameters[0].0.as_str()), (1, 1, "0.weight"));
+/// assert!((parameters[0].1[0] - 0.05).abs() < 1e-12);
+/// # Ok::<(), disentangle::train::TrainError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// Epochs done.
@@ -40,6 +80,27 @@ pub struct Snapshot {
 }
 
 /// R networks in training.
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::nn::{Activation, Loss};
+/// use disentangle::train::{Recipe, Samples, Trainer};
+///
+/// // One hidden unit doubles the one input, and the output is the unit less 3.
+/// let recipe = Recipe::new(1, &[1], 2, Activation::Identity, Loss::Logistic);
+/// let weights = [("0.weight", 2.0), ("0.bias", 0.0), ("2.weight", 1.0), ("2.bias", -3.0)];
+/// let initial = weights.map(|(name, value)| (name.to_string(), vec![value])).to_vec();
+/// let train = Samples { features: &[1.0, 2.0], labels: &[0, 1] };
+/// // Outputs -1, 3 and 5: class 1 from 1.5 on, so the first test sample is called 0.
+/// let test = Samples { features: &[1.0, 3.0, 4.0], labels: &[1, 1, 1] };
+/// let mut trainer = Trainer::with_hidden(recipe.clone(), train, Some(test), &initial, &Reference)?;
+/// assert_eq!((trainer.epoch(), trainer.recipe()), (0, &recipe));
+/// assert_eq!(trainer.measure()?.error, [0.0]);
+/// assert_eq!(trainer.test_error()?, Some(vec![1.0 / 3.0]));
+/// assert_eq!(trainer.hidden(0)?, [2.0, 4.0]);
+/// assert_eq!(trainer.outputs()?, [-1.0, 1.0]);
+/// # Ok::<(), disentangle::train::TrainError>(())
+/// ```
 pub struct Trainer {
     recipe: Recipe,
     session: Session,
@@ -98,6 +159,22 @@ impl Trainer {
     }
 
     /// As [`Trainer::new`], with all that a trainer can have.
+    ///
+    /// ```
+    /// use disentangle::backend::Reference;
+    /// use disentangle::nn::{Activation, Loss};
+    /// use disentangle::train::{Extras, Recipe, Samples, Trainer};
+    ///
+    /// // The output is the input, so that -1 is called class 0 and 2 class 1; in this replica both are of class 1.
+    /// let mut recipe = Recipe::new(1, &[], 2, Activation::Identity, Loss::Logistic);
+    /// recipe.architecture.bias = false;
+    /// let samples = Samples { features: &[-1.0, 2.0], labels: &[0, 1] };
+    /// let initial = vec![("0.weight".to_string(), vec![1.0])];
+    /// let extras = Extras { labels: Some(&[1, 1]), ..Extras::default() };
+    /// let mut trainer = Trainer::with(recipe, samples, &initial, &Reference, extras)?;
+    /// assert_eq!(trainer.measure()?.error, [0.5]);
+    /// # Ok::<(), disentangle::train::TrainError>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Trainer::new`]; [`TrainError::Samples`] for weights or labels that do not fit.
