@@ -66,7 +66,7 @@ type Shared<T> = OnceCell<Result<T, GeometryError>>;
 /// A cloud and what is known of it. Sums over pairs and neighbours come from a backend, on rows from which their mean has been
 /// subtracted in f64: a cloud far from the origin loses nothing in f32. All else is computed in f64.
 ///
-/// What several metrics share, of 0 and 2 against 10 and 12 on a line:
+/// What several metrics share, of 0 and 2 against 10 and 12 on a line: moments and neighbours,
 ///
 /// ```
 /// use disentangle::backend::Reference;
@@ -78,6 +78,20 @@ type Shared<T> = OnceCell<Result<T, GeometryError>>;
 /// assert_eq!(survey.classes()[1].mean, [11.0]);
 /// // The mean of all is 6: (36 + 16 + 16 + 36) / 4, along the one axis there is.
 /// assert_eq!((survey.moments()?.trace(), survey.variances()?), (26.0, &[26.0][..]));
+/// // All three others are neighbours; the margins are (10 - 2) / 2 and (8 - 2) / 2.
+/// assert_eq!((survey.neighbors()?, &survey.nearest()?.indices[..3]), (3, &[1, 2, 3][..]));
+/// assert_eq!(survey.margins()?.mean(), 3.5);
+/// # Ok::<(), disentangle::geometry::GeometryError>(())
+/// ```
+///
+/// sums over pairs,
+///
+/// ```
+/// use disentangle::backend::Reference;
+/// use disentangle::geometry::{Cloud, Settings, Survey};
+///
+/// let cloud = Cloud::new(vec![0.0, 2.0, 10.0, 12.0], 1, vec![0, 0, 1, 1], 2)?;
+/// let survey = Survey::new(&cloud, &Reference, Settings::default());
 /// // The mean distance of the classes is 10, and 10 / (2 sqrt(26)) in halved z-scores.
 /// assert_eq!(survey.distances()?.between(0, 1), 10.0);
 /// assert!((survey.score_distances()?.between(0, 1) - 5.0 / 26.0f64.sqrt()).abs() < 1e-12);
@@ -87,13 +101,10 @@ type Shared<T> = OnceCell<Result<T, GeometryError>>;
 /// assert_eq!(survey.silhouettes()?[0], (11.0 - 2.0) / 11.0);
 /// // At T = 1 the most that another class has is e^(-8^2), against e^(-2^2) of the own: next to nothing.
 /// assert!(survey.soft_nearest_neighbor_loss()? < 1e-20 && survey.optimum()?.loss < 1e-20);
-/// // All three others are neighbours; the margins are (10 - 2) / 2 and (8 - 2) / 2.
-/// assert_eq!((survey.neighbors()?, &survey.nearest()?.indices[..3]), (3, &[1, 2, 3][..]));
-/// assert_eq!(survey.margins()?.mean(), 3.5);
 /// # Ok::<(), disentangle::geometry::GeometryError>(())
 /// ```
 ///
-/// And what it may be given beside: a classifier and the same samples halved.
+/// and what it may be given beside, a classifier and the same samples halved:
 ///
 /// ```
 /// use disentangle::backend::Reference;
