@@ -184,7 +184,7 @@ impl FromStr for Channels {
 /// ```
 /// use disentangle::data::{Channels, DeadPixels, Images, Standardize, Standardizer};
 ///
-/// // The first pixel is 1 and 3: mean 2, deviation sqrt(2) with n - 1. The second is always 7, but not in the third image.
+/// // The first pixel is 1 and 3: mean 2, deviation sqrt(2) with n - 1. The second is always 7, but in the third image.
 /// let images = Images::new(vec![1, 7, 3, 7, 2, 8], vec![0, 1, 0], [1, 1, 2], "made here")?;
 /// let fitted = Standardizer::fit(Standardize::Pixel, Channels::Flat, &images, &[0, 1], 1)?;
 /// assert_eq!((fitted.inputs(), fitted.mean[0], fitted.deviation[0]), (2, 2.0, 2f64.sqrt()));

@@ -12,7 +12,7 @@
 //! // What fails half-way leaves the file as it was, and nothing beside it.
 //! let failed = write(&path, |file| file.write_all(b"tw").and(Err(Error::other("no more"))));
 //! assert_eq!(failed.map_err(|error| error.to_string()), Err("no more".into()));
-//! assert_eq!(std::fs::read(&path)?, b"one");
+//! assert_eq!((std::fs::read(&path)?, std::fs::read_dir(&folder)?.count()), (b"one".to_vec(), 1));
 //! // What a killed process leaves beside it is swept away.
 //! std::fs::write(folder.join(".notes.1-0.tmp"), "tw")?;
 //! sweep(&folder);
