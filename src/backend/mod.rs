@@ -76,7 +76,8 @@ pub trait Backend {
     /// Prepares a program: allocates its buffers (all zero) and whatever else a run needs.
     ///
     /// # Errors
-    /// [`BackendError::TooLarge`] if a buffer's size overflows or its memory is not to be had; on a device, its own.
+    /// [`BackendError::TooLarge`] if a buffer's size overflows, [`BackendError::OutOfMemory`] if its memory is not to be had,
+    /// [`BackendError::Feature`] for a kernel that this build lacks; on a device, its own.
     fn load(&self, program: Program) -> Result<Box<dyn Executable>, BackendError>;
 
     /// Who reduces pairs for it: itself, or the reference.

@@ -158,7 +158,7 @@ pub fn check_rows(what: &'static str, values: &[f64], rows: usize, cols: usize) 
     if rows == 0 || cols == 0 || rows.checked_mul(cols) != Some(values.len()) {
         return Err(GeometryError::Shape {
             detail: format!(
-                "{what}: {} numbers for {rows} rows of {cols} columns, expected at least one of each",
+                "{what}: {} numbers for {rows} rows of {cols} columns, expected as many as rows times columns, at least one",
                 values.len()
             ),
         });

@@ -160,10 +160,9 @@ impl fmt::Display for GeometryError {
             GeometryError::OneClass => f.write_str("one class, expected at least 2"),
             GeometryError::Needs { what } => write!(f, "needs {what}"),
             GeometryError::Undefined { detail } => f.write_str(detail),
-            GeometryError::TooLarge { order, expected } => write!(
-                f,
-                "a matrix of order {order} (the smaller of rows and columns), expected at most {expected}"
-            ),
+            GeometryError::TooLarge { order, expected } => {
+                write!(f, "a matrix of order {order}, expected at most {expected}")
+            }
             GeometryError::Unknown { found } => {
                 let names: Vec<&str> = super::metric::METRICS.iter().map(|metric| metric.name).collect();
                 write!(f, "no metric '{found}', expected all or some of {}", names.join(", "))

@@ -65,11 +65,16 @@ impl Classifier {
     pub fn check(&self, cloud: &Cloud) -> Result<(), GeometryError> {
         let (classes, cols) = (cloud.classes(), cloud.cols());
         if self.weight.len() != classes * cols {
+            let found = self.weight.len();
             return Err(GeometryError::Shape {
-                detail: format!(
-                    "weights of {} columns, expected {cols} (those of the rows)",
-                    self.weight.len() / classes
-                ),
+                detail: if found.is_multiple_of(classes) {
+                    format!(
+                        "weights of {} columns, expected {cols} (those of the rows)",
+                        found / classes
+                    )
+                } else {
+                    format!("{found} weights, expected {cols} for each of {classes} classes")
+                },
             });
         }
         check_rows("weights", &self.weight, cloud.classes(), cloud.cols())?;

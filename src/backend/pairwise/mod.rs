@@ -277,6 +277,8 @@ pub struct Bins {
 }
 
 impl Bins {
+    /// Refuses a width that is not positive and finite, and a number of bins that is not among those above.
+    ///
     /// # Errors
     /// [`PairwiseError::Parameter`], [`PairwiseError::Empty`], [`PairwiseError::Length`] for too many.
     pub fn check(self) -> Result<(), PairwiseError> {
