@@ -88,13 +88,12 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool, cons
     let mut groups = [tile.a.ptr; 5];
     for g in 0..5 {
         groups[g] = tile.a.ptr.wrapping_add(g * GROUP * a_stride);
-        if !UNIT {
-            // A compiler that sees how they are related adds row to row instead, fourteen times for each p.
-            groups[g] = black_box(groups[g]);
-        }
     }
-    // The same numbers again, at an address that the compiler cannot know to be the same: it would read them once and spread them.
-    let (mut again, again_stride) = black_box((tile.a.ptr, tile.a.col_stride));
+    let mut again = (tile.a.ptr, tile.a.col_stride);
+    if UNIT && REGISTERS > 1 && ROWS > SPREAD_ONCE {
+        // The same numbers at an address that the compiler cannot know to be the same: it would read them once, and spread them.
+        again = black_box(again);
+    }
     // C is needed last; by then it has arrived.
     for i in 0..ROWS {
         for v in 0..REGISTERS {
@@ -126,7 +125,7 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool, cons
                     for v in 0..REGISTERS {
                         let spread = if UNIT && v > 0 && i + SPREAD_ONCE < ROWS {
                             // SAFETY: the number that `spread` has, since A's row stride is 1.
-                            _mm512_set1_ps(unsafe { *again.wrapping_add(i) })
+                            _mm512_set1_ps(unsafe { *again.0.wrapping_add(i) })
                         } else {
                             spread
                         };
@@ -137,7 +136,7 @@ unsafe fn tile<const ROWS: usize, const REGISTERS: usize, const UNIT: bool, cons
             groups[g] = groups[g].wrapping_add(tile.a.col_stride);
         }
         b = b.wrapping_add(tile.b_stride);
-        again = again.wrapping_add(again_stride);
+        again.0 = again.0.wrapping_add(again.1);
     }
     if tile.add {
         for i in 0..ROWS {
