@@ -72,7 +72,8 @@ std::string fault_why;
 uint64_t order = 0;
 
 extern "C" void stand_in_switch(void **save, void *to);
-// Saves what a called function must keep, and the stack; takes over the other's.
+// Saves what a called function must keep, and the stack; takes over the other's. It jumps back: a return would be foreseen to go to
+// who called, and never does, while a jump is foreseen to go where the last thread went, and most do.
 asm(R"(
 .text
 .globl stand_in_switch
@@ -93,7 +94,8 @@ stand_in_switch:
     popq %r12
     popq %rbx
     popq %rbp
-    ret
+    popq %rcx
+    jmpq *%rcx
 .size stand_in_switch, .-stand_in_switch
 )");
 
