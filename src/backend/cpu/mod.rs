@@ -60,7 +60,8 @@ pub use machine::{MAX_LANES, TILE_ROWS};
 #[cfg(feature = "pairwise")]
 pub use pairwise::{GRADIENT_ROUNDINGS, SUM_ROUNDINGS};
 use pool::Pool;
-pub use simd::{EXP2_ULP, RECIPROCAL_SQRT_ULP, SQRT_ULP};
+#[cfg(feature = "verify")]
+pub(crate) use simd::EXP2_ULP;
 
 /// The f32 backend. Its programs share one thread pool.
 ///

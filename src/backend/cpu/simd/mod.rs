@@ -18,35 +18,9 @@ use avx2::Avx2;
 use avx512::Avx512;
 use portable::Portable;
 
-/// Largest error of `Simd::square_root` in units in the last place.
-///
-/// ```
-/// use disentangle::backend::cpu::SQRT_ULP;
-///
-/// // A distance from 1 to 2 is a number of f32 in steps of 2^-23: it is right to one of them.
-/// assert_eq!(SQRT_ULP * f64::from(f32::EPSILON), 2f64.powi(-23));
-/// ```
-pub const SQRT_ULP: f64 = 1.0;
-
-/// Largest error of `Simd::reciprocal_root` in units in the last place.
-///
-/// ```
-/// use disentangle::backend::cpu::RECIPROCAL_SQRT_ULP;
-///
-/// // One over a distance from 1/2 to 1 is from 1 to 2, in steps of 2^-23: it is right to three parts in ten million.
-/// assert!(RECIPROCAL_SQRT_ULP * f64::from(f32::EPSILON) < 3e-7);
-/// ```
-pub const RECIPROCAL_SQRT_ULP: f64 = 2.5;
-
 /// Largest error of `Simd::exp2` in units in the last place.
-///
-/// ```
-/// use disentangle::backend::cpu::EXP2_ULP;
-///
-/// // A unit in the last place is at most 2^-23 of a number, so the kernel of any pair has six digits and more.
-/// assert!(EXP2_ULP * f64::from(f32::EPSILON) < 2e-7);
-/// ```
-pub const EXP2_ULP: f64 = 1.5;
+#[cfg(any(test, feature = "verify"))]
+pub(crate) const EXP2_ULP: f64 = 1.5;
 
 /// 2^f for f in [-1/2, 1/2] is 1 + f P(f): coefficients of P, highest first (Cephes' `exp2f`, S. Moshier).
 const EXP2: [f32; 6] = [
@@ -103,11 +77,11 @@ pub(super) trait Simd {
     unsafe fn at_most(a: Self::V, b: Self::V) -> u32;
     /// 1 where a < b, else 0.
     unsafe fn below(a: Self::V, b: Self::V) -> Self::V;
-    /// The square root of numbers >= 0, within [`SQRT_ULP`] from 1e-37 on; below that the absolute error is below 1e-19.
+    /// The square root of numbers >= 0, within 1 unit in the last place from 1e-37 on; below that the absolute error is below 1e-19.
     unsafe fn square_root(a: Self::V) -> Self::V;
-    /// 1 over the square root, within [`RECIPROCAL_SQRT_ULP`]; 0 for 0.
+    /// 1 over the square root, within 2.5 units in the last place; 0 for 0.
     unsafe fn reciprocal_root(a: Self::V) -> Self::V;
-    /// 2^a for a <= 127, within [`EXP2_ULP`]; 0 for a < -126, where results would be denormal and slow. 2^0 is 1.
+    /// 2^a for a <= 127, within 1.5 units in the last place (`EXP2_ULP`); 0 for a < -126, where results would be denormal and slow. 2^0 is 1.
     unsafe fn exp2(a: Self::V) -> Self::V;
     /// a b + c, rounded once where the instruction set can.
     unsafe fn multiply_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;

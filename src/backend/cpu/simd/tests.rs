@@ -1,6 +1,6 @@
 //! The elementary functions on every instruction set, against f64.
 
-use super::{EXP2_ULP, Isa, LEAST_EXPONENT, RECIPROCAL_SQRT_ULP, SQRT_ULP, Simd, Vectorized, dispatch};
+use super::{EXP2_ULP, Isa, LEAST_EXPONENT, Simd, Vectorized, dispatch};
 
 #[derive(Clone, Copy)]
 enum Function {
@@ -60,7 +60,7 @@ fn functions_are_within_their_ulps_on_grids_of_their_domains() {
         let root = worst(isa, Function::SquareRoot, 1e-37, 3e38, f64::sqrt);
         let reciprocal = worst(isa, Function::ReciprocalRoot, 1e-37, 3e38, |x| 1.0 / x.sqrt());
         println!("{isa}: exp2 {exp2:.3} and {above:.3}, root {root:.3}, reciprocal {reciprocal:.3} ulp");
-        assert!(exp2.max(above) <= EXP2_ULP && root <= SQRT_ULP && reciprocal <= RECIPROCAL_SQRT_ULP);
+        assert!(exp2.max(above) <= EXP2_ULP && root <= 1.0 && reciprocal <= 2.5);
     }
 }
 

@@ -12,7 +12,7 @@
 //!
 //! A lane sees the partners in the same order whatever tile it is in and whoever its neighbours are, so no bit depends on threads or
 //! replicas. Distances in f64 are exact but for 2^-53, however large they are beside T; what is left is the rounding of an exponent,
-//! which counts where it is small, the power's ([`EXP2_ULP`](super::EXP2_ULP)) and one rounding of the result.
+//! which counts where it is small, the power's (1.5 units in the last place) and one rounding of the result.
 //!
 //! | file | what it has |
 //! |---|---|
