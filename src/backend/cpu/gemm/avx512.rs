@@ -13,9 +13,8 @@
 //! ```
 //!
 //! A multiply-add can spread a number of A itself, as it reads it. That saves an instruction and costs a load more, since the number is
-//! read once for each register of the row. An instruction counts for more than a load where two threads of one core share its
-//! decoders: there it is 1.1 times faster, elsewhere as fast. Two loads fit into a cycle, as two multiply-adds do, so
-//! all but [`SPREAD_ONCE`] rows can do without the instruction.
+//! read once for each register of the row. Two loads fit into a cycle, as two multiply-adds do, so all but [`SPREAD_ONCE`] rows can do
+//! without the instruction. `benches/src/bin/microkernels.rs` compares tiles of other shapes, and of more and fewer such rows.
 //!
 //! Lanes past the last column are computed with, and masked off when C is read and written, and when B may not be read
 //! past its last column.
