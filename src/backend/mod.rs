@@ -38,6 +38,7 @@ pub mod cpu;
 pub mod cuda;
 mod error;
 pub mod kernel;
+mod operands;
 pub mod pairwise;
 pub mod program;
 pub mod reference;
