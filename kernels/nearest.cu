@@ -19,9 +19,6 @@ const u32 SQUARE_STRIDE = TILE + 2;
 using Pairs = Tile<double, ROWS>;
 const double NOBODY = 1.7976931348623157e308;
 
-// What is compared: a sum of squares by its root, a sum of squares, a sum of absolute differences.
-enum Key : u32 { ROOT = 0, SQUARE = 1, ABSOLUTE = 2 };
-
 // The nearest so far of one row, in a warp.
 struct List {
     double key[2];
@@ -98,7 +95,7 @@ struct List {
 // The k nearest of each row among a part's columns: distances[row, part, k], indices likewise. `same`: a row is not its own neighbour.
 // Where a part has fewer, entries stay empty.
 KERNEL(256) nearest_of_part(const double *rows, const double *columns, u32 stride, u64 row_count, u64 column_count, u32 part_tiles,
-                            u32 parts, u32 k, u32 compared, u32 same, double *distances, u32 *indices) {
+                            u32 parts, u32 k, u32 function, u32 same, double *distances, u32 *indices) {
     __shared__ __align__(16) double x_slice[8 * 36];
     __shared__ __align__(16) double y_slice[8 * 68];
     __shared__ __align__(16) double square[32 * 66];
@@ -112,7 +109,7 @@ KERNEL(256) nearest_of_part(const double *rows, const double *columns, u32 strid
     for (u32 r = 0; r < OWN_ROWS; ++r) lists[r].clear();
     for (u64 tile = static_cast<u64>(part) * part_tiles; tile < end; ++tile) {
         double of_pairs[Pairs::OWN][4];
-        Pairs::sums(rows + first * stride, columns + tile * TILE * stride, stride, compared == ABSOLUTE, x_slice, y_slice, of_pairs);
+        Pairs::sums(rows + first * stride, columns + tile * TILE * stride, stride, function == ABSOLUTE, x_slice, y_slice, of_pairs);
 #pragma unroll
         for (u32 n = 0; n < 4 * Pairs::OWN; n += 2) {
             double *to = square + Pairs::place(threadIdx.x / 16, n / 4) * SQUARE_STRIDE + Pairs::place(threadIdx.x % 16, n % 4);
@@ -128,10 +125,11 @@ KERNEL(256) nearest_of_part(const double *rows, const double *columns, u32 strid
                 const bool there = j < column_count && !(same && i == j);
                 // The root is taken of sums that may be near enough; what the product rounds away is added to it.
                 const double last = lists[r].last(k);
-                const double most = compared == ROOT ? last * last * 1.000000000000001 : compared == SQUARE ? 2.0 * last : last;
+                const double most = function == ROOT ? last * last * 1.000000000000001 : function == DISTANCE ? 2.0 * last : last;
                 const bool may = there && sum <= most;
                 if (__ballot_sync(ALL, may) == 0) continue;
-                const double with = compared == ROOT ? sqrt(sum) : compared == SQUARE ? 0.5 * sum : sum;
+                // Of unit vectors half of the squared distance is the cosine distance.
+                const double with = function == ROOT ? sqrt(sum) : function == DISTANCE ? 0.5 * sum : sum;
                 lists[r].offer(there, with, static_cast<u32>(j), k);
             }
         }

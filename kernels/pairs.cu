@@ -15,20 +15,8 @@
 
 namespace {
 
-enum PairFunction : u32 { DISTANCE = 0, ROOT = 1, ABSOLUTE = 2, EXPONENTIAL = 3, BELOW = 4 };
-
-// Who is compared: two sets; one with itself, i not j; one with itself, each pair once, from its earlier position.
-enum Relation : u32 { TWO_SETS = 0, EACH_ORDER = 1, ONCE = 2 };
-
 // Tiles whose f are summed in f32 before they are added in f64: 64 roundings.
 const u32 TILES_IN_F32 = 16;
-
-// e^(x / T) of x <= 0, with T and, rounded to f32, its inverse.
-__device__ inline float exponential(float x, double, float inverse) { return exp_of_negative(x * inverse); }
-__device__ inline double exponential(double x, double temperature, float) { return exp(x / temperature); }
-
-__device__ inline float root(float x) { return sqrtf(x); }
-__device__ inline double root(double x) { return sqrt(x); }
 
 // f of a sum over coordinates; the parameter is a temperature or a radius.
 template <class T> __device__ inline T value_of_pair(u32 function, T sum, double parameter, float inverse) {
@@ -38,11 +26,6 @@ template <class T> __device__ inline T value_of_pair(u32 function, T sum, double
     case BELOW: return root(sum) < parameter ? T(1) : T(0);
     default: return sum;
     }
-}
-
-// Whether a pair counts.
-__device__ inline bool counts(u32 relation, u64 row, u64 column) {
-    return relation == TWO_SETS || (relation == EACH_ORDER ? row != column : row < column);
 }
 
 // Puts the four numbers of a row's thread where they belong: thread i of the row has the sum of row i.

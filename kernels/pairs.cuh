@@ -21,6 +21,24 @@ namespace {
 // Points of a tile, on either side.
 const u32 TILE = 64;
 
+// f of a pair: of its sum over the coordinates the sum itself (squares or absolute values), the root, e^(-sum / T), or whether the root is below.
+enum PairFunction : u32 { DISTANCE = 0, ROOT = 1, ABSOLUTE = 2, EXPONENTIAL = 3, BELOW = 4 };
+
+// Who is compared: two sets; one with itself, i not j; one with itself, each pair once, from its earlier position.
+enum Relation : u32 { TWO_SETS = 0, EACH_ORDER = 1, ONCE = 2 };
+
+// Whether a pair counts.
+__device__ inline bool counts(u32 relation, u64 row, u64 column) {
+    return relation == TWO_SETS || (relation == EACH_ORDER ? row != column : row < column);
+}
+
+// e^(x / T) of x <= 0, with T and, rounded to f32, its inverse.
+__device__ inline float exponential(float x, double, float inverse) { return exp_of_negative(x * inverse); }
+__device__ inline double exponential(double x, double temperature, float) { return exp(x / temperature); }
+
+__device__ inline float root(float x) { return sqrtf(x); }
+__device__ inline double root(double x) { return sqrt(x); }
+
 __device__ inline void load16(const float *from, float (&to)[4]) {
     const float4 four = load4(from);
     to[0] = four.x;

@@ -60,6 +60,7 @@ expect fast "has not waited" ends_before_the_copy=719
 expect trace "" good=0
 expect trace "race in shared memory\|nobody has written" no_barrier=719
 expect trace "race in shared memory" writes_before_others_have_read=719
+expect trace "race in shared memory" reads_before_others_have_added=719
 expect trace "nobody has written" reads_what_nobody_wrote=719
 expect trace "nobody has written" reads_before_the_copy=719
 expect trace "outside every allocation" reads_past_the_end=700

@@ -73,6 +73,15 @@ __device__ inline double2 load2(const double *from) { return stand_in::load<doub
 __device__ inline void store4(float *to, float4 value) { stand_in::store(to, value); }
 __device__ inline void store2(double *to, double2 value) { stand_in::store(to, value); }
 
+// Fibers take turns at barriers alone, so a plain addition is an atomic one. Kernels do not ask what was there before.
+__device__ inline void atomicAdd(unsigned *to, unsigned value) {
+#ifdef DISENTANGLE_TRACE
+    stand_in::trace::add(to, value);
+#else
+    *to += value;
+#endif
+}
+
 // A copy is made when its thread waits for it, so that who forgets to wait finds nothing.
 __device__ inline void copy16_async(void *to, const void *from, bool there) {
     for (const void *end : {static_cast<const void *>(to), from}) {

@@ -1,5 +1,6 @@
 // Two accesses to the same four bytes race if one writes, two threads do them, and no barrier of the block lies between: within
-// a block that is the same epoch, across blocks it is the whole launch. No order of execution is needed to see it.
+// a block that is the same epoch, across blocks it is the whole launch. No order of execution is needed to see it. Atomic additions
+// do not race with each other.
 #include "trace.hpp"
 
 #include <cstdint>
@@ -25,6 +26,8 @@ struct Touch {
 struct Cell {
     Touch writer, reader;
     bool written = false, read = false, readers_differ = false;
+    // Written last by an atomic addition, and by more than one thread in that epoch.
+    bool added = false, adders_differ = false;
 };
 
 std::vector<Cell> shared;
@@ -42,9 +45,12 @@ void race(const char *memory, const char *what, const Touch &other, uintptr_t ce
                              std::to_string(cell * 4 % 65536) + ")");
 }
 
-void touch(Cell &cell, bool write, bool across_blocks, const char *memory, uintptr_t number) {
+void touch(Cell &cell, bool write, bool across_blocks, const char *memory, uintptr_t number, bool adds = false) {
     const Touch now{epoch, blockIdx.x, threadIdx.x};
-    if (cell.written && !ordered(cell.writer, across_blocks)) race(memory, write ? "writes" : "reads", cell.writer, number);
+    const bool both_add = adds && cell.added, same_epoch = cell.writer.epoch == now.epoch;
+    if (cell.written && !both_add && (!ordered(cell.writer, across_blocks) || (cell.adders_differ && same_epoch))) {
+        race(memory, write ? "writes" : "reads", cell.writer, number);
+    }
     if (!write) {
         if (cell.read && cell.reader.epoch == now.epoch && cell.reader.thread != now.thread) cell.readers_differ = true;
         if (cell.read && across_blocks && cell.reader.block != now.block) cell.readers_differ = true;
@@ -58,6 +64,8 @@ void touch(Cell &cell, bool write, bool across_blocks, const char *memory, uintp
     if (cell.read && (!ordered(cell.reader, across_blocks) || (cell.readers_differ && (across_blocks || cell.reader.epoch == now.epoch)))) {
         race(memory, "writes", cell.reader, number);
     }
+    cell.adders_differ = both_add && same_epoch && (cell.adders_differ || cell.writer.thread != now.thread);
+    cell.added = adds;
     cell.written = true;
     cell.writer = now;
     cell.read = false;
@@ -107,6 +115,15 @@ __attribute__((noinline)) void read(const void *from, void *to, size_t bytes) {
 __attribute__((noinline)) void write(void *to, const void *from, size_t bytes) {
     access(to, bytes, true, __builtin_return_address(0));
     std::memcpy(to, from, bytes);
+}
+
+void add(unsigned *to, unsigned value) {
+    const auto *at = reinterpret_cast<const char *>(to);
+    if (at < shared_start || at >= shared_stop) fault(LAUNCH_FAILED, "an atomic addition outside of shared memory");
+    Cell &cell = shared[(at - shared_start) / 4];
+    if (!cell.written) fault(LAUNCH_FAILED, "it adds to shared memory that nobody has written");
+    touch(cell, true, false, "shared", (at - shared_start) / 4, true);
+    *to += value;
 }
 
 } // namespace stand_in::trace

@@ -15,6 +15,8 @@ void end_launch();
 // One access of that many bytes, and the copy.
 void read(const void *from, void *to, size_t bytes);
 void write(void *to, const void *from, size_t bytes);
+// An atomic addition. The model does not count it: how many threads meet in one number is the data's business.
+void add(unsigned *to, unsigned value);
 #else
 inline void new_block(const char *, const char *) {}
 inline void new_launch(const std::string &) {}

@@ -437,7 +437,7 @@ pub fn backend_named(device: &str, threads: usize) -> Result<(Box<dyn Backend>, 
             let name = format!("cpu (f32), {}, {threads} threads", cpu.isa());
             Ok((Box::new(cpu), name))
         }
-        _ if device == "cuda" || device.starts_with("cuda:") => cuda(device, threads),
+        _ if device == "cuda" || device.starts_with("cuda:") => cuda(device),
         _ => Err(CliError::Input(format!("--device '{device}': expected {DEVICES}"))),
     }
 }
@@ -450,7 +450,7 @@ const DEVICES: &str = "cpu or reference";
 
 /// The device of `cuda` (the first) or `cuda:N`.
 #[cfg(feature = "cuda")]
-fn cuda(device: &str, threads: usize) -> Result<(Box<dyn Backend>, String), CliError> {
+fn cuda(device: &str) -> Result<(Box<dyn Backend>, String), CliError> {
     let number = device.strip_prefix("cuda:").unwrap_or("0");
     let wrong = |_| {
         CliError::Input(format!(
@@ -458,20 +458,20 @@ fn cuda(device: &str, threads: usize) -> Result<(Box<dyn Backend>, String), CliE
         ))
     };
     let ordinal = number.parse().map_err(wrong)?;
-    let cuda = Cuda::new(ordinal, threads).map_err(|error| match error {
+    let cuda = Cuda::new(ordinal).map_err(|error| match error {
         // Where no device of this kind can be had, another kind is what is left.
         BackendError::Cuda(CudaError::NoDriver | CudaError::DriverTooOld { .. } | CudaError::NoDevice) => {
             CliError::Input(format!("--device '{device}': {error}; expected cpu or reference"))
         }
         BackendError::Cuda(_) => CliError::Input(format!("--device '{device}': {error}")),
-        other => threads_error(threads, &other),
+        other => CliError::input(other),
     })?;
     let name = format!("cuda:{ordinal} (f32), {}", cuda.device().name);
     Ok((Box::new(cuda), name))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(device: &str, _threads: usize) -> Result<(Box<dyn Backend>, String), CliError> {
+fn cuda(device: &str) -> Result<(Box<dyn Backend>, String), CliError> {
     Err(CliError::Input(format!(
         "--device '{device}': this build has no CUDA backend (cargo's feature cuda), expected {DEVICES}"
     )))

@@ -7,7 +7,7 @@ use disentangle::backend::{Backend, BackendError, Cuda};
 use crate::stand_in;
 
 fn refusal(ordinal: usize) -> BackendError {
-    match Cuda::new(ordinal, 1) {
+    match Cuda::new(ordinal) {
         Ok(cuda) => panic!("there is a device: {:?}", cuda.device()),
         Err(error) => error,
     }
@@ -16,7 +16,7 @@ fn refusal(ordinal: usize) -> BackendError {
 /// Without the stand-in there is a driver or there is none; either way there is an answer.
 #[test]
 fn no_driver_is_an_error() {
-    if let Err(error) = Cuda::new(0, 1) {
+    if let Err(error) = Cuda::new(0) {
         let line = error.to_string();
         assert!(
             matches!(error, BackendError::Cuda(_)) && line.contains("CUDA") && !line.contains('\n'),
@@ -68,7 +68,7 @@ fn a_wrong_number_is_an_error() {
 #[test]
 fn memory_that_is_not_there_is_an_error_with_its_sizes() {
     stand_in::with("errors::memory_that_is_not_there_is_an_error_with_its_sizes", || {
-        let cuda = Cuda::new(0, 1).unwrap();
+        let cuda = Cuda::new(0).unwrap();
         let buffer = Buffer {
             name: "weights".into(),
             element: Element::Real,

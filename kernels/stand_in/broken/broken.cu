@@ -15,6 +15,15 @@ KERNEL(64) no_barrier(const float *x, float *y, u32 count) {
     y[threadIdx.x] = room[count - 1 - threadIdx.x];
 }
 
+// Additions do not race with each other; who reads the sum waits for all of them.
+KERNEL(64) reads_before_others_have_added(const float *x, float *y, u32 count) {
+    __shared__ u32 sum;
+    if (threadIdx.x == 0) sum = 0;
+    __syncthreads();
+    atomicAdd(&sum, count);
+    y[threadIdx.x] = x[threadIdx.x] + static_cast<float>(sum);
+}
+
 KERNEL(64) writes_before_others_have_read(const float *x, float *y, u32 count) {
     __shared__ float room[64];
     room[threadIdx.x] = x[threadIdx.x];

@@ -160,6 +160,7 @@ pub(super) trait Plain: Copy + Default {}
 impl Plain for f32 {}
 impl Plain for f64 {}
 impl Plain for u32 {}
+impl Plain for u64 {}
 
 /// Memory of a device.
 pub(super) struct Memory {

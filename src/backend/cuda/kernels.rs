@@ -20,11 +20,13 @@ sources! {
     "dense": dense_forward dense_forward_narrow dense_input_grad dense_input_grad_narrow dense_weight_grad
         dense_weight_grad_narrow lanes_total;
     "elementwise": fill add accumulate unary unary_grad sum_squares_grad gather;
+    "histograms": pair_histogram_f32 pair_histogram_f64 pair_histogram_totals;
     "losses": softmax_cross_entropy softmax_cross_entropy_grad margin margin_grad squared_error squared_error_grad
         logit_penalty logit_penalty_grad;
     "nearest": nearest_of_part nearest_of_parts;
     "optimizers": sgd adam rms_prop;
-    "pair_gradient": pair_log_gradient_f32 pair_log_gradient_f64 pair_gradient_total;
+    "pair_gradient": pair_log_gradient_f32 pair_log_gradient_f64 pair_sum_gradient_f32 pair_sum_gradient_f64 pair_difference_gradient_f32
+        pair_difference_gradient_f64 pair_gradient_total;
     "pairs": pair_sums_f32 pair_sums_f64 pair_log_sums_f32 pair_log_sums_f64 pair_row_totals pair_log_totals pair_class_totals;
     "probes": class_moments_parts class_moments_of_parts error_count_parts zero_rows_parts counts_of_parts;
     "rows": row_normalize row_normalize_grad row_sum_parts sum_squares_parts sum_of_parts row_sum_grad;

@@ -29,7 +29,7 @@ mod sums;
 use std::sync::Arc;
 
 use super::program::Program;
-use super::{Backend, BackendError, Cpu, Executable, Pairwise, check_sizes};
+use super::{Backend, BackendError, Executable, Pairwise, check_sizes};
 use driver::Context;
 pub use driver::{Device, devices};
 pub use error::{CudaError, OLDEST_DEVICE, OLDEST_DRIVER};
@@ -39,20 +39,17 @@ use kernels::Kernels;
 pub struct Cuda {
     kernels: Arc<Kernels>,
     context: Arc<Context>,
-    /// For the reductions over pairs that have no kernels here.
-    host: Cpu,
 }
 
 impl Cuda {
-    /// A backend on device `ordinal`, with `threads` threads of the host for gradients and histograms of pairs, which are not the device's.
+    /// A backend on device `ordinal`.
     ///
     /// # Errors
-    /// [`BackendError::Cuda`] where there is no driver, it is too old, the device is not there or too old; those of [`Cpu::new`].
-    pub fn new(ordinal: usize, threads: usize) -> Result<Cuda, BackendError> {
-        let host = Cpu::new(threads)?;
+    /// [`BackendError::Cuda`] where there is no driver, it is too old, the device is not there or too old.
+    pub fn new(ordinal: usize) -> Result<Cuda, BackendError> {
         let context = Context::open(ordinal)?;
         let kernels = Arc::new(Kernels::load(&context)?);
-        Ok(Cuda { kernels, context, host })
+        Ok(Cuda { kernels, context })
     }
 
     /// The device.

@@ -64,9 +64,9 @@ pub mod soft_nearest_neighbor;
 mod targets;
 
 pub use error::PairwiseError;
-#[cfg(any(feature = "pairwise", feature = "cuda"))]
-pub(crate) use points::normalize;
 pub use points::{Points, RowSource, Values};
+#[cfg(any(feature = "pairwise", feature = "cuda"))]
+pub(crate) use points::{normalize, through_norms};
 pub use soft_nearest_neighbor::{SoftNearestNeighbor, SoftNearestNeighborGradient};
 #[cfg(any(feature = "pairwise", feature = "cuda"))]
 pub(crate) use targets::{Target, targets, zeros};

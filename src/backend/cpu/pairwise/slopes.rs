@@ -8,7 +8,7 @@ use super::stage::{Needs, Stage};
 use super::sums::Pairs;
 use super::tile::{Differences, Exponential, One, Products, ReciprocalRoot};
 use super::wide;
-use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target, normalize};
+use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target, through_norms};
 
 /// Coefficients from here on are divided by the largest, so that they stay in the range of f32.
 const LARGE: f64 = 1e30;
@@ -243,26 +243,6 @@ impl Cpu {
         let reversed = |j, i, d| weight(i, j, d);
         wide::add_gradients(machine, second, first, false, &reversed, to)
     }
-}
-
-/// Adds to dx = (h - u (u . h)) / |x| with u = x / |x| and h the gradient by u (`[N, d + 1]`); a zero row gets nothing.
-fn through_norms(points: &Points, replica: usize, by_unit: &[f64], to: &mut [f64]) -> Result<(), PairwiseError> {
-    let dim = points.dim();
-    let mut row = vec![0.0; dim + 1];
-    for (i, (h, to)) in by_unit.chunks_exact(dim + 1).zip(to.chunks_exact_mut(dim)).enumerate() {
-        points.row(replica, i, &mut row[..dim])?;
-        let top = row[..dim].iter().fold(0.0f64, |top, x| top.max(x.abs()));
-        if top == 0.0 {
-            continue;
-        }
-        let norm = top * row[..dim].iter().map(|x| (x / top).powi(2)).sum::<f64>().sqrt();
-        normalize(&mut row, dim);
-        let along: f64 = row[..dim].iter().zip(h).map(|(u, h)| u * h).sum();
-        for ((to, u), h) in to.iter_mut().zip(&row).zip(h) {
-            *to += (h - u * along) / norm;
-        }
-    }
-    Ok(())
 }
 
 impl Coefficients {

@@ -1,12 +1,12 @@
-//! Gradients of log sums: the launches of `kernels/pair_gradient.cu`.
+//! Gradients of sums over pairs and of their logarithms: the launches of `kernels/pair_gradient.cu`.
 
 use super::super::Cuda;
 use super::super::driver::Memory;
 use super::super::launch::{Launch, THREADS};
 use super::points::{Frame, Number, Order, TILE, list, stride, upload};
-use super::sums::is_wide;
+use super::sums::{is_wide, number};
 use super::{failed, run};
-use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target};
+use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target, through_norms};
 
 /// Blocks that occupy a device, and parts at most that columns are cut into for their sake.
 const BLOCKS: usize = 512;
@@ -18,6 +18,53 @@ const COORDINATES: usize = 32;
 /// Which terms of a pair a kernel adds: that of the row's own sum, that of the column's.
 const OWN: u32 = 1;
 const PARTNER: u32 = 2;
+
+/// Weights from here on are divided by the largest, so that they and what they multiply stay in the range of f32: times a coordinate's
+/// difference, or the inverse of the smallest distance.
+const LARGE: f64 = 1e15;
+
+/// w of a row of the first set and a class of the second.
+type Weight<'a> = &'a dyn Fn(usize, usize) -> f64;
+
+/// What is differentiated: the kernel and the parameters of its own.
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    /// Logarithms of sums of e^(-d^2 / temperature), `[N, C']`.
+    Logs {
+        temperature: f64,
+        logs: &'a [f64],
+    },
+    Sums(PairFunction),
+}
+
+impl Of<'_> {
+    /// By what the kernel's numbers are multiplied: it leaves out what all pairs share.
+    fn factor(self) -> f64 {
+        match self {
+            Of::Logs { .. } => 1.0,
+            Of::Sums(function) => match function {
+                PairFunction::SquaredEuclidean | PairFunction::Cosine => 2.0 * function.factor(),
+                PairFunction::Gaussian { temperature } => -2.0 / temperature,
+                _ => 1.0,
+            },
+        }
+    }
+}
+
+/// The same with logarithms on the device, and what else both sides are asked: `struct Asked` of the kernels. Logarithms and weights have a
+/// number for each class and position of the first set.
+struct Asked {
+    of: Terms,
+    weights: Memory,
+    positions: usize,
+    stride: u32,
+    dim: usize,
+}
+
+enum Terms {
+    Logs { temperature: f64, logs: Memory },
+    Sums(PairFunction),
+}
 
 /// A set on the device.
 struct Side {
@@ -37,23 +84,83 @@ impl Cuda {
         (logs, weights): (&[f64], &[f64]),
         to: Target,
     ) -> Result<(), PairwiseError> {
-        let wide = is_wide(PairFunction::Gaussian { temperature }, form);
-        let sums = (temperature, logs, weights);
-        if wide {
-            self.log_slopes_of::<f64>(points, others, replica, &Frame::exact(false), sums, to)
+        let classes = others.unwrap_or(points).classes();
+        let weight = |i: usize, c: usize| weights[i * classes + c];
+        let of = Of::Logs { temperature, logs };
+        if is_wide(PairFunction::Gaussian { temperature }, form) {
+            self.slopes_of::<f64>(points, others, replica, &Frame::exact(false), of, &weight, to)
         } else {
             let frame = Frame::rounded(points, others, replica, false, form)?;
-            self.log_slopes_of::<f32>(points, others, replica, &frame, sums, to)
+            self.slopes_of::<f32>(points, others, replica, &frame, of, &weight, to)
         }
     }
 
-    fn log_slopes_of<T: Number>(
+    /// The gradient of the sum of weight(i, class of j) f(d_ij) over the pairs of one replica.
+    pub(super) fn slopes(
+        &self,
+        points: &Points,
+        others: Option<&Points>,
+        replica: usize,
+        (function, form): (PairFunction, Form),
+        weight: Weight,
+        to: Target,
+    ) -> Result<(), PairwiseError> {
+        let of = Of::Sums(function);
+        let unit = function == PairFunction::Cosine;
+        // The sign of a difference does not survive that its points are rounded.
+        let signs = function == PairFunction::L1 && !(points.is_f32() && others.is_none_or(Points::is_f32));
+        let run = |to: Target| {
+            if signs || is_wide(function, form) {
+                return self.slopes_of::<f64>(points, others, replica, &Frame::exact(unit), of, weight, to);
+            }
+            let frame = Frame::rounded(points, others, replica, unit, form)?;
+            let rows = (0..points.rows()).flat_map(|i| (0..others.unwrap_or(points).classes()).map(move |c| (i, c)));
+            let top = rows.map(|(i, c)| weight(i, c).abs()).fold(0.0, f64::max);
+            if top <= LARGE {
+                return self.slopes_of::<f32>(points, others, replica, &frame, of, weight, to);
+            }
+            let Target {
+                points: first,
+                others: second,
+            } = to;
+            let target = Target {
+                points: &mut *first,
+                others: &mut *second,
+            };
+            self.slopes_of::<f32>(points, others, replica, &frame, of, &|i, c| weight(i, c) / top, target)?;
+            first.iter_mut().chain(second).for_each(|slope| *slope *= top);
+            Ok(())
+        };
+        if !unit {
+            return run(to);
+        }
+        // By the rows divided by their norms, and from there to the rows.
+        let dim = points.dim() + 1;
+        let mut first = vec![0.0; points.rows() * dim];
+        let mut second = vec![0.0; others.map_or(0, Points::rows) * dim];
+        run(Target {
+            points: &mut first,
+            others: &mut second,
+        })?;
+        through_norms(points, replica, &first, to.points)?;
+        match others {
+            Some(others) => through_norms(others, replica, &second, to.others),
+            None => Ok(()),
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "two sets, how they are rounded, what is differentiated, its weights, and a target"
+    )]
+    fn slopes_of<T: Number>(
         &self,
         points: &Points,
         others: Option<&Points>,
         replica: usize,
         frame: &Frame,
-        (temperature, logs, weights): (f64, &[f64], &[f64]),
+        of: Of,
+        weight: Weight,
         to: Target,
     ) -> Result<(), PairwiseError> {
         let first = self.side::<T>(points, replica, frame)?;
@@ -61,29 +168,38 @@ impl Cuda {
             .map(|others| self.side::<T>(others, replica, frame))
             .transpose()?;
         let classes = others.unwrap_or(points).classes();
-        let by_class = |values: &[f64]| {
-            let positions = first.order.positions();
+        let positions = first.order.positions();
+        let by_class = |value: Weight| {
             let mut all = vec![0.0; classes * positions];
             for (position, row) in first.order.rows.iter().enumerate() {
                 let Some(row) = row else { continue };
-                (0..classes).for_each(|c| all[c * positions + position] = values[row * classes + c]);
+                (0..classes).for_each(|c| all[c * positions + position] = value(*row, c));
             }
-            list(&self.context, "sums of pairs", &all)
+            list(&self.context, "weights of pairs", &all)
         };
-        let sums = (
-            temperature,
-            &by_class(logs)?,
-            &by_class(weights)?,
-            first.order.positions(),
-        );
-        let stride = stride::<T>(points.dim(), frame)?;
+        let asked = Asked {
+            of: match of {
+                Of::Logs { temperature, logs } => Terms::Logs {
+                    temperature,
+                    logs: by_class(&|i, c| logs[i * classes + c])?,
+                },
+                Of::Sums(function) => Terms::Sums(function),
+            },
+            weights: by_class(weight)?,
+            positions,
+            stride: stride::<T>(points, frame)?,
+            dim: frame.dim(points),
+        };
         match &second {
-            None => self.slopes_of_side::<T>(&first, &first, stride, sums, OWN | PARTNER, points.dim(), to.points),
+            None => self.slopes_of_side::<T>(&first, &first, &asked, OWN | PARTNER, to.points)?,
             Some(second) => {
-                self.slopes_of_side::<T>(&first, second, stride, sums, OWN, points.dim(), to.points)?;
-                self.slopes_of_side::<T>(second, &first, stride, sums, PARTNER, points.dim(), to.others)
+                self.slopes_of_side::<T>(&first, second, &asked, OWN, to.points)?;
+                self.slopes_of_side::<T>(second, &first, &asked, PARTNER, to.others)?;
             }
         }
+        let factor = of.factor();
+        to.points.iter_mut().chain(to.others).for_each(|slope| *slope *= factor);
+        Ok(())
     }
 
     fn side<T: Number>(&self, points: &Points, replica: usize, frame: &Frame) -> Result<Side, PairwiseError> {
@@ -99,17 +215,16 @@ impl Cuda {
         })
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// Writes what `rows` get, `[N, dim]`.
     fn slopes_of_side<T: Number>(
         &self,
         rows: &Side,
         columns: &Side,
-        stride: u32,
-        (temperature, logs, weights, positions): (f64, &Memory, &Memory, usize),
+        asked: &Asked,
         terms: u32,
-        dim: usize,
         to: &mut [f64],
     ) -> Result<(), PairwiseError> {
+        let (stride, dim) = (asked.stride, asked.dim);
         let own = rows.order.positions();
         // A block of f64 has half a tile of rows.
         let row_tiles = own / TILE * (size_of::<T>() / 4);
@@ -120,9 +235,14 @@ impl Cuda {
         let count = own * stride as usize;
         let valid = list(&self.context, "rows of tiles", &columns.order.valid)?;
         let slopes = Memory::new(&self.context, "gradients of pairs", 8 * parts * count).map_err(failed)?;
+        let name = match asked.of {
+            Terms::Logs { .. } => "log",
+            Terms::Sums(PairFunction::Euclidean | PairFunction::Gaussian { .. }) => "sum",
+            Terms::Sums(_) => "difference",
+        };
         let kernel = self
             .kernels
-            .get(&format!("pair_log_gradient_{}", T::NAME))
+            .get(&format!("pair_{name}_gradient_{}", T::NAME))
             .map_err(failed)?;
         let launch = Launch::on_grid(kernel, (row_tiles * slabs * parts) as u64, THREADS)
             .map_err(failed)?
@@ -134,11 +254,18 @@ impl Cuda {
             .pointer(columns.classes.address())
             .int(tiles as u32)
             .int(part_tiles as u32)
-            .int(slabs as u32)
-            .double(temperature)
-            .pointer(logs.address())
-            .pointer(weights.address())
-            .long(positions)
+            .int(slabs as u32);
+        let launch = match &asked.of {
+            Terms::Logs { temperature, logs } => launch.double(*temperature).pointer(logs.address()),
+            Terms::Sums(function @ (PairFunction::Euclidean | PairFunction::Gaussian { .. })) => {
+                let (number, parameter) = number(*function);
+                launch.int(number).double(parameter)
+            }
+            Terms::Sums(function) => launch.flag(*function == PairFunction::L1),
+        };
+        let launch = launch
+            .pointer(asked.weights.address())
+            .long(asked.positions)
             .int(terms)
             .pointer(slopes.address())
             .long(own);

@@ -1,16 +1,18 @@
-//! Reductions over pairs on the device: sums per class pair, per row and class (also in logarithms), the k nearest, and the soft nearest
-//! neighbour loss, the last two with gradients, replica after replica. Gradients of plain sums and histograms are the CPU's.
+//! Reductions over pairs on the device: sums and histograms per class pair, sums per row and class (also in logarithms), the k nearest, and
+//! the soft nearest neighbour loss; sums, logarithms and the loss with gradients. Replica after replica.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `points` | points as the kernels read them, class after class |
 //! | `sums` | reductions A and B |
 //! | `nearest` | reduction C |
-//! | `gradient` | gradients of B in logarithms and of the loss |
+//! | `histograms` | reduction A with a histogram |
+//! | `gradient` | gradients of A and B, of B in logarithms and of the loss |
 //!
 //! Squared distances are sums of differences in every form; the centred form is no faster here, and as exact as the direct one.
 
 mod gradient;
+mod histograms;
 mod nearest;
 mod points;
 mod sums;
@@ -19,7 +21,6 @@ use super::Cuda;
 use super::driver::Context;
 use super::error::CudaError;
 use super::launch::Launch;
-use crate::backend::Backend;
 use crate::backend::pairwise::soft_nearest_neighbor::counted;
 use crate::backend::pairwise::{
     Bins, ClassHistograms, ClassSums, Form, Gradients, Metric, Nearest, PairFunction, Pairwise, PairwiseError, Points,
@@ -70,9 +71,17 @@ impl Pairwise for Cuda {
         form: Form,
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError> {
-        self.host
-            .pairs()
-            .class_sums_gradient(points, others, function, form, weights)
+        function.check_gradient(form)?;
+        check_sets(points, others, form.largest())?;
+        let second = others.unwrap_or(points).classes();
+        let size = points.classes() * second;
+        check_weights(weights, points.replica_count() * size)?;
+        let mut gradients = zeros(points, others);
+        for ((replica, target), weights) in targets(&mut gradients, points, others).zip(weights.chunks_exact(size)) {
+            let weight = |i: usize, b: usize| weights[points.label(replica, i) * second + b];
+            self.slopes(points, others, replica, (function, form), &weight, target)?;
+        }
+        Ok(gradients)
     }
 
     fn class_histograms(
@@ -82,7 +91,13 @@ impl Pairwise for Cuda {
         bins: Bins,
         form: Form,
     ) -> Result<ClassHistograms, PairwiseError> {
-        self.host.pairs().class_histograms(points, others, bins, form)
+        bins.check()?;
+        check_sets(points, others, form.largest())?;
+        let mut counts = Vec::new();
+        for replica in 0..points.replica_count() {
+            counts.extend(self.histograms(points, others, replica, bins, form)?);
+        }
+        Ok(ClassHistograms { counts })
     }
 
     fn row_class_sums(
@@ -109,9 +124,17 @@ impl Pairwise for Cuda {
         form: Form,
         weights: &[f64],
     ) -> Result<Gradients, PairwiseError> {
-        self.host
-            .pairs()
-            .row_class_sums_gradient(points, others, function, form, weights)
+        function.check_gradient(form)?;
+        check_sets(points, others, form.largest())?;
+        let classes = others.unwrap_or(points).classes();
+        let size = points.rows() * classes;
+        check_weights(weights, points.replica_count() * size)?;
+        let mut gradients = zeros(points, others);
+        for ((replica, target), weights) in targets(&mut gradients, points, others).zip(weights.chunks_exact(size)) {
+            let weight = |i: usize, c: usize| weights[i * classes + c];
+            self.slopes(points, others, replica, (function, form), &weight, target)?;
+        }
+        Ok(gradients)
     }
 
     fn row_class_log_sums(

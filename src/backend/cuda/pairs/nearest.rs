@@ -4,6 +4,7 @@ use super::super::Cuda;
 use super::super::driver::Memory;
 use super::super::launch::{Launch, THREADS};
 use super::points::{Frame, Order, stride, upload};
+use super::sums::number;
 use super::{failed, run};
 use crate::backend::pairwise::{Metric, Nearest, PairwiseError, Points};
 
@@ -13,15 +14,6 @@ const ROWS: usize = 32;
 /// Blocks that occupy a device, and parts at most that columns are cut into for their sake. What is found does not depend on them.
 const BLOCKS: usize = 512;
 const MOST_PARTS: usize = 16;
-
-/// What is compared: `enum Key` of `kernels/nearest.cu`.
-fn number(metric: Metric) -> u32 {
-    match metric {
-        Metric::Euclidean => 0,
-        Metric::Cosine => 1,
-        Metric::L1 => 2,
-    }
-}
 
 impl Cuda {
     /// One replica's neighbours are appended.
@@ -54,13 +46,13 @@ impl Cuda {
             .map_err(failed)?
             .pointer(rows.address())
             .pointer(columns.as_ref().unwrap_or(&rows).address())
-            .int(stride::<f64>(points.dim(), &frame)?)
+            .int(stride::<f64>(points, &frame)?)
             .long(points.rows())
             .long(set.rows())
             .int(part_tiles as u32)
             .int(parts as u32)
             .int(k as u32)
-            .int(number(metric))
+            .int(number(metric.function()).0)
             .flag(others.is_none())
             .pointer(distances.address())
             .pointer(indices.address());

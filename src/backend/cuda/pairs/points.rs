@@ -75,6 +75,11 @@ impl Frame {
         Frame { unit, origin: None }
     }
 
+    /// Coordinates of a row: one more for zero rows where rows are divided by their norms.
+    pub(super) fn dim(&self, points: &Points) -> usize {
+        points.dim() + usize::from(self.unit)
+    }
+
     /// For rows that are rounded to f32. Those that are f32 already stay as they are: the difference of close ones is exact. From others the first
     /// row is subtracted, or in the centred form the mean, so that what a far away origin costs is not lost.
     pub(super) fn rounded(
@@ -133,9 +138,10 @@ impl Number for f64 {
 }
 
 /// Numbers from a position to the next.
-pub(super) fn stride<T: Number>(dim: usize, frame: &Frame) -> Result<u32, PairwiseError> {
-    let numbers = (dim + usize::from(frame.unit)).next_multiple_of(32 / size_of::<T>());
-    u32::try_from(numbers).map_err(|_| PairwiseError::TooLarge { shape: (1, TILE, dim) })
+pub(super) fn stride<T: Number>(points: &Points, frame: &Frame) -> Result<u32, PairwiseError> {
+    let numbers = frame.dim(points).next_multiple_of(32 / size_of::<T>());
+    let shape = (1, TILE, points.dim());
+    u32::try_from(numbers).map_err(|_| PairwiseError::TooLarge { shape })
 }
 
 /// Copies points to the device.
@@ -147,7 +153,7 @@ pub(super) fn upload<T: Number>(
     frame: &Frame,
 ) -> Result<Memory, PairwiseError> {
     let dim = points.dim();
-    let stride = stride::<T>(dim, frame)? as usize;
+    let stride = stride::<T>(points, frame)? as usize;
     let length = order.positions() * stride;
     let mut numbers = Vec::new();
     numbers
@@ -157,7 +163,7 @@ pub(super) fn upload<T: Number>(
             bytes: length * size_of::<T>(),
         })?;
     numbers.resize(length, T::default());
-    let mut row = vec![0.0; dim + usize::from(frame.unit)];
+    let mut row = vec![0.0; frame.dim(points)];
     for (to, &from) in numbers.chunks_exact_mut(stride).zip(&order.rows) {
         let Some(from) = from else { continue };
         points.row(replica, from, &mut row[..dim])?;

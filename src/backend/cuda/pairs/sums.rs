@@ -30,7 +30,7 @@ impl Relation {
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-30..=1e30;
 
 /// Number and parameter of a function: `enum PairFunction` of `kernels/pairs.cu`.
-fn number(function: PairFunction) -> (u32, f64) {
+pub(super) fn number(function: PairFunction) -> (u32, f64) {
     match function {
         PairFunction::SquaredEuclidean | PairFunction::Cosine => (0, 1.0),
         PairFunction::Euclidean => (1, 1.0),
@@ -270,7 +270,7 @@ impl Staged {
             .map(|others| upload::<T>(context, others, replica, of_columns, frame))
             .transpose()?;
         Ok(Staged {
-            stride: stride::<T>(points.dim(), frame)?,
+            stride: stride::<T>(points, frame)?,
             row_points: upload::<T>(context, points, replica, &rows, frame)?,
             column_points,
             valid: list(context, "rows of tiles", &of_columns.valid)?,
