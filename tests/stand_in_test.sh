@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=target/stand_in/broken
 KERNELS=kernels/stand_in/broken STAND_IN_OUT=$out tests/stand_in.sh fast trace address
-g++ -std=c++20 -O1 -Wall -Wextra -Werror kernels/stand_in/test.cpp kernels/stand_in/test_streams.cpp -o "$out/test" -ldl
+g++ -std=c++20 -O1 -Wall -Wextra -Werror kernels/stand_in/test.cpp kernels/stand_in/test_streams.cpp -o "$out/test" -ldl -pthread
 
 # Broken kernels are never run on a device: their PTX is a list of names and parameters.
 {

@@ -99,6 +99,7 @@ pub struct Case {
     /// Whether it is the host's own, and says nothing about a backend.
     pub host: bool,
     /// The product that it is, for a library that has products.
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "only a device has a peer"))]
     product: Option<Product>,
     prepare: Prepare,
 }
