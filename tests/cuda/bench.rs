@@ -198,6 +198,54 @@ fn a_cublas_without_its_functions_is_none() {
     );
 }
 
+/// The numbers of the peaks' kernels are compared with what they must be: with a fault in one of them there is no table.
+#[test]
+fn a_device_that_computes_wrong_numbers_has_no_peak() {
+    if stand_in::real() {
+        return;
+    }
+    // What is not compiled anew is taken from there.
+    if !stand_in::folder().ends_with("fast") {
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (right, wrong, kernel) in [
+        ("round < rounds;", "round + 1 < rounds;", "peak_multiply_adds"),
+        ("n += 2 * step)", "n += 3 * step)", "peak_copy"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(root.join("kernels")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "cu") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let name = path.file_name().unwrap();
+                let text = if name == "peak.cu" {
+                    text.replace(right, wrong)
+                } else {
+                    text
+                };
+                std::fs::write(folder.path().join(name), text).unwrap();
+            }
+        }
+        let built = Command::new(root.join("tests/stand_in.sh"))
+            .env("KERNELS", folder.path())
+            .env("STAND_IN_OUT", folder.path().join("built"))
+            .env("CHANGED", "peak")
+            .status()
+            .unwrap();
+        assert!(built.success());
+        let mut command = bench(&SMALL);
+        command.env("LD_LIBRARY_PATH", folder.path().join("built/fast"));
+        let output = command.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(
+            error.contains(&format!("CUDA kernel {kernel} computed wrong numbers")) && output.stdout.is_empty(),
+            "{error}"
+        );
+    }
+}
+
 /// The one line of a command that ends with 2.
 fn refusal(output: &Output) -> String {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
