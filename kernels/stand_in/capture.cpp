@@ -1,6 +1,10 @@
 // Capture: what is sent to a stream becomes nodes of a graph instead of being done. Other streams join by waiting for an event that was
 // recorded in a captured one, and must be waited for in turn before the end. A call that would have to wait for what will never
 // run is refused (900, 906), and then the capture is good for nothing (901) until it has been ended.
+//
+// The numbers are those of the driver's reference and of the programming guide ("Prohibited and Unhandled Operations"). Where these say that a
+// call fails but not with what, it is the number whose words fit, which no card has confirmed: 401 for a capture that begins twice or ends before it
+// began, 900 for one of the default stream, 907 for the time of a captured event and for a wait for one whose capture is over.
 
 #include <algorithm>
 #include <map>
