@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every kernel of CUDA under the checks of the stand-in, on the cases of `verify`: races, barriers, shared memory that nobody has
+# Every kernel of CUDA under the checks of the stand-in, on the cases of `verify` and one of `bench`: races, barriers, shared memory that nobody has
 # written and accesses outside of an allocation by `trace`, in three orders of threads and blocks; the same, static arrays and undefined
 # behaviour by g++'s sanitizers (`address`). Fails if one of them reports, a case is past its bound, or a kernel was never launched.
 # By hand: it takes some 10 minutes. `cargo build --features cuda` comes before, or DISENTANGLE names a program.
@@ -24,6 +24,10 @@ on_it() { # kind, order
     rm -f "$log"
     said=$(LD_PRELOAD=$preload ASAN_OPTIONS=detect_leaks=0 LD_LIBRARY_PATH=target/stand_in/$kind DISENTANGLE_STAND_IN_ORDER=$order \
         DISENTANGLE_STAND_IN_LOG=$PWD/$log "$program" verify --device cuda --ops "$ops" --trials 10 2>&1) || die "$kind, $order: $(tail -n 20 <<<"$said")"
+    # The peaks are what `bench` alone launches, with a case beside them.
+    said+=$(LD_PRELOAD=$preload ASAN_OPTIONS=detect_leaks=0 LD_LIBRARY_PATH=target/stand_in/$kind DISENTANGLE_STAND_IN_ORDER=$order \
+        DISENTANGLE_STAND_IN_LOG=$PWD/$log "$program" bench --device cuda --filter "8192 x 20 x 2" --seconds 0 --json 2>&1 >/dev/null) ||
+        die "$kind, $order: $(tail -n 20 <<<"$said")"
     ! grep -q "stand-in:\|runtime error\|AddressSanitizer" <<<"$said" || die "$kind, $order: $said"
     local never
     never=$(comm -23 <(echo "$kernels") <(sort "$log"))

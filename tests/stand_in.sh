@@ -43,7 +43,7 @@ build() { # kind, flags of kernels, flags of the rest
         g++ "${common[@]}" $of_kernels -c "$out/$name.cpp" -o "$out/$name.o" & jobs+=($!)
         objects+=("$out/$name.o")
     done
-    for source in driver fibers graphs memory ptx ${4:-}; do
+    for source in driver capture copies events fibers graphs memory ptx streams ${4:-}; do
         if reused "$source"; then objects+=("target/stand_in/$kind/$source.o"); continue; fi
         # shellcheck disable=SC2086
         g++ "${common[@]}" $of_rest -c "kernels/stand_in/$source.cpp" -o "$out/$source.o" & jobs+=($!)

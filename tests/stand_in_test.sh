@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=target/stand_in/broken
 KERNELS=kernels/stand_in/broken STAND_IN_OUT=$out tests/stand_in.sh fast trace address
-g++ -std=c++20 -O1 -Wall -Wextra -Werror kernels/stand_in/test.cpp -o "$out/test" -ldl
+g++ -std=c++20 -O1 -Wall -Wextra -Werror kernels/stand_in/test.cpp kernels/stand_in/test_streams.cpp -o "$out/test" -ldl -pthread
 
 # Broken kernels are never run on a device: their PTX is a list of names and parameters.
 {
@@ -45,7 +45,13 @@ dies() {
     echo "address: $what: caught"
 }
 
-timeout 60 "$out/test" "$out/fast/libcuda.so.1" "$out/broken.ptx" 2>/dev/null || { echo "stand_in_test.sh: the driver's refusals" >&2; failed=1; }
+said=$(timeout 60 "$out/test" "$out/fast/libcuda.so.1" "$out/broken.ptx" 2>&1) || { echo "stand_in_test.sh: the driver's refusals: $said" >&2; failed=1; }
+for left in graphs streams events; do
+    grep -q "1 $left were never destroyed" <<<"$said" || { echo "stand_in_test.sh: a leak of $left is not said" >&2; failed=1; }
+done
+for twice in "an address is freed" "a graph is destroyed" "a stream is destroyed" "an event is destroyed"; do
+    grep -q "$twice that is no.*or was .* before" <<<"$said" || { echo "stand_in_test.sh: $twice twice is not said" >&2; failed=1; }
+done
 LD_PRELOAD=$(g++ -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 timeout 60 \
     "$out/test" "$out/address/libcuda.so.1" "$out/broken.ptx" good=0 || { echo "stand_in_test.sh: address: good" >&2; failed=1; }
 

@@ -21,7 +21,18 @@ enum Code : int {
     INVALID_PTX = 218,
     UNSUPPORTED_PTX_VERSION = 222,
     INVALID_HANDLE = 400,
+    ILLEGAL_STATE = 401,
     NOT_FOUND = 500,
+    NOT_READY = 600,
+    STREAM_CAPTURE_UNSUPPORTED = 900,
+    STREAM_CAPTURE_INVALIDATED = 901,
+    STREAM_CAPTURE_MERGE = 902,
+    STREAM_CAPTURE_UNMATCHED = 903,
+    STREAM_CAPTURE_UNJOINED = 904,
+    STREAM_CAPTURE_ISOLATION = 905,
+    STREAM_CAPTURE_IMPLICIT = 906,
+    CAPTURED_EVENT = 907,
+    STREAM_CAPTURE_WRONG_THREAD = 908,
 };
 
 // A kernel as a module has it.
@@ -49,6 +60,9 @@ int fits(const Grid &of);
 
 // Runs a grid that fits. A failure stays; it is the answer only with CUDA_LAUNCH_BLOCKING=1, as a driver's.
 int launch(const Function &function, unsigned grid, unsigned block, void **parameters);
+
+// A failure of what was sent: it stays, and is the answer only with CUDA_LAUNCH_BLOCKING=1.
+int fail(int code, const std::string &why);
 
 // A line on standard error.
 void say(const std::string &line);

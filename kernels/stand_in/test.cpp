@@ -3,67 +3,13 @@
 //     test LIBCUDA KERNELS_PTX EXPECTATION...
 //
 // An EXPECTATION is KERNEL=CODE: the kernel of broken.cu, launched on 64 floats, must end with that number of the driver.
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <fstream>
 #include <sstream>
-#include <string>
+
+#include "test.hpp"
 
 namespace {
-
-int failures = 0;
-
-void check(bool holds, const std::string &what) {
-    if (holds) return;
-    std::fprintf(stderr, "test: %s\n", what.c_str());
-    ++failures;
-}
-
-void *library;
-
-template <class F> F *find(const char *name) {
-    void *symbol = dlsym(library, name);
-    if (symbol == nullptr) {
-        std::fprintf(stderr, "test: no symbol %s\n", name);
-        std::exit(1);
-    }
-    return reinterpret_cast<F *>(symbol);
-}
-
-using Pointer = unsigned long long;
-
-struct NodeParameters {
-    void *function;
-    unsigned grid[3], block[3], shared_bytes;
-    void **parameters, **extra;
-    void *kernel, *context;
-};
-
-struct Driver {
-    int (*init)(unsigned) = find<int(unsigned)>("cuInit");
-    int (*retain)(void **, int) = find<int(void **, int)>("cuDevicePrimaryCtxRetain");
-    int (*set_current)(void *) = find<int(void *)>("cuCtxSetCurrent");
-    int (*device)(int *, int) = find<int(int *, int)>("cuDeviceGet");
-    int (*allocate)(Pointer *, size_t) = find<int(Pointer *, size_t)>("cuMemAlloc_v2");
-    int (*release)(Pointer) = find<int(Pointer)>("cuMemFree_v2");
-    int (*to_device)(Pointer, const void *, size_t) = find<int(Pointer, const void *, size_t)>("cuMemcpyHtoD_v2");
-    int (*to_host)(void *, Pointer, size_t) = find<int(void *, Pointer, size_t)>("cuMemcpyDtoH_v2");
-    int (*load)(void **, const void *) = find<int(void **, const void *)>("cuModuleLoadData");
-    int (*function)(void **, void *, const char *) = find<int(void **, void *, const char *)>("cuModuleGetFunction");
-    int (*launch)(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **) =
-        find<int(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **)>("cuLaunchKernel");
-    int (*synchronize)() = find<int()>("cuCtxSynchronize");
-    int (*graph)(void **, unsigned) = find<int(void **, unsigned)>("cuGraphCreate");
-    int (*add)(void **, void *, void *const *, size_t, const NodeParameters *) =
-        find<int(void **, void *, void *const *, size_t, const NodeParameters *)>("cuGraphAddKernelNode_v2");
-    int (*instantiate)(void **, void *, unsigned long long) = find<int(void **, void *, unsigned long long)>("cuGraphInstantiateWithFlags");
-    int (*set)(void *, void *, const NodeParameters *) = find<int(void *, void *, const NodeParameters *)>("cuGraphExecKernelNodeSetParams_v2");
-    int (*launch_graph)(void *, void *) = find<int(void *, void *)>("cuGraphLaunch");
-    int (*destroy_instance)(void *) = find<int(void *)>("cuGraphExecDestroy");
-    int (*destroy)(void *) = find<int(void *)>("cuGraphDestroy");
-};
 
 // What is refused before any kernel runs, and that a good kernel runs.
 void without_kernels(Driver &driver, void *module) {
@@ -149,7 +95,7 @@ int main(int count, char **words) {
     std::ifstream file(words[2]);
     std::stringstream ptx;
     ptx << file.rdbuf();
-    void *context = nullptr, *module = nullptr;
+    void *&context = driver.context, *module = nullptr;
     check(driver.retain(&context, 0) == 3, "a context before cuInit");
     check(driver.init(0) == 0 && driver.retain(&context, 0) == 0, "a context");
     check(driver.load(&module, ptx.str().c_str()) == 201, "a module without a current context");
@@ -158,6 +104,13 @@ int main(int count, char **words) {
     if (count == 3) {
         without_kernels(driver, module);
         graphs(driver, module);
+        streams(driver, module);
+        events(driver, module);
+        capture(driver, module);
+        // What is left is said when the context goes (stand_in_test.sh looks).
+        void *left = nullptr;
+        check(driver.stream(&left, 0) == 0 && driver.event(&left, 0) == 0 && driver.graph(&left, 0) == 0, "what is never destroyed");
+        check(driver.give_back(0) == 0, "giving the context back");
     }
     for (int word = 3; word < count; ++word) {
         const std::string name(words[word], std::strchr(words[word], '='));

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::pairs;
+use super::product::{Kind, Product};
 use super::single::{Operands, set};
 use super::step::step;
-use super::{BenchError, Case, Ready};
+use super::{BenchError, Case};
+use crate::backend::BackendError;
 use crate::backend::cpu::pool::{Pool, SPIN};
 use crate::backend::kernel::{Kernel, Unary, UpdateRule};
-use crate::backend::{Backend, BackendError};
 
 /// Every case for a backend with so many threads, in the order of the table.
 pub fn all(threads: usize) -> Vec<Case> {
@@ -66,7 +67,7 @@ pub fn all(threads: usize) -> Vec<Case> {
         step(&[784, 512, 512, 10], 64, 1, false),
         step(&[784, 2048, 2048, 10], 512, 1, false),
     ]);
-    cases.extend(pairs::all(threads));
+    cases.extend(pairs::all());
     cases.extend([
         region("parallel region, hot", threads, Duration::ZERO),
         region("parallel region, parked", threads, PAUSE),
@@ -88,18 +89,19 @@ fn single(
         record(&mut operands);
         operands.bytes()
     };
-    let prepare = move |backend: &dyn Backend| -> Result<Ready, BenchError> {
-        let mut operands = Operands::new(replicas, rows);
-        let kernel = record(&mut operands);
-        operands.ready(backend, kernel)
-    };
     Case {
         kernel,
         shape,
         flops,
         bytes: Some(bytes),
         pause: Duration::ZERO,
-        prepare: Box::new(prepare),
+        host: false,
+        product: None,
+        prepare: Box::new(move |backend| {
+            let mut operands = Operands::new(replicas, rows);
+            let kernel = record(&mut operands);
+            operands.ready(backend, kernel)
+        }),
     }
 }
 
@@ -113,6 +115,17 @@ fn product_flops((rows, inputs, units, replicas): Shape) -> f64 {
     2.0 * (rows * inputs * units * replicas) as f64
 }
 
+/// The product of a case whose numbers are all computed.
+fn product(kind: Kind, (rows, inputs, units, replicas): Shape) -> Option<Product> {
+    Some(Product {
+        kind,
+        rows,
+        inputs,
+        units,
+        replicas,
+    })
+}
+
 fn dense(shape: Shape, zeros: bool) -> Case {
     let (rows, inputs, units, replicas) = shape;
     let record = move |o: &mut Operands| Kernel::Dense {
@@ -124,7 +137,10 @@ fn dense(shape: Shape, zeros: bool) -> Case {
     let kernel = if zeros { "dense, zeros" } else { "dense" };
     // Skipped products are none.
     let flops = (!zeros).then_some(product_flops(shape));
-    single(kernel, words(shape), flops, (replicas, rows), record)
+    Case {
+        product: flops.and(product(Kind::Forward, shape)),
+        ..single(kernel, words(shape), flops, (replicas, rows), record)
+    }
 }
 
 fn dense_weight_grad(shape: Shape, zeros: bool) -> Case {
@@ -141,7 +157,10 @@ fn dense_weight_grad(shape: Shape, zeros: bool) -> Case {
         "dense_weight_grad"
     };
     let flops = (!zeros).then_some(product_flops(shape));
-    single(kernel, words(shape), flops, (replicas, rows), record)
+    Case {
+        product: flops.and(product(Kind::WeightGrad, shape)),
+        ..single(kernel, words(shape), flops, (replicas, rows), record)
+    }
 }
 
 fn dense_input_grad(shape: Shape) -> Case {
@@ -152,7 +171,10 @@ fn dense_input_grad(shape: Shape) -> Case {
         dx: set(o.rows(inputs, true)),
     };
     let flops = Some(product_flops(shape));
-    single("dense_input_grad", words(shape), flops, (replicas, rows), record)
+    Case {
+        product: product(Kind::InputGrad, shape),
+        ..single("dense_input_grad", words(shape), flops, (replicas, rows), record)
+    }
 }
 
 /// Rows and columns of what is computed number by number: the hidden layer of 16 networks.
@@ -288,27 +310,28 @@ const PAUSE: Duration = SPIN.saturating_mul(4);
 
 /// An empty region: right after the last one, and after a pause in which the threads have gone to sleep.
 fn region(kernel: &'static str, threads: usize, pause: Duration) -> Case {
-    let prepare = move |_: &dyn Backend| -> Result<Ready, BenchError> {
-        let pool = pool(threads)?;
-        Ok(Box::new(move || {
-            if !pause.is_zero() {
-                // Not a sleep: its own error is larger than what is timed.
-                let start = Instant::now();
-                while start.elapsed() < pause {
-                    std::hint::spin_loop();
-                }
-            }
-            pool.run(threads, &|_, _| {});
-            Ok(())
-        }))
-    };
     Case {
         kernel,
         shape: format!("{threads} threads"),
         flops: None,
         bytes: None,
         pause,
-        prepare: Box::new(prepare),
+        host: true,
+        product: None,
+        prepare: Box::new(move |_| {
+            let pool = pool(threads)?;
+            Ok(Box::new(move || {
+                if !pause.is_zero() {
+                    // Not a sleep: its own error is larger than what is timed.
+                    let start = Instant::now();
+                    while start.elapsed() < pause {
+                        std::hint::spin_loop();
+                    }
+                }
+                pool.run(threads, &|_, _| {});
+                Ok(())
+            }))
+        }),
     }
 }
 

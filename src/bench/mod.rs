@@ -4,17 +4,24 @@
 //! list is [`cases::all`]; the command `disentangle bench` prints it as a table, and the criterion benches run it too.
 //! What the machine can do is measured on the spot by [`peak`]: multiply-adds and copied bytes per second.
 //!
-//! A time is the median of samples, each long enough to be read off a clock; other programs make a sample longer, never
-//! shorter, and a median forgives them half of the time.
+//! A time is the median of samples, by whose clock it is fit for: the host's ([`median_time`]), or that of a device (`device`, with the
+//! feature `cuda`), where cuBLAS is timed beside the products.
 
 pub mod cases;
+mod clock;
+#[cfg(feature = "cuda")]
+pub mod device;
 mod pairs;
 pub mod peak;
+mod product;
 mod single;
 mod step;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+pub use clock::median_time;
+use product::Product;
 
 use crate::autograd::AutogradError;
 use crate::backend::pairwise::PairwiseError;
@@ -71,11 +78,11 @@ impl From<NnError> for BenchError {
     }
 }
 
-/// Work that is ready to run.
-pub type Ready = Box<dyn FnMut() -> Result<(), BenchError>>;
+/// Work that is ready to run, as long as its backend lives.
+pub type Ready<'a> = Box<dyn FnMut() -> Result<(), BenchError> + 'a>;
 
 /// Loads work into a backend.
-type Prepare = Box<dyn Fn(&dyn Backend) -> Result<Ready, BenchError>>;
+type Prepare = Box<dyn for<'a> Fn(&'a dyn Backend) -> Result<Ready<'a>, BenchError>>;
 
 /// One line of the table.
 pub struct Case {
@@ -89,6 +96,11 @@ pub struct Case {
     pub bytes: Option<f64>,
     /// The part of each run that is waiting, known in advance and not counted.
     pub pause: Duration,
+    /// Whether it is the host's own, and says nothing about a backend.
+    pub host: bool,
+    /// The product that it is, for a library that has products.
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "only a device has a peer"))]
+    product: Option<Product>,
     prepare: Prepare,
 }
 
@@ -97,61 +109,12 @@ impl Case {
     ///
     /// # Errors
     /// [`BenchError`]
-    pub fn prepare(&self, backend: &dyn Backend) -> Result<Ready, BenchError> {
+    pub fn prepare<'a>(&self, backend: &'a dyn Backend) -> Result<Ready<'a>, BenchError> {
         (self.prepare)(backend)
     }
 
     /// Kernel and shape: unique in the list.
     pub fn name(&self) -> String {
         format!("{} {}", self.kernel, self.shape)
-    }
-}
-
-/// A sample is at least this long, or one run.
-const SAMPLE: Duration = Duration::from_millis(1);
-/// Fewest samples.
-const FEWEST: usize = 5;
-
-/// The median time of one run without its `pause`, in seconds, from samples that take about `budget` together (at least
-/// five).
-///
-/// # Errors
-/// Those of the work.
-pub fn median_time<E>(work: &mut impl FnMut() -> Result<(), E>, pause: Duration, budget: Duration) -> Result<f64, E> {
-    let mut run = |times: u32| -> Result<Duration, E> {
-        let start = Instant::now();
-        for _ in 0..times {
-            work()?;
-        }
-        Ok(start.elapsed())
-    };
-    // The first run touches memory for the first time; the second says how many make a sample.
-    run(1)?;
-    let once = run(1)?.max(Duration::from_nanos(1));
-    let times = (SAMPLE.as_secs_f64() / once.as_secs_f64()).ceil().clamp(1.0, 1e6) as u32;
-    let mut samples = Vec::new();
-    let start = Instant::now();
-    while samples.len() < FEWEST || start.elapsed() < budget {
-        samples.push(run(times)?.as_secs_f64() / f64::from(times));
-    }
-    samples.sort_unstable_by(f64::total_cmp);
-    Ok(samples[samples.len() / 2] - pause.as_secs_f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_time_is_that_of_the_work() {
-        let mut sleeps: Ready = Box::new(|| {
-            std::thread::sleep(Duration::from_millis(3));
-            Ok(())
-        });
-        let time = median_time(&mut sleeps, Duration::from_millis(1), Duration::ZERO).unwrap();
-        // Sleeping never takes less.
-        assert!(time >= 2e-3, "{time}");
-        let mut fails: Ready = Box::new(|| Err(BenchError::Backend(BackendError::UnknownEntry { id: 7 })));
-        assert!(median_time(&mut fails, Duration::ZERO, Duration::ZERO).is_err());
     }
 }

@@ -3,6 +3,8 @@
 //! Operations are counted in slots of the multiply-add units, as two each: a coordinate of an unordered pair takes two slots as a
 //! difference (a subtraction and a multiply-add) and one as a product; a gradient takes those of its distances twice and two more
 //! for the products of its weights with the points of both sides. Square roots and exponentials are not counted.
+//!
+//! Points are the host's, and so are results: on a device the copies there and back are in the time.
 
 use std::time::Duration;
 
@@ -11,41 +13,40 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{BenchError, Case, Ready};
+use crate::backend::Backend;
 use crate::backend::pairwise::{Form, Metric, PairFunction, Pairwise, PairwiseError, Points};
-use crate::backend::{Backend, Cpu};
 
 const ROWS: usize = 10_000;
 const CLASSES: usize = 10;
 const TEMPERATURE: f64 = 50.0;
 
 /// A reduction, run once.
-type Work = fn(&Cpu, &Points, Form) -> Result<(), PairwiseError>;
+type Work = fn(&dyn Pairwise, &Points, Form) -> Result<(), PairwiseError>;
 
 /// Name, slots per coordinate as a difference and as a product, work.
 const WORKS: [(&str, [f64; 2], Work); 6] = [
-    ("pairs: class sums", [2.0, 1.0], |cpu, points, form| {
-        cpu.class_sums(points, None, PairFunction::Euclidean, form).map(drop)
+    ("pairs: class sums", [2.0, 1.0], |on, points, form| {
+        on.class_sums(points, None, PairFunction::Euclidean, form).map(drop)
     }),
-    ("pairs: row sums", [2.0, 1.0], |cpu, points, form| {
-        cpu.row_class_sums(points, None, PairFunction::Euclidean, form)
-            .map(drop)
+    ("pairs: row sums", [2.0, 1.0], |on, points, form| {
+        on.row_class_sums(points, None, PairFunction::Euclidean, form).map(drop)
     }),
-    ("pairs: soft nearest", [2.0, 1.0], |cpu, points, form| {
-        cpu.soft_nearest_neighbor(points, TEMPERATURE, form).map(drop)
+    ("pairs: soft nearest", [2.0, 1.0], |on, points, form| {
+        on.soft_nearest_neighbor(points, TEMPERATURE, form).map(drop)
     }),
-    ("pairs: soft nearest, grad", [6.0, 4.0], |cpu, points, form| {
-        cpu.soft_nearest_neighbor_gradient(points, TEMPERATURE, form).map(drop)
+    ("pairs: soft nearest, grad", [6.0, 4.0], |on, points, form| {
+        on.soft_nearest_neighbor_gradient(points, TEMPERATURE, form).map(drop)
     }),
-    ("pairs: 2 nearest", [2.0, 1.0], |cpu, points, form| {
-        cpu.nearest(points, None, Metric::Euclidean, 2, form).map(drop)
+    ("pairs: 2 nearest", [2.0, 1.0], |on, points, form| {
+        on.nearest(points, None, Metric::Euclidean, 2, form).map(drop)
     }),
-    ("pairs: 30 nearest", [2.0, 1.0], |cpu, points, form| {
-        cpu.nearest(points, None, Metric::Euclidean, 30, form).map(drop)
+    ("pairs: 30 nearest", [2.0, 1.0], |on, points, form| {
+        on.nearest(points, None, Metric::Euclidean, 30, form).map(drop)
     }),
 ];
 
-/// Every case, on a backend of its own with so many threads.
-pub(super) fn all(threads: usize) -> Vec<Case> {
+/// Every case.
+pub(super) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for (dim, form) in [(20, Form::Direct), (512, Form::Direct), (512, Form::Centered)] {
         for (kernel, [difference, product], work) in WORKS {
@@ -57,15 +58,16 @@ pub(super) fn all(threads: usize) -> Vec<Case> {
                 flops: Some(2.0 * slots * dim as f64 * pairs),
                 bytes: None,
                 pause: Duration::ZERO,
-                prepare: Box::new(move |_: &dyn Backend| prepare(threads, dim, form, work)),
+                host: false,
+                product: None,
+                prepare: Box::new(move |backend| prepare(backend, dim, form, work)),
             });
         }
     }
     cases
 }
 
-fn prepare(threads: usize, dim: usize, form: Form, work: Work) -> Result<Ready, BenchError> {
-    let cpu = Cpu::new(threads)?;
+fn prepare(backend: &dyn Backend, dim: usize, form: Form, work: Work) -> Result<Ready<'_>, BenchError> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let normal = |_| {
         let x: f64 = StandardNormal.sample(&mut rng);
@@ -75,6 +77,6 @@ fn prepare(threads: usize, dim: usize, form: Form, work: Work) -> Result<Ready, 
     let labels: Vec<u32> = (0..ROWS).map(|i| (i % CLASSES) as u32).collect();
     Ok(Box::new(move || {
         let points = Points::new(&values[..], dim)?.labels(&labels, CLASSES)?;
-        Ok(work(&cpu, &points, form)?)
+        Ok(work(backend.pairs(), &points, form)?)
     }))
 }

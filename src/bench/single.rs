@@ -116,7 +116,7 @@ impl Operands {
     }
 
     /// The kernel, ready to run on a backend.
-    pub(super) fn ready(self, backend: &dyn Backend, kernel: Kernel) -> Result<Ready, BenchError> {
+    pub(super) fn ready(self, backend: &dyn Backend, kernel: Kernel) -> Result<Ready<'static>, BenchError> {
         let mut program = self.program;
         let domain = kernel.domain(&program);
         program.entries = vec![vec![Segment {

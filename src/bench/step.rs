@@ -26,6 +26,8 @@ pub(super) fn step(widths: &'static [usize], rows: usize, replicas: usize, lasti
         flops: (!lasting).then_some(2.0 * (multiply_adds * rows * replicas) as f64),
         bytes: None,
         pause: Duration::ZERO,
+        host: false,
+        product: None,
         prepare: Box::new(move |backend| prepare(widths, rows, replicas, lasting, backend)),
     }
 }
@@ -36,7 +38,7 @@ fn prepare(
     replicas: usize,
     lasting: bool,
     backend: &dyn Backend,
-) -> Result<Ready, BenchError> {
+) -> Result<Ready<'static>, BenchError> {
     let (inputs, outputs) = (widths[0], widths[widths.len() - 1]);
     let architecture = Architecture {
         inputs,

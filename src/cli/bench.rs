@@ -14,6 +14,9 @@ use super::output::print;
 /// The options of `bench`.
 #[derive(Args, Clone, Debug)]
 pub struct BenchOptions {
+    /// cpu | cuda[:n]
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub device: String,
     /// Threads [all that the machine has]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -44,8 +47,9 @@ struct Limit {
     copied_gbytes_per_second: f64,
 }
 
+/// A line of the table.
 #[derive(Serialize)]
-struct Line {
+pub struct Line {
     kernel: &'static str,
     shape: String,
     median_seconds: f64,
@@ -55,13 +59,26 @@ struct Line {
     percent_of_copy_bandwidth: Option<f64>,
 }
 
+/// What is timed, and how.
+pub struct Plan {
+    /// Threads of the host.
+    pub threads: usize,
+    /// The cases.
+    pub cases: Vec<Case>,
+    /// For the samples of each.
+    pub budget: Duration,
+    /// JSON instead of a table.
+    pub json: bool,
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
-/// [`CliError::Input`] for options out of range or a filter that nothing passes; [`CliError::Failed`] if memory is not to
-/// be had.
+/// [`CliError::Input`] for options out of range, a device that is not there or a filter that nothing passes; [`CliError::Failed`] if
+/// memory is not to be had.
 pub fn run(options: BenchOptions) -> Result<(), CliError> {
     let BenchOptions {
+        device,
         threads,
         filter,
         seconds,
@@ -72,8 +89,10 @@ pub fn run(options: BenchOptions) -> Result<(), CliError> {
     }
     let present = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or(present);
-    let cpu = Cpu::new(threads).map_err(CliError::input)?;
+    let on_the_cpu = device == "cpu";
     let mut cases = cases::all(threads);
+    // What is the host's own says nothing about another device.
+    cases.retain(|case| on_the_cpu || !case.host);
     if let Some(filter) = &filter {
         cases.retain(|case| case.name().contains(filter.as_str()));
     }
@@ -83,6 +102,47 @@ pub fn run(options: BenchOptions) -> Result<(), CliError> {
             "--filter {filter}: no kernel has this in its name or shape; `disentangle bench` lists them"
         )));
     }
+    let plan = Plan {
+        threads,
+        cases,
+        budget: Duration::from_secs_f64(seconds),
+        json,
+    };
+    if on_the_cpu {
+        return cpu(plan);
+    }
+    if device == "reference" {
+        return Err(CliError::Input(
+            "--device 'reference': it is what others are compared with, not timed; expected cpu or cuda[:n]".into(),
+        ));
+    }
+    other(&device, plan)
+}
+
+#[cfg(feature = "cuda")]
+fn other(device: &str, plan: Plan) -> Result<(), CliError> {
+    // Names that are no device's are refused as other commands do.
+    if device != "cuda" && !device.starts_with("cuda:") {
+        return super::resolve::backend_named(device, plan.threads).map(drop);
+    }
+    let cuda = super::resolve::cuda_device(device)?;
+    super::bench_device::run(&cuda, &plan)
+}
+
+/// There is no other in this build, and the error says so.
+#[cfg(not(feature = "cuda"))]
+fn other(device: &str, plan: Plan) -> Result<(), CliError> {
+    super::resolve::backend_named(device, plan.threads).map(drop)
+}
+
+fn cpu(plan: Plan) -> Result<(), CliError> {
+    let Plan {
+        threads,
+        cases,
+        budget,
+        json,
+    } = plan;
+    let cpu = Cpu::new(threads).map_err(CliError::input)?;
     let peaks: Vec<Peak> = if threads == 1 { vec![1] } else { vec![1, threads] }
         .into_iter()
         .map(|threads| Peak::measure(cpu.isa(), threads).map_err(CliError::input))
@@ -95,9 +155,9 @@ pub fn run(options: BenchOptions) -> Result<(), CliError> {
     }
     let mut lines = Vec::new();
     for case in &cases {
-        let line = time(case, &cpu, peak, Duration::from_secs_f64(seconds)).map_err(failed)?;
+        let line = time(case, &cpu, peak, budget).map_err(failed)?;
         if !json {
-            print(&row(&line))?;
+            print(&format!("{}\n", row(&line)))?;
         }
         lines.push(line);
     }
@@ -114,7 +174,8 @@ pub fn run(options: BenchOptions) -> Result<(), CliError> {
     Ok(())
 }
 
-fn failed(error: BenchError) -> CliError {
+/// A case that could not be timed.
+pub fn failed(error: BenchError) -> CliError {
     CliError::Failed(error.to_string())
 }
 
@@ -129,17 +190,24 @@ fn limit(peak: &Peak) -> Limit {
 fn time(case: &Case, cpu: &Cpu, peak: Peak, budget: Duration) -> Result<Line, BenchError> {
     let mut work = case.prepare(cpu)?;
     let seconds = median_time(&mut work, case.pause, budget)?;
-    let flops = case.flops.map(|flops| flops / seconds);
-    let bytes = case.bytes.map(|bytes| bytes / seconds);
-    Ok(Line {
-        kernel: case.kernel,
-        shape: case.shape.clone(),
-        median_seconds: seconds,
-        gflops: flops.map(|flops| flops / 1e9),
-        gbytes_per_second: bytes.map(|bytes| bytes / 1e9),
-        percent_of_multiply_add_peak: flops.map(|flops| 100.0 * flops / peak.flops),
-        percent_of_copy_bandwidth: bytes.map(|bytes| 100.0 * bytes / peak.bytes),
-    })
+    Ok(Line::new(case, seconds, (peak.flops, peak.bytes)))
+}
+
+impl Line {
+    /// A case that takes so long, on what does so many operations and copies so many bytes per second.
+    pub fn new(case: &Case, seconds: f64, (most_flops, most_bytes): (f64, f64)) -> Line {
+        let flops = case.flops.map(|flops| flops / seconds);
+        let bytes = case.bytes.map(|bytes| bytes / seconds);
+        Line {
+            kernel: case.kernel,
+            shape: case.shape.clone(),
+            median_seconds: seconds,
+            gflops: flops.map(|flops| flops / 1e9),
+            gbytes_per_second: bytes.map(|bytes| bytes / 1e9),
+            percent_of_multiply_add_peak: flops.map(|flops| 100.0 * flops / most_flops),
+            percent_of_copy_bandwidth: bytes.map(|bytes| 100.0 * bytes / most_bytes),
+        }
+    }
 }
 
 fn heading(cpu: &Cpu, peaks: &[Peak]) -> String {
@@ -154,18 +222,24 @@ fn heading(cpu: &Cpu, peaks: &[Peak]) -> String {
             "  {threads}: {flops:.0} GFLOP/s of multiply-adds, {bytes:.1} GB/s copied\n"
         ));
     }
-    let (kernel, shape, time) = ("kernel", "shape", "median");
-    text.push_str(&format!(
-        "\n{kernel:<27} {shape:<36} {time:>10} {:>8} {:>5} {:>7} {:>6}\n",
-        "GFLOP/s", "%", "GB/s", "%"
-    ));
+    text.push_str(&format!("\n{}\n", columns()));
     text
 }
 
-fn row(line: &Line) -> String {
+/// The names of the columns.
+pub fn columns() -> String {
+    let (kernel, shape, time) = ("kernel", "shape", "median");
+    format!(
+        "{kernel:<27} {shape:<36} {time:>10} {:>8} {:>5} {:>7} {:>6}",
+        "GFLOP/s", "%", "GB/s", "%"
+    )
+}
+
+/// What stands under them.
+pub fn row(line: &Line) -> String {
     let number = |value: Option<f64>, digits: usize| value.map_or(String::new(), |v| format!("{v:.digits$}"));
     format!(
-        "{:<27} {:<36} {:>10} {:>8} {:>5} {:>7} {:>6}\n",
+        "{:<27} {:<36} {:>10} {:>8} {:>5} {:>7} {:>6}",
         line.kernel,
         line.shape,
         duration(line.median_seconds),

@@ -3,6 +3,8 @@
 //! Exit codes: 0 done; 1 it ran but failed; 2 bad input or an absent device, with one line on standard error.
 
 mod bench;
+#[cfg(feature = "cuda")]
+mod bench_device;
 mod config;
 mod devices;
 mod error;

@@ -448,9 +448,20 @@ const DEVICES: &str = "cuda, cuda:N, cpu or reference";
 #[cfg(not(feature = "cuda"))]
 const DEVICES: &str = "cpu or reference";
 
-/// The device of `cuda` (the first) or `cuda:N`.
 #[cfg(feature = "cuda")]
 fn cuda(device: &str) -> Result<(Box<dyn Backend>, String), CliError> {
+    let cuda = cuda_device(device)?;
+    let described = cuda.device();
+    let name = format!("cuda:{} (f32), {}", described.ordinal, described.name);
+    Ok((Box::new(cuda), name))
+}
+
+/// The device of `cuda` (the first) or `cuda:N`.
+///
+/// # Errors
+/// As [`backend`].
+#[cfg(feature = "cuda")]
+pub fn cuda_device(device: &str) -> Result<Cuda, CliError> {
     let number = device.strip_prefix("cuda:").unwrap_or("0");
     let wrong = |_| {
         CliError::Input(format!(
@@ -458,16 +469,14 @@ fn cuda(device: &str) -> Result<(Box<dyn Backend>, String), CliError> {
         ))
     };
     let ordinal = number.parse().map_err(wrong)?;
-    let cuda = Cuda::new(ordinal).map_err(|error| match error {
+    Cuda::new(ordinal).map_err(|error| match error {
         // Where no device of this kind can be had, another kind is what is left.
-        BackendError::Cuda(CudaError::NoDriver | CudaError::DriverTooOld { .. } | CudaError::NoDevice) => {
-            CliError::Input(format!("--device '{device}': {error}; expected cpu or reference"))
-        }
+        BackendError::Cuda(
+            CudaError::NoDriver | CudaError::DriverTooOld { .. } | CudaError::Symbol { .. } | CudaError::NoDevice,
+        ) => CliError::Input(format!("--device '{device}': {error}; expected cpu or reference")),
         BackendError::Cuda(_) => CliError::Input(format!("--device '{device}': {error}")),
         other => CliError::input(other),
-    })?;
-    let name = format!("cuda:{ordinal} (f32), {}", cuda.device().name);
-    Ok((Box::new(cuda), name))
+    })
 }
 
 #[cfg(not(feature = "cuda"))]

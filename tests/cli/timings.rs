@@ -74,6 +74,8 @@ fn what_cannot_be_timed_is_one_line() {
         (&["bench", "--seconds", "-1"], "--seconds -1: expected 0 to 3600"),
         (&["bench", "--seconds", "NaN"], "--seconds NaN: expected 0 to 3600"),
         (&["bench", "--threads", "0"], "0 threads, expected 1 to 1024"),
+        (&["bench", "--device", "gpu"], "--device 'gpu': expected "),
+        (&["bench", "--device", "reference"], "expected cpu or cuda[:n]"),
     ] {
         let said = place.refused_args(args);
         assert!(said.contains(line), "{said}");

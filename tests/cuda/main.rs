@@ -4,6 +4,7 @@
 //! The sums are the CPU's, rounding by rounding (blocks of k, tiles of 256 rows, lanes, the tree over the lanes), so the chains of
 //! roundings in the bounds are too.
 
+mod bench;
 mod command;
 mod errors;
 #[path = "../network_support/mod.rs"]

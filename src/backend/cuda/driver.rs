@@ -11,6 +11,7 @@ use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys::{self, CUdevice_attribute_enum as Attribute, CUresult};
 
 use super::error::{CudaError, OLDEST_DEVICE, OLDEST_DRIVER};
+use super::symbols;
 
 /// The driver's name of an error and its words.
 pub(super) fn words(error: DriverError) -> String {
@@ -42,6 +43,8 @@ pub struct Device {
     pub multiprocessors: i32,
     /// Its memory in bytes.
     pub bytes: usize,
+    /// Its second-level cache in bytes; 0 if it does not tell.
+    pub cache_bytes: usize,
 }
 
 /// The CUDA version that the driver is for, and how many devices it has, at least one.
@@ -50,6 +53,7 @@ fn start() -> Result<((i32, i32), usize), CudaError> {
     if !unsafe { sys::is_culib_present() } {
         return Err(CudaError::NoDriver);
     }
+    symbols::check(symbols::VERSION)?;
     let mut version = 0;
     // SAFETY: it writes one number.
     unsafe { sys::cuDriverGetVersion(&mut version) }
@@ -59,6 +63,7 @@ fn start() -> Result<((i32, i32), usize), CudaError> {
     if version < OLDEST_DRIVER {
         return Err(CudaError::DriverTooOld { found: version });
     }
+    symbols::check(symbols::ALL)?;
     match result::init() {
         Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => return Err(CudaError::NoDevice),
         other => other.map_err(call("starting the driver"))?,
@@ -87,6 +92,9 @@ fn describe(ordinal: usize) -> Result<(sys::CUdevice, Device), CudaError> {
         multiprocessors: attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT).map_err(&failed)?,
         // SAFETY: as above.
         bytes: unsafe { result::device::total_mem(device) }.map_err(&failed)?,
+        cache_bytes: attribute(Attribute::CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE)
+            .map_err(&failed)?
+            .max(0) as usize,
     };
     Ok((device, described))
 }
@@ -106,6 +114,8 @@ pub(super) struct Context {
     device: sys::CUdevice,
     handle: sys::CUcontext,
     pub(super) described: Device,
+    /// The CUDA version that the driver is for.
+    pub(super) driver: (i32, i32),
     /// Whether a launch is to say at once that its kernel failed: `CUDA_LAUNCH_BLOCKING=1`, which the driver reads, too.
     pub(super) blocking: bool,
 }
@@ -119,7 +129,7 @@ impl Context {
     /// # Errors
     /// As [`devices`], and [`CudaError::Ordinal`], [`CudaError::Capability`].
     pub(super) fn open(ordinal: usize) -> Result<Arc<Context>, CudaError> {
-        let (_, devices) = start()?;
+        let (driver, devices) = start()?;
         if ordinal >= devices {
             return Err(CudaError::Ordinal { ordinal, devices });
         }
@@ -137,6 +147,7 @@ impl Context {
             device,
             handle,
             described,
+            driver,
             blocking: std::env::var_os("CUDA_LAUNCH_BLOCKING").is_some_and(|word| word == "1"),
         }))
     }
@@ -204,6 +215,21 @@ impl Memory {
     /// Where it is, for a kernel's parameter.
     pub(super) fn address(&self) -> u64 {
         self.address
+    }
+
+    /// How much there is.
+    #[cfg(feature = "verify")]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Has the device set every byte, after all that was launched; does not wait for it.
+    #[cfg(feature = "verify")]
+    pub(super) fn overwrite(&self, value: u8) -> Result<(), CudaError> {
+        let failed = call("overwriting memory");
+        self.context.enter().map_err(&failed)?;
+        // SAFETY: the allocation has that many bytes and is freed by a call that waits; the stream is the default one.
+        unsafe { result::memset_d8_async(self.address, value, self.bytes, std::ptr::null_mut()) }.map_err(&failed)
     }
 
     /// Copies from the host to the start.

@@ -18,6 +18,11 @@ pub enum CudaError {
         /// The CUDA version that it is for.
         found: (i32, i32),
     },
+    /// A driver's library without a function that is needed.
+    Symbol {
+        /// The function.
+        name: &'static str,
+    },
     /// A driver without a device.
     NoDevice,
     /// A device number that is not there.
@@ -61,6 +66,16 @@ pub enum CudaError {
         /// The driver's name of the error and its words.
         error: String,
     },
+    /// A kernel whose numbers are not what they must be, whatever the device.
+    Wrong {
+        /// The kernel.
+        kernel: &'static str,
+    },
+    /// No cuBLAS, which `bench` compares with.
+    NoCublas {
+        /// The function that the library lacks; `None` where there is no library.
+        missing: Option<&'static str>,
+    },
     /// Any other call.
     Call {
         /// What was to be done.
@@ -80,6 +95,11 @@ impl fmt::Display for CudaError {
                 f,
                 "no CUDA, as the NVIDIA driver is for CUDA {}.{} and the kernels need {}.{} or later",
                 found.0, found.1, driver.0, driver.1
+            ),
+            CudaError::Symbol { name } => write!(
+                f,
+                "no CUDA, as the NVIDIA driver (libcuda) has no function {name}, which drivers for CUDA {}.{} and later have: reinstall it",
+                driver.0, driver.1
             ),
             CudaError::NoDevice => f.write_str("no CUDA, as the NVIDIA driver finds no device"),
             CudaError::Ordinal { ordinal, devices: 1 } => {
@@ -116,6 +136,17 @@ impl fmt::Display for CudaError {
                 i32::MAX
             ),
             CudaError::Launch { kernel, error } => write!(f, "CUDA kernel {kernel}: {error}"),
+            CudaError::Wrong { kernel } => write!(
+                f,
+                "CUDA kernel {kernel} computed wrong numbers: `disentangle verify --device cuda` tells which others do"
+            ),
+            CudaError::NoCublas { missing: None } => f.write_str(
+                "no cuBLAS (libcublas) was found: install that of a CUDA 12 toolkit, or name its folder in LD_LIBRARY_PATH",
+            ),
+            CudaError::NoCublas { missing: Some(name) } => write!(
+                f,
+                "the cuBLAS (libcublas) that was found has no function {name}: expected that of a CUDA 12 toolkit"
+            ),
             CudaError::Call { what, error } => write!(
                 f,
                 "CUDA, {what}: {error}; if a kernel failed, CUDA_LAUNCH_BLOCKING=1 names it"

@@ -28,6 +28,7 @@ sources! {
     "pair_gradient": pair_log_gradient_f32 pair_log_gradient_f64 pair_sum_gradient_f32 pair_sum_gradient_f64 pair_difference_gradient_f32
         pair_difference_gradient_f64 pair_gradient_total;
     "pairs": pair_sums_f32 pair_sums_f64 pair_log_sums_f32 pair_log_sums_f64 pair_row_totals pair_log_totals pair_class_totals;
+    "peak": peak_multiply_adds peak_copy;
     "probes": class_moments_parts class_moments_of_parts error_count_parts zero_rows_parts counts_of_parts;
     "rows": row_normalize row_normalize_grad row_sum_parts sum_squares_parts sum_of_parts row_sum_grad;
     "soft_nearest_neighbor": soft_nearest_neighbor soft_nearest_neighbor_grad;

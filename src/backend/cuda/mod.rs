@@ -7,12 +7,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `driver` | the driver's functions, safe: context, memory, modules, launches |
+//! | `symbols` | their names, looked for before the first call |
 //! | `kernels` | the kernels by name |
 //! | `launch` | a launch written down once and replayed |
 //! | `graph` | all launches of an entry as one call to the driver |
 //! | `lower`, `product`, `sums`, `functions` | from a program's kernels to launches |
 //! | `machine` | a program with its buffers |
 //! | `pairs/` | reductions over pairs: hosts' arrays in, hosts' arrays out |
+//! | `timing/` | for `bench`: times by the device's clock, what it can do, NVIDIA's products |
 
 mod driver;
 mod error;
@@ -25,6 +27,9 @@ mod machine;
 mod pairs;
 mod product;
 mod sums;
+mod symbols;
+#[cfg(feature = "verify")]
+pub(crate) mod timing;
 
 use std::sync::Arc;
 
@@ -34,6 +39,8 @@ use driver::Context;
 pub use driver::{Device, devices};
 pub use error::{CudaError, OLDEST_DEVICE, OLDEST_DRIVER};
 use kernels::Kernels;
+#[cfg(feature = "verify")]
+pub use timing::DevicePeak;
 
 /// The f32 backend on one device. Its programs share the device's primary context and its default stream.
 pub struct Cuda {
@@ -55,6 +62,11 @@ impl Cuda {
     /// The device.
     pub fn device(&self) -> &Device {
         &self.context.described
+    }
+
+    /// The CUDA version that the driver is for.
+    pub fn driver(&self) -> (i32, i32) {
+        self.context.driver
     }
 }
 
