@@ -14,13 +14,13 @@ program=${DISENTANGLE:-target/debug/disentangle}
 kinds=("$@")
 [ $# -gt 0 ] || kinds=(trace address)
 tests/stand_in.sh "${kinds[@]/short/trace}"
-log=target/stand_in/launched
 kernels=$(sed -nE 's/^KERNEL\([0-9]+\) ([a-z0-9_]+)\(.*/\1/p' kernels/*.cu | sort)
 
 # Cases 0 to 9 have all kinds of numbers, thousands of rows, and sums over more than a block of columns.
 on_it() { # kind, order, trials
-    local kind=$1 order=$2 trials=$3 said preload=
+    local kind=$1 order=$2 trials=$3 said log preload=
     [ "$kind" = trace ] || preload=$(g++ -print-file-name=libasan.so)
+    log=target/stand_in/$kind/launched
     rm -f "$log"
     said=$(LD_PRELOAD=$preload ASAN_OPTIONS=detect_leaks=0 LD_LIBRARY_PATH=target/stand_in/$kind DISENTANGLE_STAND_IN_ORDER=$order \
         DISENTANGLE_STAND_IN_LOG=$PWD/$log "$program" verify --device cuda --ops "$ops" --trials "$trials" 2>&1) || die "$kind, $order: $(tail -n 20 <<<"$said")"
