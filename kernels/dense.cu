@@ -11,22 +11,22 @@
 #include "product.cuh"
 
 KERNEL(256) dense_forward(Product p) {
-    __shared__ __align__(16) float a[16 * 68], b[16 * 68];
+    __shared__ __align__(16) float a[32 * 68], b[32 * 68];
     product<64, 64, true, true, true>(p, a, b);
 }
 
 KERNEL(256) dense_forward_narrow(Product p) {
-    __shared__ __align__(16) float a[16 * 260], b[16 * 20];
+    __shared__ __align__(16) float a[32 * 260], b[32 * 20];
     product<256, 16, true, true, true>(p, a, b);
 }
 
 KERNEL(256) dense_input_grad(Product p) {
-    __shared__ __align__(16) float a[16 * 68], b[32 * 64];
+    __shared__ __align__(16) float a[32 * 68], b[32 * 64];
     product<64, 64, true, false, false>(p, a, b);
 }
 
 KERNEL(256) dense_input_grad_narrow(Product p) {
-    __shared__ __align__(16) float a[16 * 260], b[32 * 16];
+    __shared__ __align__(16) float a[32 * 260], b[32 * 16];
     product<256, 16, true, false, false>(p, a, b);
 }
 

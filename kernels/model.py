@@ -20,6 +20,12 @@ HELPERS = {"load16", "put", "put_rows", "numbers", "is_present", "read", "write"
 HELD = ("dense_", "lanes_total", "pair_", "nearest_")
 MOST_WAVEFRONTS = 1.1
 LEAST_SECTORS = 90.0
+# Rows that begin inside a sector, which dense kernels read and write number by number, have a sector more at their ends (README.md).
+LEAST_SECTORS_OF_NUMBERS = 75.0
+
+
+def least_sectors(kernel: str, size: str) -> float:
+    return LEAST_SECTORS_OF_NUMBERS if kernel.startswith("dense_") and size == "4" else LEAST_SECTORS
 
 
 def places(library: str, offsets: list[str]) -> dict[str, str]:
@@ -85,11 +91,14 @@ def compare(committed: str, found: str) -> None:
     if bad:
         sys.exit("model.py: tests/cuda_model.sh --write\n" + "\n".join(bad))
     held = {key: ratio for key, ratio in after.items() if key[0].startswith(HELD)}
-    past = [key for key, ratio in held.items() if (ratio < LEAST_SECTORS if key[2] == "global" else ratio > MOST_WAVEFRONTS)]
-    goal = f"{LEAST_SECTORS:.0f} % of ideal sectors or {MOST_WAVEFRONTS} wavefronts per ideal one"
+    past = [key for key, ratio in held.items() if (ratio < least_sectors(key[0], key[4]) if key[2] == "global" else ratio > MOST_WAVEFRONTS)]
+    goal = (f"{LEAST_SECTORS:.0f} % of ideal sectors (number by number: {LEAST_SECTORS_OF_NUMBERS:.0f} %) or {MOST_WAVEFRONTS} wavefronts "
+            f"per ideal one")
     if past:
         sys.exit(f"model.py: a dense or pairwise kernel does not have {goal}\n" + "\n".join(f"{' '.join(key)}: {held[key]}" for key in past))
-    print(f"model: {len(after)} accesses within their budget; all {len(held)} in dense and pairwise kernels have {goal}")
+    below = sum(key[2] == "global" and ratio < LEAST_SECTORS for key, ratio in held.items())
+    print(f"model: {len(after)} accesses within their budget; all {len(held)} in dense and pairwise kernels have {goal}, {below} below "
+          f"{LEAST_SECTORS:.0f} %")
 
 
 def main() -> None:

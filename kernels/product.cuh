@@ -3,10 +3,12 @@
 //     C(m, n) = sum_k A(m, k) B(k, n) + bias(n)     and f(C) beside it, or the sum of A over k
 //
 // Tile: a block has BM x BN elements of C, a thread 4 x 4 of them in registers; k goes by in slices of 16 that are staged in shared
-// memory, the next slice being on its way meanwhile: of an operand that is read along m by asynchronous copies to a second place, of one
-// along k in registers. A slice is read in pieces of 16 bytes where addresses allow it.
+// memory, in two places by turns, the next slice being on its way meanwhile: of an operand that is read along m by asynchronous copies to
+// the other place, of one along k in registers. Pieces of 16 bytes are read where addresses allow it; in either case a warp's request
+// is whole sectors, wherever rows begin (`Stage`).
 // Both operands lie there as [k][m] and [k][n]. One that is read along k has 4 floats of padding: a warp that stores a slice of it meets
-// 32 banks (16 rows apart by one, two columns of k apart by 4 x (BM + 4) = 16 modulo 32); along m it is stored as it is read. Reads are of
+// 32 banks (16 rows apart by one, two columns of k apart by 4 x (BM + 4) = 16 modulo 32; or 4 rows and 8 columns of k); along m it is
+// stored as it is read. Reads are of
 // 16 bytes, broadcast or next to each other. The bias comes by way of shared memory, and so does a tile of C whose rows are no whole
 // sectors (`Staged`): neighbouring threads read and write neighbouring floats.
 //
@@ -25,7 +27,7 @@
 // A matrix that is read; m is its long index (of C), k the summed one. Elements lie along k or along m:
 //     along k: data[replica * batch + (m / group) * outer + (m % group) * leading + k]
 //     along m: data[replica * batch + (m / group) * outer + (m % group) + k * leading]
-// `group` is m's range, except where the replicas' units are one wide matrix. `together` is 4, 2 or 1: so many neighbours from a multiple
+// `group` is m's range, except where the replicas' units are one wide matrix. `together` is 4 or 1: so many neighbours from a multiple
 // of it on are in one group and aligned to their size.
 struct Operand {
     const float *data;
@@ -60,98 +62,166 @@ struct Product {
 namespace {
 
 const u32 SLICE = 16;
+const u32 HALF = SLICE / 2;
 const u32 THREADS = 256;
 
-// How one thread stages its part of a slice of an operand of `WIDE` rows of C: where its fours start, and, along k, the numbers on their
-// way. Shared memory has PLACES for slices of SIZE floats: along m `fetch` fills the one that is not read, along k `store` does when nobody reads.
-template <u32 WIDE, bool ALONG_K> struct Stage {
-    // Fours of floats of a slice, and those of a thread; narrow operands leave threads idle.
+// How one thread stages its part of slices of an operand that is read along k, of `WIDE` rows of C: registers have the numbers on their way.
+//
+// A request of a warp reads whole sectors, wherever rows begin: 16 rows' sectors in fours or 4 rows' number by number. So a row's part of
+// a slice is the 16 columns from its first whole sector on, `turned` columns later than the slice's: the last of them belong to the next slice,
+// whose place in shared memory they go to, and a round before the first slice brings what rows have before their first whole sector.
+// Rows of up to 32 columns are read round their ends instead: the end of a row and the start of the next, which are often one
+// sector, are one request. Rows of up to 8 numbers are not turned: four of them are one piece.
+template <u32 WIDE, bool ALONG_K> struct Stage;
+
+template <u32 WIDE> struct Stage<WIDE, true> {
     static const u32 FOURS = WIDE * SLICE / 4;
+    // Fours of a thread; narrow operands leave threads idle.
     static const u32 OWN = (FOURS + THREADS - 1) / THREADS;
-    static const u32 STRIDE = ALONG_K ? WIDE + 4 : WIDE;
-    static const u32 PLACES = ALONG_K ? 1 : 2;
+    static const u32 STRIDE = WIDE + 4;
     static const u32 SIZE = SLICE * STRIDE;
 
-    const float *from[OWN];
-    // Rows of m that are there, 0 to 4 (along m), or 0 and 1 (along k).
-    u32 there[OWN];
-    float4 fours[OWN];
+    // Of the row of the thread's first sector.
+    const float *from;
+    // How much later than the slice's the columns of the thread's first sector are.
+    u32 turned;
+    float numbers[4 * OWN];
 
-    // Which four: m (of the tile) and k (of the slice). Two neighbouring threads have the two halves of a sector.
-    __device__ static u32 row(u32 four) { return ALONG_K ? (four >> 1) % WIDE : four % (WIDE / 4) * 4; }
-    __device__ static u32 column(u32 four) { return ALONG_K ? 4 * ((four & 1) + 2 * ((four >> 1) / WIDE)) : four / (WIDE / 4); }
+    // Sectors go one row after the other, then those of the second half of the slice. A thread has a part of every `APART`th.
+    static const u32 APART_OF_FOURS = THREADS / 2, APART = THREADS / 8;
+    __device__ static u32 sector(const Operand &o) { return o.together == 4 ? threadIdx.x / 2 : threadIdx.x / 8; }
+    __device__ static u32 row(const Operand &o) { return sector(o) % WIDE; }
 
-    __device__ void start(const Operand &o, u32 replica, u32 first, u32 range) {
+    // Whether there is a round before the first slice; `columns` is a row's length, which is k's range.
+    __device__ static bool ahead(const Operand &o, u32 columns) { return columns > SLICE && (o.batch % 8 != 0 || o.leading % 8 != 0); }
+    __device__ static bool in_one_round(const Operand &o, u32 columns) { return ahead(o, columns) && columns <= 2 * SLICE; }
+    // Whether the slice at k0 lacks nothing.
+    __device__ static bool nothing(const Operand &o, u32 columns, u32 k0) {
+        return k0 == 0 - SLICE ? !ahead(o, columns) : k0 == SLICE && in_one_round(o, columns);
+    }
+    __device__ u32 k_of(const Operand &o, u32 columns, u32 k0, u32 later) const {
+        const u32 k = k0 + turned + later;
+        return columns <= SLICE ? k % SLICE : in_one_round(o, columns) ? k % (2 * SLICE) : k;
+    }
+
+    __device__ void start(const Operand &o, u32 replica, u32 first, u32, u32 columns) {
+        const u64 at = replica * o.batch + static_cast<u64>(first + row(o)) * o.leading;
+        from = o.data + at;
+        turned = (columns <= 8 ? 0 : (0 - static_cast<u32>(at)) % 8) + sector(o) / WIDE * 8 + (o.together == 4 ? threadIdx.x % 2 * 4 : threadIdx.x % 8);
+    }
+
+    // Fetches what the slice at k0 lacks; the round before the first has k0 = -16. What is not there is 0.
+    __device__ void fetch(const Operand &o, u32 first, u32 range, u32 k0, u32 columns, float *) {
+        if (nothing(o, columns, k0)) return;
+        const u32 m = first + row(o);
+        if (o.together == 4) {
 #pragma unroll
-        for (u32 i = 0; i < OWN; ++i) {
-            const u32 four = threadIdx.x + i * THREADS;
-            const u32 m = first + row(four);
-            const bool mine = four < FOURS && m < range;
-            there[i] = !mine ? 0 : ALONG_K ? 1 : range - m < 4 ? range - m : 4;
-            const u64 group = mine ? m / o.group : 0, inside = mine ? m % o.group : 0;
-            from[i] = o.data + replica * o.batch + group * o.outer + inside * (ALONG_K ? o.leading : 1);
+            for (u32 i = 0; i < OWN; ++i) {
+                const u32 k = k_of(o, columns, k0, i * APART_OF_FOURS / WIDE * 8), below = i * APART_OF_FOURS % WIDE;
+                float4 four = {0.0f, 0.0f, 0.0f, 0.0f};
+                if (threadIdx.x + i * THREADS < FOURS && m + below < range && k < columns) four = load4(from + below * static_cast<u64>(o.leading) + k);
+                numbers[4 * i] = four.x;
+                numbers[4 * i + 1] = four.y;
+                numbers[4 * i + 2] = four.z;
+                numbers[4 * i + 3] = four.w;
+            }
+            return;
+        }
+#pragma unroll
+        for (u32 i = 0; i < WIDE / 16; ++i) {
+            const u32 k = k_of(o, columns, k0, i * APART / WIDE * 8), below = i * APART % WIDE;
+            numbers[i] = m + below < range && k < columns ? from[below * static_cast<u64>(o.leading) + k] : 0.0f;
         }
     }
 
-    // Number `e` of the four at (first row m, column k), when fours are not aligned. Along m it may lie in the next group.
-    __device__ float single(const Operand &o, u32 i, u32 first, u32 k, u32 e) const {
-        if (ALONG_K) return from[i][k + e];
-        const u32 inside = (first + row(threadIdx.x + i * THREADS)) % o.group;
-        const u32 groups = (inside + e) / o.group;
-        const float *other = from[i] + groups * o.outer - static_cast<u64>(groups) * o.group + e;
-        return other[static_cast<u64>(k) * o.leading];
+    // After it, and a barrier, all of the slice at k0 is there. Nobody reads `slices` meanwhile.
+    __device__ void store(const Operand &o, u32 k0, u32 columns, float *slices) const {
+        if (nothing(o, columns, k0)) return;
+        if (o.together == 4) {
+#pragma unroll
+            for (u32 i = 0; i < OWN; ++i) {
+                if (threadIdx.x + i * THREADS >= FOURS) continue;
+                float *to = place(slices, k_of(o, columns, k0, i * APART_OF_FOURS / WIDE * 8)) + row(o) + i * APART_OF_FOURS % WIDE;
+                to[0] = numbers[4 * i];
+                to[STRIDE] = numbers[4 * i + 1];
+                to[2 * STRIDE] = numbers[4 * i + 2];
+                to[3 * STRIDE] = numbers[4 * i + 3];
+            }
+            return;
+        }
+#pragma unroll
+        for (u32 i = 0; i < WIDE / 16; ++i) {
+            place(slices, k_of(o, columns, k0, i * APART / WIDE * 8))[row(o) + i * APART % WIDE] = numbers[i];
+        }
     }
 
-    // Fetches columns k0.. below k_end for `slice`; what is not there is 0.
-    __device__ void fetch(const Operand &o, u32 first, u32 k0, u32 k_end, float *slice) {
+    __device__ static float *place(float *slices, u32 k) { return slices + k % (2 * SLICE) / SLICE * SIZE + k % SLICE * STRIDE; }
+};
+
+// The same of one that is read along m: a fetch fills the slice that nobody reads.
+//
+// Fours are copied in the background. Number by number, a warp reads 32 neighbours: of rows that are longer from their first
+// whole sector on, and round their end.
+template <u32 WIDE> struct Stage<WIDE, false> {
+    static const u32 FOURS = WIDE * SLICE / 4;
+    static const u32 OWN = (FOURS + THREADS - 1) / THREADS;
+    static const u32 STRIDE = WIDE;
+    static const u32 SIZE = SLICE * STRIDE;
+
+    // Of k = 0: the thread's four or number, or the tile's first where rows are read from a sector on.
+    const float *from;
+
+    __device__ static bool in_fours(const Operand &o, u32 range) { return o.together == 4 && range % 4 == 0; }
+    // Numbers of a row are counted modulo so many, a power of two; 0: as they lie.
+    __device__ static u32 round(const Operand &o, u32 first, u32 range) {
+        const u32 rows = range - first;
+        if (WIDE < 64 || o.group < range || rows <= 32) return 0;
+        return WIDE == 64 || rows <= 64 ? 64 : rows <= 128 ? 128 : 256;
+    }
+
+    __device__ void start(const Operand &o, u32 replica, u32 first, u32 range, u32) {
+        const u32 m = first + (in_fours(o, range) ? threadIdx.x % (WIDE / 4) * 4 : round(o, first, range) > 0 ? 0 : threadIdx.x % WIDE);
+        const u32 group = o.group < range ? m / o.group : 0;
+        from = o.data + replica * o.batch + group * o.outer + (m - group * o.group);
+    }
+
+    __device__ void fetch(const Operand &o, u32 first, u32 range, u32 k0, u32 k_end, float *slices) {
+        if (k0 == 0 - SLICE) return;
+        float *slice = slices + k0 / SLICE % 2 * SIZE;
+        const u32 rows = range - first < WIDE ? range - first : WIDE;
+        if (in_fours(o, range)) {
 #pragma unroll
-        for (u32 i = 0; i < OWN; ++i) {
-            const u32 mine = threadIdx.x + i * THREADS;
-            const u32 k = k0 + column(mine);
-            const u32 columns = k < k_end ? k_end - k : 0;
-            const u32 numbers = there[i] == 0 ? 0 : ALONG_K ? (columns < 4 ? columns : 4) : columns > 0 ? there[i] : 0;
-            float4 four = {0.0f, 0.0f, 0.0f, 0.0f};
-            const float *at = ALONG_K ? from[i] + k : from[i] + static_cast<u64>(k) * o.leading;
-            float *to = slice + column(mine) * STRIDE + row(mine);
-            if (!ALONG_K && numbers == 4 && o.together == 4) {
-                copy16_async(to, at, true);
-                continue;
+            for (u32 i = 0; i < OWN; ++i) {
+                const u32 mine = threadIdx.x + i * THREADS;
+                const u32 m = mine % (WIDE / 4) * 4, column = mine / (WIDE / 4), k = k0 + column;
+                float *to = slice + column * STRIDE + m;
+                if (mine >= FOURS) continue;
+                if (k < k_end && m < rows) {
+                    copy16_async(to, from + static_cast<u64>(k) * o.leading, true);
+                } else {
+                    store4(to, float4{0.0f, 0.0f, 0.0f, 0.0f});
+                }
             }
-            if (numbers == 4 && o.together == 4) {
-                four = load4(at);
-            } else if (numbers == 2 && o.together >= 2) {
-                // Rows of two numbers, which are two classes' logits, lie without gaps.
-                const float2 two = load2(at);
-                four.x = two.x;
-                four.y = two.y;
-            } else {
-                if (numbers > 0) four.x = single(o, i, first, k, 0);
-                if (numbers > 1) four.y = single(o, i, first, k, 1);
-                if (numbers > 2) four.z = single(o, i, first, k, 2);
-                if (numbers > 3) four.w = single(o, i, first, k, 3);
-            }
-            if (ALONG_K) {
-                fours[i] = four;
-            } else if (mine < FOURS) {
-                store4(to, four);
-            }
+            return;
         }
+        const u32 turns = round(o, first, range), mine = threadIdx.x % WIDE;
+        float numbers[WIDE / 16];
+        u32 to[WIDE / 16];
+#pragma unroll
+        for (u32 i = 0; i < WIDE / 16; ++i) {
+            const u32 column = threadIdx.x / WIDE + i * (THREADS / WIDE), k = k0 + column;
+            const float *at = from + static_cast<u64>(k) * o.leading;
+            u32 m = mine;
+            if (mine < turns) m = (mine - static_cast<u32>(reinterpret_cast<u64>(at) / 4) % 8) & (turns - 1);
+            to[i] = column * STRIDE + m;
+            numbers[i] = k < k_end && m < rows ? at[turns > 0 ? m : 0] : 0.0f;
+        }
+#pragma unroll
+        for (u32 i = 0; i < WIDE / 16; ++i) slice[to[i]] = numbers[i];
     }
 
     // After it, and a barrier, all of the slice is there.
-    __device__ void store(float *slice) const {
-        if (!ALONG_K) wait_for_copies();
-#pragma unroll
-        for (u32 i = 0; ALONG_K && i < OWN; ++i) {
-            const u32 mine = threadIdx.x + i * THREADS;
-            if (mine >= FOURS) continue;
-            float *to = slice + column(mine) * STRIDE + row(mine);
-            to[0] = fours[i].x;
-            to[STRIDE] = fours[i].y;
-            to[2 * STRIDE] = fours[i].z;
-            to[3 * STRIDE] = fours[i].w;
-        }
-    }
+    __device__ void store(const Operand &, u32, u32, float *) const { wait_for_copies(); }
 };
 
 // A tile of C on its way through shared memory; `width` columns of it are there. It goes in pieces of ROWS rows, which is what the operands'
@@ -201,7 +271,7 @@ template <u32 BM, u32 BN> struct Staged {
 };
 
 // One block of the product; a `FORWARD` one has bias and function, another may meet what is there. `a_slices` and `b_slices` are shared memory
-// for slices of 16 rows of BM and BN floats: one with 4 floats of padding where it is read along k, else two without.
+// for two slices each, of 16 rows of BM and BN floats and, where they are read along k, 4 floats of padding.
 template <u32 BM, u32 BN, bool A_ALONG_K, bool B_ALONG_K, bool FORWARD>
 __device__ inline void product(const Product &p, float *a_slices, float *b_slices) {
     const u32 n_tiles = (p.n + BN - 1) / BN > 0 ? (p.n + BN - 1) / BN : 1;
@@ -230,43 +300,45 @@ __device__ inline void product(const Product &p, float *a_slices, float *b_slice
     using OfB = Stage<BN, B_ALONG_K>;
     OfA a;
     OfB b;
-    a.start(p.a, replica, first_m, p.m);
-    b.start(p.b, replica, first_n, p.n);
+    a.start(p.a, replica, first_m, p.m, k_end);
+    b.start(p.b, replica, first_n, p.n, k_end);
     u32 block_end = k_end - k_begin < p.depth ? k_end : k_begin + p.depth;
-    if (k_begin < k_end) {
-        a.fetch(p.a, first_m, k_begin, block_end, a_slices);
-        b.fetch(p.b, first_n, k_begin, block_end, b_slices);
-    }
-    // Columns of a slice without a jump: what leaves registers for most blocks.
-    [[maybe_unused]] const u32 STRAIGHT = FORWARD ? SLICE : SLICE / 2;
-    u32 turn = 0;
-    for (u32 k = k_begin; k < k_end; turn ^= 1) {
-        float *a_slice = a_slices + turn % OfA::PLACES * OfA::SIZE, *b_slice = b_slices + turn % OfB::PLACES * OfB::SIZE;
-        a.store(a_slice);
-        b.store(b_slice);
+    // The first slice is fetched two rounds before it is used, when only what rows have before it is there to be stored.
+    const u32 rounds = k_begin < k_end ? (k_end - k_begin + SLICE - 1) / SLICE + 2 : 0;
+    u32 k = k_begin - 2 * SLICE;
+#pragma unroll 1
+    for (u32 round = 0; round < rounds; ++round, k += SLICE) {
+        if (round > 0) {
+            a.store(p.a, k, k_end, a_slices);
+            b.store(p.b, k, k_end, b_slices);
+        }
         // From here on nobody reads the slices before.
         __syncthreads();
-        const bool ends = block_end - k <= SLICE;
-        k = ends ? block_end : k + SLICE;
-        if (ends) block_end = k_end - block_end < p.depth ? k_end : block_end + p.depth;
-        if (k < k_end) {
-            a.fetch(p.a, first_m, k, block_end, a_slices + (turn + 1) % OfA::PLACES * OfA::SIZE);
-            b.fetch(p.b, first_n, k, block_end, b_slices + (turn + 1) % OfB::PLACES * OfB::SIZE);
+        if (round + 1 < rounds) {
+            a.fetch(p.a, first_m, p.m, k + SLICE, k_end, a_slices);
+            b.fetch(p.b, first_n, p.n, k + SLICE, k_end, b_slices);
         }
-#pragma unroll STRAIGHT
-        for (u32 kk = 0; kk < SLICE; ++kk) {
-            const float4 x = load4(a_slice + kk * OfA::STRIDE + at_m), y = load4(b_slice + kk * OfB::STRIDE + at_n);
-            const float xs[4] = {x.x, x.y, x.z, x.w}, ys[4] = {y.x, y.y, y.z, y.w};
+        if (round < 2) continue;
+        const float *a_slice = a_slices + k / SLICE % 2 * OfA::SIZE, *b_slice = b_slices + k / SLICE % 2 * OfB::SIZE;
+        // Blocks of k are whole halves of a slice. Without a jump where registers last.
+        [[maybe_unused]] const u32 HALVES = BM == 256 ? 1 : 2;
+#pragma unroll HALVES
+        for (u32 half = 0; half < SLICE && half < k_end - k; half += HALF) {
 #pragma unroll
-            for (u32 i = 0; i < 4; ++i) {
+            for (u32 kk = half; kk < half + HALF; ++kk) {
+                const float4 x = load4(a_slice + kk * OfA::STRIDE + at_m), y = load4(b_slice + kk * OfB::STRIDE + at_n);
+                const float xs[4] = {x.x, x.y, x.z, x.w}, ys[4] = {y.x, y.y, y.z, y.w};
 #pragma unroll
-                for (u32 j = 0; j < 4; ++j) sum[i][j] = fmaf(xs[i], ys[j], sum[i][j]);
+                for (u32 i = 0; i < 4; ++i) {
+#pragma unroll
+                    for (u32 j = 0; j < 4; ++j) sum[i][j] = fmaf(xs[i], ys[j], sum[i][j]);
+                }
             }
-        }
-        if (sums_a) {
-            for (u32 kk = 0; kk < SLICE; ++kk) a_sum += a_slice[kk * OfA::STRIDE + threadIdx.x];
-        }
-        if (ends) {
+            if (sums_a) {
+                for (u32 kk = half; kk < half + HALF; ++kk) a_sum += a_slice[kk * OfA::STRIDE + threadIdx.x];
+            }
+            if (block_end - k > half + HALF) continue;
+            block_end = k_end - block_end < p.depth ? k_end : block_end + p.depth;
 #pragma unroll
             for (u32 i = 0; i < 4; ++i) {
 #pragma unroll
@@ -299,8 +371,8 @@ __device__ inline void product(const Product &p, float *a_slices, float *b_slice
         for (u32 n = 0; n < 16; ++n) total[n / 4][n % 4] += four[n % 4];
     }
     const u64 tile = lane * p.lane_stride + replica * p.c_batch;
-    // Few columns are stored directly only where they are a sector of each row.
-    if (p.c_aligned && (width == 8 || (width >= 16 && width % 4 == 0))) {
+    // Columns are stored directly where they are whole sectors of each row, or many.
+    if (p.c_aligned && (p.c_leading % 8 == 0 ? width == 8 || (width >= 16 && width % 4 == 0) : width >= 32 && width % 4 == 0)) {
         const u32 n = first_n + at_n;
         const u64 column = (n / p.c_group) * p.c_outer + n % p.c_group;
 #pragma unroll
@@ -328,14 +400,21 @@ __device__ inline void product(const Product &p, float *a_slices, float *b_slice
         if (at_m / OfC::ROWS * OfC::ROWS == piece) staged.place(total, at_m % OfC::ROWS, at_n);
         __syncthreads();
         const u32 rows = p.m - first_m - piece < OfC::ROWS ? p.m - first_m - piece : OfC::ROWS;
+        // A warp stores neighbours of one group: in a wide tile those of the next begin with the next warp.
 #pragma unroll 1
-        for (u32 place = threadIdx.x; place < rows * staged.stride(); place += THREADS) {
-            const u32 row = place / staged.stride(), n = first_n + place % staged.stride();
-            if (n >= p.n) continue;
-            const u64 at = tile + static_cast<u64>(first_m + piece + row) * p.c_leading + (n / p.c_group) * p.c_outer + n % p.c_group;
-            const float value = staged.room[place];
-            put(p.c + at, value, !FORWARD && p.adds);
-            if (FORWARD && p.activated != nullptr) p.activated[at] = cheap_value_of(p.function, value);
+        for (u32 from = first_n, to; from < first_n + width; from = to) {
+            to = first_n + width;
+            if (!OfC::NARROW && to - from > p.c_group - from % p.c_group) to = from + p.c_group - from % p.c_group;
+            const u32 slots = OfC::NARROW ? width : (to - from + 31) / 32 * 32;
+#pragma unroll 1
+            for (u32 place = threadIdx.x; place < rows * slots; place += THREADS) {
+                const u32 row = place / slots, n = from + place % slots;
+                if (n >= to) continue;
+                const u64 at = tile + static_cast<u64>(first_m + piece + row) * p.c_leading + (n / p.c_group) * p.c_outer + n % p.c_group;
+                const float value = staged.room[row * staged.stride() + n - first_n];
+                put(p.c + at, value, !FORWARD && p.adds);
+                if (FORWARD && p.activated != nullptr) p.activated[at] = cheap_value_of(p.function, value);
+            }
         }
         __syncthreads();
     }

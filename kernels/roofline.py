@@ -64,17 +64,21 @@ def product(m: int, n: int, k: int, replicas: int, tile: tuple[int, int], lanes:
     return Work(2.0 * m * n * k * replicas, padded, 4.0 * numbers, tiles * lanes)
 
 
+def is_narrow(units: int) -> bool:
+    return units <= 16 or (units <= 32 and units % 8 == 0)
+
+
 def dense(rows: int, inputs: int, units: int, replicas: int, shared: bool, activated: bool = False) -> tuple[str, Work]:
-    """As src/backend/cuda/product.rs: replicas that share x are one wide matrix; up to 32 units a narrow tile."""
+    """As src/backend/cuda/product.rs: replicas that share x are one wide matrix; few units have a narrow tile."""
     groups, wide = (1, units * replicas) if shared else (replicas, units)
-    narrow = wide <= 32
+    narrow = is_narrow(wide)
     numbers = rows * inputs * groups + replicas * (units * inputs + units + rows * units * (1 + activated))
     work = product(rows, wide, inputs, groups, (256, 16) if narrow else (64, 64), 1, numbers)
     return "dense_forward_narrow" if narrow else "dense_forward", work
 
 
 def input_grad(rows: int, inputs: int, units: int, replicas: int) -> tuple[str, Work]:
-    narrow = inputs <= 32
+    narrow = is_narrow(inputs)
     numbers = replicas * (rows * units + units * inputs + rows * inputs)
     work = product(rows, inputs, units, replicas, (256, 16) if narrow else (64, 64), 1, numbers)
     return "dense_input_grad_narrow" if narrow else "dense_input_grad", work
@@ -82,7 +86,7 @@ def input_grad(rows: int, inputs: int, units: int, replicas: int) -> tuple[str, 
 
 def weight_grad(rows: int, inputs: int, units: int, replicas: int, shared: bool) -> list[tuple[str, Work]]:
     groups, wide = (1, units * replicas) if shared else (replicas, units)
-    narrow = wide <= 32
+    narrow = is_narrow(wide)
     lanes = min(up(rows, 256), 16)
     out = replicas * units * (inputs + 1)
     numbers = replicas * rows * units + groups * rows * inputs + lanes * out

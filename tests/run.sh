@@ -63,6 +63,7 @@ tests/cuda_ptx.sh
 tests/stand_in_test.sh
 python3 repro/planted_faults.py --sample
 tests/cuda_model.sh
+tests/cuda_sanitized.sh short
 
 say "the report in a browser"
 # Without the features that tests bring to its dependencies it would be built anew.

@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <dlfcn.h>
 #include <map>
-#include <set>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -51,32 +50,45 @@ struct Visits {
 std::map<Site, Visits> visits;
 std::map<std::pair<std::string, Site>, Counts> counts;
 std::string kernel;
+uint64_t of_epoch = 0;
 
 uint64_t filled(uint64_t bytes, uint64_t unit) { return std::max<uint64_t>(1, (bytes + unit - 1) / unit); }
 
+// Different ones of them; `of` is emptied.
+size_t different(std::vector<uintptr_t> &of) {
+    std::sort(of.begin(), of.end());
+    const size_t count = std::unique(of.begin(), of.end()) - of.begin();
+    of.clear();
+    return count;
+}
+
+std::vector<uintptr_t> touched, words;
+
 void sectors(const std::vector<Lane> &lanes, size_t bytes, Counts &to) {
-    std::set<uintptr_t> touched, words;
+    const size_t word = std::min<size_t>(bytes, 4);
     for (const Lane &lane : lanes) {
-        for (uintptr_t at = lane.address; at < lane.address + bytes; ++at) touched.insert(at / SECTOR);
-        for (uintptr_t at = lane.address; at < lane.address + bytes; ++at) words.insert(at);
+        for (uintptr_t at = lane.address / SECTOR; at <= (lane.address + bytes - 1) / SECTOR; ++at) touched.push_back(at);
+        for (uintptr_t at = lane.address; at < lane.address + bytes; at += word) words.push_back(at);
     }
-    to.units += touched.size();
-    to.ideal += filled(words.size(), SECTOR);
+    to.units += different(touched);
+    to.ideal += filled(word * different(words), SECTOR);
 }
 
 void wavefronts(const std::vector<Lane> &lanes, size_t bytes, Counts &to) {
     const unsigned together = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
     for (unsigned first = 0; first < WARP; first += together) {
-        std::set<uintptr_t> words;
         for (const Lane &lane : lanes) {
             if (lane.lane < first || lane.lane >= first + together) continue;
-            for (uintptr_t at = lane.address / 4; at <= (lane.address + bytes - 1) / 4; ++at) words.insert(at);
+            for (uintptr_t at = lane.address / 4; at <= (lane.address + bytes - 1) / 4; ++at) words.push_back(at);
         }
         if (words.empty()) continue;
+        std::sort(words.begin(), words.end());
         std::array<unsigned, BANKS> banks{};
-        for (const uintptr_t word : words) ++banks[word % BANKS];
+        for (size_t n = 0; n < words.size(); ++n) {
+            if (n == 0 || words[n] != words[n - 1]) ++banks[words[n] % BANKS];
+        }
         to.units += *std::max_element(banks.begin(), banks.end());
-        to.ideal += filled(words.size(), BANKS);
+        to.ideal += filled(different(words), BANKS);
     }
 }
 
@@ -84,6 +96,9 @@ void wavefronts(const std::vector<Lane> &lanes, size_t bytes, Counts &to) {
 
 void access(const void *code, uintptr_t address, size_t bytes, bool write, bool shared) {
     if (FILE_NAME == nullptr) return;
+    // A barrier ends requests: what lanes skipped before it does not count against what they do after.
+    if (epoch != of_epoch) end_block();
+    of_epoch = epoch;
     Visits &own = visits[{code, bytes, write, shared}];
     if (own.of_thread.empty()) {
         own.of_thread.resize(blockDim.x);
@@ -96,16 +111,17 @@ void access(const void *code, uintptr_t address, size_t bytes, bool write, bool 
 }
 
 void end_block() {
-    for (const auto &[site, own] : visits) {
+    for (auto &[site, own] : visits) {
         Counts &to = counts[{kernel, site}];
-        for (const auto &requests : own.of_warp) {
+        for (auto &requests : own.of_warp) {
             for (const auto &lanes : requests) {
                 ++to.requests;
                 site.shared ? wavefronts(lanes, site.bytes, to) : sectors(lanes, site.bytes, to);
             }
+            requests.clear();
         }
+        std::fill(own.of_thread.begin(), own.of_thread.end(), 0);
     }
-    visits.clear();
 }
 
 void new_launch(const std::string &name) {

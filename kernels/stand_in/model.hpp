@@ -1,7 +1,7 @@
 // A model of what a device does with a warp's accesses, from the addresses in a traced run. It knows no caches, no latencies and not
 // nvcc's own choice of instructions; it has been compared with no device.
 //
-// The k-th time that the lanes of a warp execute an access is a request. In device memory it takes the sectors of 32 bytes that it
+// The k-th time after a barrier that the lanes of a warp execute an access is a request (loops that the sources unroll are unrolled). In device memory it takes the sectors of 32 bytes that it
 // touches; the ideal is as many as its bytes fill. In shared memory lanes go together, 32 with accesses of up to 4 bytes, 16 of 8, 8 of 16; a
 // group takes as many wavefronts as the fullest of the 32 banks has different words of 4 bytes; the ideal is as many as its words fill.
 #pragma once

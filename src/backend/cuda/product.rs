@@ -17,8 +17,11 @@ use crate::backend::cpu::{MAX_LANES, TILE_ROWS};
 use crate::backend::kernel::{Target, Write};
 use crate::backend::program::BufferId;
 
-/// Up to so many units a product takes a tile of 16 of them (and 256 of the other side) instead of 64 by 64.
-const NARROW: usize = 32;
+/// Whether a product of so many units takes a tile of 16 of them (and 256 of the other side) instead of 64 by 64. What is left of
+/// more than 16 has whole sectors then.
+fn narrow(units: usize) -> bool {
+    units <= 16 || (units <= 32 && units.is_multiple_of(8))
+}
 
 /// Lanes of a sum over so many rows.
 fn lanes(rows: usize) -> usize {
@@ -72,20 +75,17 @@ fn pair(first: usize, second: usize) -> u64 {
 impl Operand {
     /// `groups`: whether rows of C come in groups.
     fn words(self, groups: bool) -> [u64; 5] {
-        // Strides in whole fours keep every four aligned, in whole pairs every pair; where there is one group its size does not matter.
-        let whole = |n: &usize| {
-            [self.batch, self.leading]
-                .iter()
-                .chain([self.outer, self.group].iter().filter(|_| groups))
-                .all(|stride| stride.is_multiple_of(*n))
-        };
-        let together = [4, 2].into_iter().find(whole).unwrap_or(1);
+        // Strides in whole fours keep every four aligned; where there is one group its size does not matter.
+        let fours = [self.batch, self.leading]
+            .iter()
+            .chain([self.outer, self.group].iter().filter(|_| groups))
+            .all(|stride| stride.is_multiple_of(4));
         [
             self.data,
             self.batch as u64,
             self.outer as u64,
             pair(self.group, self.leading),
-            together as u64,
+            if fours { 4 } else { 1 },
         ]
     }
 }
@@ -188,7 +188,7 @@ impl Lowering<'_> {
             a_sums_add: false,
             function: activated.map_or(0, |(function, _)| function),
         };
-        if units <= NARROW {
+        if narrow(units) {
             self.product("dense_forward_narrow", &product, (256, 16))
         } else {
             self.product("dense_forward", &product, (64, 64))
@@ -228,7 +228,7 @@ impl Lowering<'_> {
             a_sums_add: false,
             function: 0,
         };
-        if inputs <= NARROW {
+        if narrow(inputs) {
             self.product("dense_input_grad_narrow", &product, (256, 16))
         } else {
             self.product("dense_input_grad", &product, (64, 64))
@@ -300,7 +300,7 @@ impl Lowering<'_> {
             a_sums_add: adds(dbias),
             function: 0,
         };
-        if units <= NARROW {
+        if narrow(units) {
             self.product("dense_weight_grad_narrow", &product, (16, 256))?;
         } else {
             self.product("dense_weight_grad", &product, (64, 64))?;
