@@ -36,14 +36,13 @@ template <class T> struct Asked {
     u32 own, partner;
 };
 
-// How L and w of the columns lie in shared memory: number n of those that thread `across` has is at n * COLUMN_STEP + across.
-template <class T> struct Columns {
+// How numbers of the columns, L and w, lie in shared memory: number n of those that thread `across` has is at n * STEP + across. A warp
+// stores 8 threads' four (16 threads' two in f64): of 4 bytes they lie 24 banks apart, of 8 bytes 40.
+template <class T, class W> struct Columns {
     static const u32 PER = 16 / sizeof(T);
-    static const u32 COLUMN_STEP = sizeof(T) == 4 ? 20 : 24;
+    static const u32 STEP = sizeof(T) == 4 && sizeof(W) == 8 ? 20 : 24;
 
-    __device__ static u32 place(u32 column) {
-        return (column / (16 * PER) * PER + column % PER) * COLUMN_STEP + column % (16 * PER) / PER;
-    }
+    __device__ static u32 place(u32 column) { return (column / (16 * PER) * PER + column % PER) * STEP + column % (16 * PER) / PER; }
 };
 
 // A number for each of the rows and, by `Columns`, of the columns that a tile compares.
@@ -60,11 +59,13 @@ template <class T> struct OfLogs {
     Beside<double> &beside;
 
     __device__ void row(u32 row, u64 from) const { beside.rows[row] = logs[from]; }
-    __device__ void column(u32 place, u64 from) const { beside.columns[place] = logs[from]; }
+    __device__ void column(u32 column, u64 from) const { beside.columns[Columns<T, double>::place(column)] = logs[from]; }
     // What both terms of a pair share.
     __device__ double shared(T sum) const { return -static_cast<double>(sum) / temperature; }
     __device__ double of_row(double shared, u32 row) const { return exponential(shared - beside.rows[row], T(0)); }
-    __device__ double of_column(double shared, u32 place) const { return exponential(shared - beside.columns[place], T(0)); }
+    __device__ double of_column(double shared, u32 n, u32 across) const {
+        return exponential(shared - beside.columns[n * Columns<T, double>::STEP + across], T(0));
+    }
     __device__ double factor() const { return -2.0 / temperature; }
     __device__ static bool signs() { return false; }
 };
@@ -84,7 +85,7 @@ template <class T> struct OfSums {
         return sum > 0 ? 1 / root(sum) : T(0);
     }
     __device__ T of_row(T k, u32) const { return k; }
-    __device__ T of_column(T k, u32) const { return k; }
+    __device__ T of_column(T k, u32, u32) const { return k; }
     __device__ T factor() const { return 1; }
     __device__ static bool signs() { return false; }
 };
@@ -99,7 +100,7 @@ template <class T> struct OfDifferences {
     __device__ void column(u32, u64) const {}
     __device__ T shared(T) const { return 1; }
     __device__ T of_row(T k, u32) const { return k; }
-    __device__ T of_column(T k, u32) const { return k; }
+    __device__ T of_column(T k, u32, u32) const { return k; }
     __device__ T factor() const { return 1; }
     __device__ bool signs() const { return absolute; }
 };
@@ -137,7 +138,8 @@ __device__ inline void gradient(const Asked<T> &p, const Terms &terms, double *s
                                 T *slab, Beside<typename Terms::Weight> &weights) {
     using Pairs = Tile<T, ROWS>;
     using W = typename Terms::Weight;
-    const u32 WIDTH = COORDINATES / 16, STEP = Columns<T>::COLUMN_STEP;
+    using OfWeights = Columns<T, W>;
+    const u32 WIDTH = COORDINATES / 16;
     u32 block = blockIdx.x;
     const u32 part = block % p.parts;
     block /= p.parts;
@@ -163,8 +165,8 @@ __device__ inline void gradient(const Asked<T> &p, const Terms &terms, double *s
         if (p.partner && threadIdx.x >= 128 && threadIdx.x < 128 + TILE) {
             const u32 column = threadIdx.x - 128;
             const u64 from = a * p.positions + start + column;
-            terms.column(Columns<T>::place(column), from);
-            weights.columns[Columns<T>::place(column)] = static_cast<W>(p.weights[from]);
+            terms.column(column, from);
+            weights.columns[OfWeights::place(column)] = static_cast<W>(p.weights[from]);
         }
         T sum[Pairs::OWN][4];
         if (Terms::NEEDS_DISTANCES) {
@@ -181,7 +183,7 @@ __device__ inline void gradient(const Asked<T> &p, const Terms &terms, double *s
                 const auto shared = terms.shared(sum[n / 4][n % 4]);
                 W both = 0;
                 if (p.own) both += weights.rows[row] * terms.of_row(shared, row);
-                if (p.partner) both += weights.columns[n % 4 * STEP + across] * terms.of_column(shared, n % 4 * STEP + across);
+                if (p.partner) both += weights.columns[n % 4 * OfWeights::STEP + across] * terms.of_column(shared, n % 4, across);
                 pull = static_cast<T>(terms.factor() * both);
             }
             sum[n / 4][n % 4] = pull;

@@ -99,9 +99,16 @@ template <u32 WIDE> struct Stage<WIDE, true> {
     __device__ static bool nothing(const Operand &o, u32 columns, u32 k0) {
         return k0 == 0 - SLICE ? !ahead(o, columns) : k0 == SLICE && in_one_round(o, columns);
     }
+    // The column of a thread's number `later` than its first one. Of rows that are read round their ends the first round has what is left, in
+    // as many sectors as it takes: where that is one, the second goes to columns that nobody reads. Tiles of 64 rows have no registers
+    // left for it, and read halves of 17 to 24 columns' last sectors twice.
     __device__ u32 k_of(const Operand &o, u32 columns, u32 k0, u32 later) const {
         const u32 k = k0 + turned + later;
-        return columns <= SLICE ? k % SLICE : in_one_round(o, columns) ? k % (2 * SLICE) : k;
+        if (columns <= SLICE) return k % SLICE;
+        if (!in_one_round(o, columns)) return k;
+        const u32 around = k % (2 * SLICE), end = SLICE + HALF;
+        if (WIDE == 64 || k0 == 0 || columns > end) return around;
+        return sector(o) / WIDE * HALF + later >= HALF ? around | end : around % end;
     }
 
     __device__ void start(const Operand &o, u32 replica, u32 first, u32, u32 columns) {
@@ -140,8 +147,9 @@ template <u32 WIDE> struct Stage<WIDE, true> {
         if (o.together == 4) {
 #pragma unroll
             for (u32 i = 0; i < OWN; ++i) {
+                const u32 k = k_of(o, columns, k0, i * APART_OF_FOURS / WIDE * 8);
                 if (threadIdx.x + i * THREADS >= FOURS) continue;
-                float *to = place(slices, k_of(o, columns, k0, i * APART_OF_FOURS / WIDE * 8)) + row(o) + i * APART_OF_FOURS % WIDE;
+                float *to = place(slices, k) + row(o) + i * APART_OF_FOURS % WIDE;
                 to[0] = numbers[4 * i];
                 to[STRIDE] = numbers[4 * i + 1];
                 to[2 * STRIDE] = numbers[4 * i + 2];
@@ -151,7 +159,8 @@ template <u32 WIDE> struct Stage<WIDE, true> {
         }
 #pragma unroll
         for (u32 i = 0; i < WIDE / 16; ++i) {
-            place(slices, k_of(o, columns, k0, i * APART / WIDE * 8))[row(o) + i * APART % WIDE] = numbers[i];
+            const u32 k = k_of(o, columns, k0, i * APART / WIDE * 8);
+            place(slices, k)[row(o) + i * APART % WIDE] = numbers[i];
         }
     }
 
