@@ -85,6 +85,23 @@ impl<'a> DeviceBench<'a> {
         self.cublas.as_ref().map(version)
     }
 
+    /// The median time of other work on this device, from samples that take about `budget` together (at least five).
+    ///
+    /// # Errors
+    /// Those of the work, and what the device refuses.
+    pub fn median<E: From<CudaError>>(
+        &mut self,
+        work: &mut impl FnMut() -> Result<(), E>,
+        budget: Duration,
+    ) -> Result<f64, E> {
+        self.watch.time(&mut *work)?;
+        let (mut samples, start) = (Vec::new(), Instant::now());
+        while samples.len() < FEWEST || start.elapsed() < budget {
+            samples.push(self.watch.time(&mut *work)?);
+        }
+        Ok(median(samples))
+    }
+
     /// The times of a case, from samples that take about `budget` together (at least five of each).
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+#[cfg(feature = "cuda")]
+use disentangle::backend::cuda::CudaError;
 use disentangle::data::DataError;
 use disentangle::report::ReportError;
 use disentangle::study::StudyError;
@@ -45,6 +47,13 @@ impl fmt::Display for CliError {
         };
         // Whatever a file name or a cause holds, the message stays one line.
         f.write_str(&line.replace(['\n', '\r'], " "))
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl From<CudaError> for CliError {
+    fn from(error: CudaError) -> Self {
+        CliError::Failed(error.to_string())
     }
 }
 

@@ -4,7 +4,7 @@
 //! An [`Op`] makes a case from a seed: shape, kind of numbers, which operands replicas share, where buffers lie, and a rounding bound
 //! whose derivation stands beside it. One list, [`OPS`], serves every question: [`verify`] compares with
 //! [`Reference`](crate::backend::Reference), [`gradients`] compares backward kernels with differences of forward ones,
-//! [`timing`] runs each on a large shape, [`support`] asks whether a backend runs it at all. A new op is one function and one
+//! [`timed`] makes each ready on a large shape, [`support`] asks whether a backend runs it at all. A new op is one function and one
 //! line in the list; a kernel that no op runs fails a test.
 //!
 //! Both sides get the same f32 numbers, so what is compared are the roundings of the backend alone. `docs/numerics.md` explains the
@@ -29,11 +29,9 @@ mod zeros;
 
 use std::fmt;
 use std::ops::Range;
-use std::time::Duration;
 
 use crate::backend::pairwise::PairwiseError;
 use crate::backend::{Backend, BackendError};
-use crate::bench::median_time;
 use crate::geometry::GeometryError;
 use case::{Case, Results};
 pub use elementwise::function_error;
@@ -283,48 +281,47 @@ pub fn support(backend: &dyn Backend, ops: &[&'static Op]) -> Vec<(&'static str,
     ops.iter().map(|op| (op.name, ask(op))).collect()
 }
 
-/// An op's time.
-#[derive(Clone, Debug)]
-pub struct Timing {
+/// An op on a size worth timing, ready to run.
+pub struct Timed<'a> {
     /// The op.
     pub op: &'static str,
     /// On what, in words.
     pub shape: String,
-    /// Median of one run.
-    pub seconds: f64,
+    /// One run.
+    pub run: Box<dyn FnMut() -> Result<(), VerifyError> + 'a>,
 }
 
-/// The median time of an op on 8192 rows of 64 columns (of pairs: 2048 rows, of pairs in a program fewer), from samples that take about `budget` together; none
-/// for what is no work but a question.
+/// An op on 8192 rows of 64 columns (of pairs: 2048 rows, of pairs in a program fewer); none for what is no work but a question.
 ///
 /// # Errors
-/// [`VerifyError::Backend`], [`VerifyError::Pairs`], [`VerifyError::Metric`] for an op that the backend refuses.
-pub fn timing(backend: &dyn Backend, op: &'static Op, budget: Duration) -> Result<Option<Timing>, VerifyError> {
+/// [`VerifyError::Backend`], [`VerifyError::Pairs`], [`VerifyError::Metric`] for an op that the backend refuses, here or when it runs.
+pub fn timed<'a>(backend: &'a dyn Backend, op: &'static Op) -> Result<Option<Timed<'a>>, VerifyError> {
     let name = CaseName { op: op.name, seed: 0 };
-    let (shape, seconds) = match &op.work {
+    let (shape, run): (String, Box<dyn FnMut() -> Result<(), VerifyError> + 'a>) = match &op.work {
         Work::Program(record) => {
-            let refused = |source| VerifyError::Backend { case: name, source };
+            let refused = move |source| VerifyError::Backend { case: name, source };
             let mut case = Case::shaped(8192, 64, 1);
             drop(record(&mut case));
-            let shape = format!("{} x {}", case.rows, case.cols);
             let mut run = case.ready(backend).map_err(refused)?;
-            let seconds = median_time(&mut run, Duration::ZERO, budget).map_err(refused)?;
-            (shape, seconds)
+            let shape = format!("{} x {}", case.rows, case.cols);
+            (shape, Box::new(move || run().map_err(refused)))
         }
         Work::Special(_) => return Ok(None),
         Work::Pairs(reduction) => {
-            let time = pairs::time(*reduction, backend, budget);
-            time.map_err(|source| VerifyError::Pairs { case: name, source })?
+            let refused = move |source| VerifyError::Pairs { case: name, source };
+            let (shape, mut run) = pairs::timed(*reduction, backend);
+            (shape, Box::new(move || run().map_err(refused)))
         }
         Work::Metric(measure) => {
-            let time = metrics::time(measure, backend, budget);
-            time.map_err(|source| VerifyError::Metric { case: name, source })?
+            let refused = move |source| VerifyError::Metric { case: name, source };
+            let (shape, mut run) = metrics::timed(measure, backend).map_err(refused)?;
+            (shape, Box::new(move || run().map_err(refused)))
         }
     };
-    Ok(Some(Timing {
+    Ok(Some(Timed {
         op: op.name,
         shape,
-        seconds,
+        run,
     }))
 }
 

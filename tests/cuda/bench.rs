@@ -35,6 +35,19 @@ fn positive(value: &Value) -> bool {
     value.as_f64().is_some_and(|v| v > 0.0 && v.is_finite())
 }
 
+/// `verify --mode bench` asks the same clock.
+#[test]
+fn ops_of_verify_are_timed_by_the_device() {
+    let ops = ["tanh", "class_histograms", "metric_silhouette"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_disentangle"));
+    command.args(["verify", "--device", "cuda", "--mode", "bench", "--ops", &ops.join(",")]);
+    stand_in::on_it(&mut command);
+    let times = json(command);
+    for op in ops {
+        assert!(positive(&times["ops"][op]["median_seconds"]), "{op}: {times}");
+    }
+}
+
 #[test]
 fn json_has_the_device_its_peaks_and_its_times() {
     let mut command = bench(&SMALL);

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use disentangle::backend::Backend;
-use disentangle::verify::{self, Check, Gradient, Op, VerifyError};
+#[cfg(feature = "cuda")]
+use disentangle::bench::device::DeviceBench;
+use disentangle::bench::median_time;
+use disentangle::verify::{self, Check, Gradient, Op, Timed, VerifyError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +18,8 @@ use super::bench;
 use super::error::CliError;
 use super::output::print;
 use super::resolve::backend_named;
+#[cfg(feature = "cuda")]
+use super::resolve::cuda_device;
 
 /// The options of `verify`.
 #[derive(Args, Clone, Debug)]
@@ -93,7 +98,7 @@ pub fn run(options: VerifyOptions) -> Result<(), CliError> {
     match options.mode {
         Mode::Test => test(&*backend, &device, &ops, seeds, options.json),
         Mode::Gradient => gradient(&ops, seeds, options.json),
-        Mode::Bench => bench(&*backend, &device, &ops, options.json),
+        Mode::Bench => bench_on(&options.device, &*backend, &device, &ops, options.json),
         Mode::Support => support(&*backend, &device, &ops, options.json),
     }
 }
@@ -298,22 +303,51 @@ fn gradient(ops: &[&'static Op], seeds: Range<u64>, json: bool) -> Result<(), Cl
 /// Time for the samples of each op.
 const BUDGET: Duration = Duration::from_millis(50);
 
-fn bench(backend: &dyn Backend, device: &str, ops: &[&'static Op], json: bool) -> Result<(), CliError> {
+/// By the clock that is fit for the device: a call returns before a CUDA device is done, so its own events time it.
+#[cfg(feature = "cuda")]
+fn bench_on(named: &str, backend: &dyn Backend, device: &str, ops: &[&'static Op], json: bool) -> Result<(), CliError> {
+    if backend.name() != "cuda" {
+        return bench(backend, device, ops, json, &mut by_the_host);
+    }
+    let cuda = cuda_device(named)?;
+    let mut clock = DeviceBench::new(&cuda).map_err(|error| CliError::Failed(error.to_string()))?;
+    bench(&cuda, device, ops, json, &mut |timed| {
+        clock.median(&mut || (timed.run)().map_err(failed), BUDGET)
+    })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn bench_on(_: &str, backend: &dyn Backend, device: &str, ops: &[&'static Op], json: bool) -> Result<(), CliError> {
+    bench(backend, device, ops, json, &mut by_the_host)
+}
+
+fn by_the_host(timed: &mut Timed) -> Result<f64, CliError> {
+    median_time(&mut timed.run, Duration::ZERO, BUDGET).map_err(failed)
+}
+
+fn bench(
+    backend: &dyn Backend,
+    device: &str,
+    ops: &[&'static Op],
+    json: bool,
+    time: &mut dyn FnMut(&mut Timed) -> Result<f64, CliError>,
+) -> Result<(), CliError> {
     let mut times = Map::new();
     if !json {
         print(&format!("{device}\n\n{:<36} {:<24} {:>12}\n", "op", "shape", "median"))?;
     }
     for op in ops {
-        let Some(timing) = verify::timing(backend, op, BUDGET).map_err(failed)? else {
+        let Some(mut timed) = verify::timed(backend, op).map_err(failed)? else {
             continue;
         };
+        let seconds = time(&mut timed)?;
         if !json {
-            let time = bench::duration(timing.seconds);
-            print(&format!("{:<36} {:<24} {time:>12}\n", timing.op, timing.shape))?;
+            let time = bench::duration(seconds);
+            print(&format!("{:<36} {:<24} {time:>12}\n", timed.op, timed.shape))?;
         }
         times.insert(
-            timing.op.to_string(),
-            json!({ "shape": timing.shape, "median_seconds": timing.seconds }),
+            timed.op.to_string(),
+            json!({ "shape": timed.shape, "median_seconds": seconds }),
         );
     }
     if json {

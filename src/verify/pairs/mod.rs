@@ -5,8 +5,6 @@
 
 pub(super) mod bounds;
 
-use std::time::Duration;
-
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -17,7 +15,6 @@ use crate::backend::Backend;
 pub(super) use crate::backend::cpu::{GRADIENT_ROUNDINGS, SUM_ROUNDINGS};
 use crate::backend::pairwise::{Bins, Form, Metric, PairFunction, Pairwise, PairwiseError, Points};
 use crate::backend::reference::Reference;
-use crate::bench::median_time;
 
 /// What is reduced.
 #[derive(Clone, Copy)]
@@ -404,21 +401,13 @@ pub(super) fn runs(reduction: Reduction, backend: &dyn Backend) -> Result<(), Pa
     Pairs::new(reduction, 0).run(reduction, backend.pairs()).map(drop)
 }
 
-/// The shape and the median time of one run on 2,048 rows of 64 columns, directly.
-///
-/// # Errors
-/// What the backend refuses.
-pub(super) fn time(
+/// 2,048 rows of 64 columns, in words, and what runs on them, directly.
+pub(super) fn timed(
     reduction: Reduction,
     backend: &dyn Backend,
-    budget: Duration,
-) -> Result<(String, f64), PairwiseError> {
+) -> (String, impl FnMut() -> Result<(), PairwiseError> + '_) {
     let rng = ChaCha8Rng::seed_from_u64(0);
     let pairs = Pairs::of(reduction, rng, [2048, 0, 64, 5, 10], 0, Form::Direct);
-    let seconds = median_time(
-        &mut || pairs.run(reduction, backend.pairs()).map(drop),
-        Duration::ZERO,
-        budget,
-    )?;
-    Ok(("2048 x 64, 5 classes".into(), seconds))
+    let run = move || pairs.run(reduction, backend.pairs()).map(drop);
+    ("2048 x 64, 5 classes".into(), run)
 }
