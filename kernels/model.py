@@ -17,7 +17,7 @@ import sys
 HELPERS = {"load16", "put", "put_rows", "numbers", "is_present", "read", "write"}
 
 # Dense and pairwise kernels: at most that many wavefronts per ideal one, at least that share of ideal sectors.
-HELD = ("dense_", "lanes_total", "pair_", "nearest_")
+HELD = ("dense_", "lanes_total", "pair_", "nearest_", "soft_nearest_neighbor")
 MOST_WAVEFRONTS = 1.1
 LEAST_SECTORS = 90.0
 # Rows that begin inside a sector, which dense kernels read and write number by number, have a sector more at their ends (README.md).
