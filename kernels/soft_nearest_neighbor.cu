@@ -145,11 +145,12 @@ KERNEL(256) soft_nearest_neighbor_grad(const float *x, u32 cols, const u32 *labe
             double pull = 0.0;
             if (j < rows && j != i && is_present(weights, weight_own, r, j)) {
                 const u32 place = labels[r * label_own + j] == label ? 0 : 2;
+                const float of_partner = dy[m];
                 // All lanes read both classes' numbers: those of one would be in the way of those of the other.
                 const double near = place == 0 ? of_partners[t] : of_partners[2 * SLOPES + t];
                 double both = dy[n] * slopes[4 * n + place + 1] * exp((slopes[4 * n + place] - squared) / temperature);
                 const double share = place == 0 ? of_partners[SLOPES + t] : of_partners[3 * SLOPES + t];
-                both += dy[m] * share * exp((near - squared) / temperature);
+                both += of_partner * share * exp((near - squared) / temperature);
                 pull = (place == 0 ? 2.0 : -2.0) / temperature * both;
             }
             pulls[t] = pull;
