@@ -1,7 +1,7 @@
 // The dense layer and its gradients: three views of one product (product.cuh has tile, bytes, intensity and the order of sums).
 //
 //     dense_forward      Y = X W^T + b, f(Y)         A = X along k      B = W along k
-//     dense_input_grad   dX (=, +=) dY W             A = dY along k     B = W along n
+//     dense_input_grad   dX (=, +=) dY W, f'(z) dX   A = dY along k     B = W along n
 //     dense_weight_grad  dW (=, +=) dY^T X, and      A = dY along m     B = X along n
 //                        db (=, +=) sum_i dY_i       summed in the same pass
 //

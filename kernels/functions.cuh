@@ -46,17 +46,27 @@ __device__ inline float cheap_value_of(u32 function, float x) {
     }
 }
 
-// f'(x), from x or from y = f(x), whichever is cheaper; at a kink the derivative from the flat side.
-__device__ inline float slope_of(u32 function, float c, float x, float y) {
+// f'(x) of these functions from z, which is f(x) for tanh and else x; at a kink the derivative from the flat side.
+__device__ inline float cheap_slope_of(u32 function, float z) {
     switch (function) {
     // 1 - y^2 as a product: 1 - y is exact near saturation.
-    case TANH: return (1.0f - y) * (1.0f + y);
-    case RELU: return x > 0.0f ? 1.0f : 0.0f;
+    case TANH: return (1.0f - z) * (1.0f + z);
+    case RELU: return z > 0.0f ? 1.0f : 0.0f;
+    case SIGMOID: return sigmoid(z) * sigmoid(-z);
+    default: return 1.0f;
+    }
+}
+
+// f'(x), from x or from y = f(x), whichever is cheaper.
+__device__ inline float slope_of(u32 function, float c, float x, float y) {
+    switch (function) {
+    case TANH: return cheap_slope_of(function, y);
+    case RELU:
+    case SIGMOID: return cheap_slope_of(function, x);
     case GELU: {
         const double d = x;
         return static_cast<float>(normal_cdf(d) + d * 0.39894228040143267794 * exp(-0.5 * d * d));
     }
-    case SIGMOID: return sigmoid(x) * sigmoid(-x);
     case SCALE: return c;
     case LOGISTIC: return -sigmoid(-x);
     case HINGE: return x < c ? -1.0f : 0.0f;

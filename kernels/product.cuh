@@ -1,6 +1,6 @@
 // C = A B for every replica, one text for the three transpositions of a dense layer.
 //
-//     C(m, n) = sum_k A(m, k) B(k, n) + bias(n)     and f(C) beside it, or the sum of A over k
+//     C(m, n) = sum_k A(m, k) B(k, n) + bias(n)     and f(C) beside it, or f'(z) C, or the sum of A over k
 //
 // Tile: a block has BM x BN elements of C, a thread 4 x 4 of them in registers; k goes by in slices of 16 that are staged in shared
 // memory, in two places by turns, the next slice being on its way meanwhile: of an operand that is read along m by asynchronous copies to
@@ -41,8 +41,10 @@ struct Operand {
 struct Product {
     Operand a, b;
     float *c;
-    // f(C), at the same places; null if only C is wanted.
+    // f(C), or of an input gradient f'(z) C, at the same places; null if only C is wanted.
     float *activated;
+    // What f' is taken of, at the same places (functions.cuh).
+    const float *z;
     // [replicas, n], or null.
     const float *bias;
     // [lanes, replicas, m]: the sum of A over k; null if it is not wanted.
@@ -279,10 +281,11 @@ template <u32 BM, u32 BN> struct Staged {
     }
 };
 
-// One block of the product; a `FORWARD` one has bias and function, another may meet what is there. `a_slices` and `b_slices` are shared memory
+// One block of the product; a `FORWARD` one has bias and function, another may meet what is there, and one along k a derivative. `a_slices` and `b_slices` are shared memory
 // for two slices each, of 16 rows of BM and BN floats and, where they are read along k, 4 floats of padding.
 template <u32 BM, u32 BN, bool A_ALONG_K, bool B_ALONG_K, bool FORWARD>
 __device__ inline void product(const Product &p, float *a_slices, float *b_slices) {
+    const bool DERIVATIVE = A_ALONG_K && !FORWARD;
     const u32 n_tiles = (p.n + BN - 1) / BN > 0 ? (p.n + BN - 1) / BN : 1;
     const u32 m_tiles = (p.m + BM - 1) / BM;
     u32 block = blockIdx.x;
@@ -395,6 +398,11 @@ __device__ inline void product(const Product &p, float *a_slices, float *b_slice
                 four = {old.x + four.x, old.y + four.y, old.z + four.z, old.w + four.w};
             }
             store4(p.c + at, four);
+            if (DERIVATIVE && p.activated != nullptr) {
+                const float4 z = load4(p.z + at);
+                store4(p.activated + at, float4{cheap_slope_of(p.function, z.x) * four.x, cheap_slope_of(p.function, z.y) * four.y,
+                                                cheap_slope_of(p.function, z.z) * four.z, cheap_slope_of(p.function, z.w) * four.w});
+            }
             if (FORWARD && p.activated != nullptr) {
                 store4(p.activated + at, float4{cheap_value_of(p.function, four.x), cheap_value_of(p.function, four.y),
                                                 cheap_value_of(p.function, four.z), cheap_value_of(p.function, four.w)});
@@ -420,9 +428,11 @@ __device__ inline void product(const Product &p, float *a_slices, float *b_slice
                 const u32 row = place / slots, n = from + place % slots;
                 if (n >= to) continue;
                 const u64 at = tile + static_cast<u64>(first_m + piece + row) * p.c_leading + (n / p.c_group) * p.c_outer + n % p.c_group;
-                const float value = staged.room[row * staged.stride() + n - first_n];
-                put(p.c + at, value, !FORWARD && p.adds);
+                float value = staged.room[row * staged.stride() + n - first_n];
+                if (!FORWARD && p.adds) value = p.c[at] + value;
+                p.c[at] = value;
                 if (FORWARD && p.activated != nullptr) p.activated[at] = cheap_value_of(p.function, value);
+                if (DERIVATIVE && p.activated != nullptr) p.activated[at] = cheap_slope_of(p.function, p.z[at]) * value;
             }
         }
         __syncthreads();

@@ -38,7 +38,7 @@ case_of() { # op, seed
 for case in row_log_sums_grad:2 row_log_sums_grad:3 dense:1 dense:3 dense_input_grad:1 dense_input_grad:2 dense_weight_grad:1 \
     dense_weight_grad:7 margin:1 squared_error:1 logit_penalty:1 rms_prop:1 sum_squares:1 sum_squares_grad:1 \
     class_sums_squared_euclidean:1 row_sums_l1:1 class_sums_euclidean_grad:2 class_sums_euclidean_grad:3 row_sums_l1_grad:2 \
-    row_sums_l1_grad:3 class_histograms:2 class_histograms:3; do
+    row_sums_l1_grad:3 class_histograms:2 class_histograms:3 tanh_grad:1; do
     case_of "${case%:*}" "${case#*:}"
 done
 # The peaks are launched by `bench` alone, with a case beside them.

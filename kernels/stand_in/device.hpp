@@ -160,6 +160,7 @@ template <class T> Parameter parameter() {
                 } else if constexpr (requires { value.a_sums; }) {
                     for (const void *pointer : {static_cast<const void *>(value.a.data), static_cast<const void *>(value.b.data),
                                                 static_cast<const void *>(value.c), static_cast<const void *>(value.activated),
+                                                static_cast<const void *>(value.z),
                                                 static_cast<const void *>(value.bias), static_cast<const void *>(value.a_sums)}) {
                         visit(pointer);
                     }

@@ -118,7 +118,8 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// A layer and the function of its result that comes next, in one launch.
+    /// A layer and the function of its result that comes next, or backwards the gradient of a layer's inputs and the derivative of the
+    /// function that they come from, in one launch.
     fn fused(&mut self, kernel: &Kernel, next: &Kernel) -> Option<Lowered> {
         match (kernel, next) {
             (
@@ -130,6 +131,26 @@ impl Lowering<'_> {
                 },
             ) if of == y && CHEAP.contains(function) && self.view(*y).copies == self.view(*activated).copies => {
                 Some(self.dense(*x, *weight, *bias, *y, Some((number(*function).0, *activated))))
+            }
+            (
+                Kernel::DenseInputGrad { dy, weight, dx },
+                Kernel::UnaryGrad {
+                    function,
+                    x,
+                    y,
+                    dy: of,
+                    dx: sloped,
+                },
+            ) if *of == dx.buffer
+                && CHEAP.contains(function)
+                && sloped.write == Write::Set
+                && [x, y, &sloped.buffer]
+                    .iter()
+                    .all(|id| self.view(**id).copies == self.view(dx.buffer).copies) =>
+            {
+                // What `cheap_slope_of` of the kernels takes.
+                let z = if *function == Unary::Tanh { *y } else { *x };
+                Some(self.dense_input_grad(*dy, *weight, *dx, Some((number(*function).0, z, sloped.buffer))))
             }
             _ => None,
         }
@@ -143,7 +164,7 @@ impl Lowering<'_> {
             Kernel::Unary { function, x, y } => self.unary(*function, *x, *y),
             Kernel::UnaryGrad { function, x, y, dy, dx } => self.unary_grad(*function, *x, *y, *dy, *dx),
             Kernel::Dense { x, weight, bias, y } => self.dense(*x, *weight, *bias, *y, None),
-            Kernel::DenseInputGrad { dy, weight, dx } => self.dense_input_grad(*dy, *weight, *dx),
+            Kernel::DenseInputGrad { dy, weight, dx } => self.dense_input_grad(*dy, *weight, *dx, None),
             Kernel::DenseWeightGrad { dy, x, dweight, dbias } => self.dense_weight_grad(*dy, *x, *dweight, *dbias),
             Kernel::RowNormalize { x, y, norms } => self.row_normalize(*x, *y, *norms),
             Kernel::RowNormalizeGrad { y, norms, dy, dx } => self.row_normalize_grad(*y, *norms, *dy, *dx),

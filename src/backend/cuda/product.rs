@@ -48,6 +48,7 @@ struct Product {
     b: Operand,
     c: u64,
     activated: u64,
+    z: u64,
     bias: u64,
     a_sums: u64,
     c_batch: usize,
@@ -92,7 +93,7 @@ impl Operand {
 
 impl Product {
     /// The structure, word by word: four bytes each where the kernels have u32.
-    fn words(&self) -> [u64; 24] {
+    fn words(&self) -> [u64; 25] {
         let four = |n: usize| n.is_multiple_of(4);
         let c_groups = self.c_group < self.n;
         let c_aligned = four(self.c_batch)
@@ -114,6 +115,7 @@ impl Product {
             b4,
             self.c,
             self.activated,
+            self.z,
             self.bias,
             self.a_sums,
             self.c_batch as u64,
@@ -170,6 +172,7 @@ impl Lowering<'_> {
             },
             c: y.address,
             activated: activated.map_or(0, |(_, id)| self.view(id).address),
+            z: 0,
             bias: bias.map_or(0, |id| self.view(id).address),
             a_sums: 0,
             c_batch: if wide { 0 } else { rows * out },
@@ -195,8 +198,14 @@ impl Lowering<'_> {
         }
     }
 
-    /// dx (=, +=) dy W
-    pub(super) fn dense_input_grad(&mut self, dy: BufferId, weight: BufferId, dx: Target) -> Lowered {
+    /// dx (=, +=) dy W, and f'(z) dx into the last of `sloped`, which has the function's number and z before it.
+    pub(super) fn dense_input_grad(
+        &mut self,
+        dy: BufferId,
+        weight: BufferId,
+        dx: Target,
+        sloped: Option<(u32, BufferId, BufferId)>,
+    ) -> Lowered {
         let (dy, weight, to) = (self.view(dy), self.view(weight), self.view(dx.buffer));
         let (rows, inputs, out) = (to.rows, to.cols, weight.rows);
         let product = Product {
@@ -209,7 +218,8 @@ impl Lowering<'_> {
                 leading: inputs,
             },
             c: to.address,
-            activated: 0,
+            activated: sloped.map_or(0, |(_, _, id)| self.view(id).address),
+            z: sloped.map_or(0, |(_, z, _)| self.view(z).address),
             bias: 0,
             a_sums: 0,
             c_batch: rows * inputs,
@@ -226,7 +236,7 @@ impl Lowering<'_> {
             replicas: to.copies,
             adds: dx.write == Write::Add,
             a_sums_add: false,
-            function: 0,
+            function: sloped.map_or(0, |(function, ..)| function),
         };
         if narrow(inputs) {
             self.product("dense_input_grad_narrow", &product, (256, 16))
@@ -282,6 +292,7 @@ impl Lowering<'_> {
             },
             c: at(dweight, 0),
             activated: 0,
+            z: 0,
             bias: 0,
             a_sums: at(dbias, lanes * stride),
             c_batch: if wide { 0 } else { out * inputs },
