@@ -32,7 +32,7 @@ on_it() { # kind, order, trials
     local never
     never=$(comm -23 <(echo "$kernels") <(sort "$log"))
     [ -z "$never" ] || die "$kind, $order: never launched: $(tr '\n' ' ' <<<"$never")"
-    echo "$kind, $order: $(wc -l <"$log") kernels, $(tail -n 1 <<<"$said")"
+    echo "$kind, $order: $(sort -u "$log" | wc -l) kernels, $(tail -n 1 <<<"$said")"
 }
 
 # What metrics are made of is among the others.

@@ -1,4 +1,6 @@
-"""The straggler epoch in PyTorch, in several ways: torch_epoch.py WAY DATA REPLICAS THREADS WEIGHTS.
+"""The straggler epoch in PyTorch, in several ways: torch_epoch.py WAY DATA REPLICAS THREADS WEIGHTS [test].
+
+With `test`, the wide ways measure the error on the test rows too.
 
 | way | what it is |
 |---|---|
@@ -17,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 import work
 
-way, data, replicas, threads, path = sys.argv[1:]
+way, data, replicas, threads, path, *more = sys.argv[1:]
 replicas = int(replicas)
 torch.set_num_threads(int(threads))
 x, y = map(torch.from_numpy, work.samples(data))
@@ -147,6 +149,13 @@ def wide():
     parameters = [value.clone() for value in initial.values()]
     labels = y.expand(replicas, -1)
     share_columns = share.T.contiguous()
+    test_x, test_y = map(torch.from_numpy, work.test_samples(data)) if more else (None, None)
+
+    def test_error(w1, b1, w2, b2):
+        z = torch.addmm(b1.view(-1, 1), w1.view(-1, work.INPUTS), test_x.T)
+        hidden = torch.tanh(z.view(replicas, work.HIDDEN, -1))
+        outputs = torch.baddbmm(b2.unsqueeze(-1), w2, hidden)
+        return (outputs.argmax(1) != test_y).float().mean(1)
 
     def loss_of(parameters):
         w1, b1, w2, b2 = parameters
@@ -160,7 +169,8 @@ def wide():
         gradients, (_, (losses, hidden, outputs)) = grad_and_value(loss_of, has_aux=True)(parameters)
         unit = hidden / hidden.norm(dim=1, keepdim=True)
         radii = (1 - (unit @ share_columns).pow(2).sum(1)).sqrt()
-        return gradients, losses, radii, (outputs.argmax(1) != y).float().mean(1)
+        tested = [] if test_x is None else [test_error(*parameters)]
+        return gradients, losses, radii, (outputs.argmax(1) != y).float().mean(1), *tested
 
     step = maybe_compile(step)
 

@@ -27,6 +27,15 @@ def samples(folder):
     return x.astype(np.float32), (labels % 2).astype(np.int64)
 
 
+def test_samples(folder):
+    """MNIST's 10,000 test rows, standardised as the training rows are, and their labels modulo 2."""
+    train = idx(folder, "train-images-idx3-ubyte", "train-images.idx3-ubyte")[:ROWS].reshape(ROWS, INPUTS) / 255.0
+    pixels = idx(folder, "t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte").reshape(-1, INPUTS) / 255.0
+    labels = idx(folder, "t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte")
+    x = (pixels - train.mean(0)) / (train.std(0, ddof=1) + 1e-9)
+    return x.astype(np.float32), (labels % 2).astype(np.int64)
+
+
 def weights(replicas, seed=1):
     """Initial weights as PyTorch's Linear draws them: uniform in +-1/sqrt(fan in); with a leading replica axis."""
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@
 
 use super::driver::{Function, Memory};
 use super::error::CudaError;
-use super::functions::{CHEAP, number};
+use super::functions::number;
 use super::kernels::Kernels;
 use super::launch::{Changes, Launch, THREADS};
 use crate::backend::kernel::{Divisor, Kernel, Target, Unary, UpdateRule, Write};
@@ -116,44 +116,6 @@ impl Lowering<'_> {
             }
         }
         Ok(())
-    }
-
-    /// A layer and the function of its result that comes next, or backwards the gradient of a layer's inputs and the derivative of the
-    /// function that they come from, in one launch.
-    fn fused(&mut self, kernel: &Kernel, next: &Kernel) -> Option<Lowered> {
-        match (kernel, next) {
-            (
-                Kernel::Dense { x, weight, bias, y },
-                Kernel::Unary {
-                    function,
-                    x: of,
-                    y: activated,
-                },
-            ) if of == y && CHEAP.contains(function) && self.view(*y).copies == self.view(*activated).copies => {
-                Some(self.dense(*x, *weight, *bias, *y, Some((number(*function).0, *activated))))
-            }
-            (
-                Kernel::DenseInputGrad { dy, weight, dx },
-                Kernel::UnaryGrad {
-                    function,
-                    x,
-                    y,
-                    dy: of,
-                    dx: sloped,
-                },
-            ) if *of == dx.buffer
-                && CHEAP.contains(function)
-                && sloped.write == Write::Set
-                && [x, y, &sloped.buffer]
-                    .iter()
-                    .all(|id| self.view(**id).copies == self.view(dx.buffer).copies) =>
-            {
-                // What `cheap_slope_of` of the kernels takes.
-                let z = if *function == Unary::Tanh { *y } else { *x };
-                Some(self.dense_input_grad(*dy, *weight, *dx, Some((number(*function).0, z, sloped.buffer))))
-            }
-            _ => None,
-        }
     }
 
     fn lower(&mut self, kernel: &Kernel) -> Lowered {

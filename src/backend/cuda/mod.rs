@@ -11,7 +11,7 @@
 //! | `kernels` | the kernels by name |
 //! | `launch` | a launch written down once and replayed |
 //! | `graph` | all launches of an entry as one call to the driver |
-//! | `lower`, `product`, `sums`, `functions` | from a program's kernels to launches |
+//! | `lower`, `fused`, `product`, `sums`, `functions` | from a program's kernels to launches |
 //! | `machine` | a program with its buffers |
 //! | `pairs/` | reductions over pairs: hosts' arrays in, hosts' arrays out |
 //! | `timing/` | for `bench`: times by the device's clock, what it can do, NVIDIA's products |
@@ -19,6 +19,7 @@
 mod driver;
 mod error;
 mod functions;
+mod fused;
 mod graph;
 mod kernels;
 mod launch;
