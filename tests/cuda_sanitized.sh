@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Every kernel of CUDA under the checks of the stand-in, on the cases of `verify` and one of `bench`: races, barriers, shared memory that nobody has
-# written and accesses outside of an allocation by `trace`, in three orders of threads and blocks; the same, static arrays and undefined
+# Every kernel of CUDA under the checks of the stand-in, on the cases of `verify` and one of `bench`: races, barriers, shared memory that nobody
+# has written and accesses outside of an allocation by `trace`, in three orders of threads and blocks; the same, static arrays and undefined
 # behaviour by g++'s sanitizers (`address`). Fails if one of them reports, a case is past its bound, or a kernel was never launched.
-# By hand: it takes some 10 minutes; repro/cuda_sanitized.md has what was run. `short` is one order of `trace` on fewer cases, for every test run. `cargo build --features cuda` comes before, or DISENTANGLE names a program.
+# By hand: it takes some 10 minutes; repro/cuda_sanitized.md has what was run. `short` is one order of `trace` on fewer cases, for every test
+# run. `cargo build --features cuda` comes before, or DISENTANGLE names a program.
 #
 #     tests/cuda_sanitized.sh [trace|address|short]...
 set -euo pipefail

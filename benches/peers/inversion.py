@@ -11,6 +11,7 @@ import argparse
 import csv
 import datetime
 import importlib.metadata
+import shutil
 import statistics
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def ours(data, weights, folder, epochs):
     with (out / "epochs.csv").open() as file:
         rows = list(csv.DictReader(file))
     last = [row for row in rows if row["epoch"] == rows[-1]["epoch"]]
-    subprocess.run(["rm", "-r", out], check=True)
+    shutil.rmtree(out)
     return seconds, statistics.mean(float(row["train_error"]) for row in last)
 
 

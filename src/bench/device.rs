@@ -18,10 +18,63 @@ use crate::backend::cuda::timing::{Cublas, Peer, Stopwatch};
 use crate::backend::cuda::{CudaError, DevicePeak};
 use crate::backend::{BackendError, Cuda};
 
+/// A device's own clock.
+pub struct DeviceClock {
+    watch: Stopwatch,
+}
+
+/// Work that is timed.
+type Work<'a, E> = &'a mut dyn FnMut() -> Result<(), E>;
+
+impl DeviceClock {
+    /// # Errors
+    /// [`CudaError::OutOfMemory`], [`CudaError::Call`].
+    pub fn new(cuda: &Cuda) -> Result<DeviceClock, CudaError> {
+        Ok(DeviceClock {
+            watch: cuda.stopwatch()?,
+        })
+    }
+
+    /// The median time of what is sent to the device, in seconds, from samples that take about `budget` together (at least five).
+    ///
+    /// # Errors
+    /// Those of the work, and what the device refuses.
+    pub fn median<E: From<CudaError>>(
+        &mut self,
+        work: &mut impl FnMut() -> Result<(), E>,
+        budget: Duration,
+    ) -> Result<f64, E> {
+        let [seconds] = self.medians([work], budget)?;
+        Ok(seconds)
+    }
+
+    /// Those of several, which take turns.
+    fn medians<E: From<CudaError>, const N: usize>(
+        &mut self,
+        mut works: [Work<E>; N],
+        budget: Duration,
+    ) -> Result<[f64; N], E> {
+        let mut samples = [const { Vec::new() }; N];
+        // The first of each touches memory, and what is compiled on first use, and does not count.
+        for work in &mut works {
+            self.watch.time(work)?;
+        }
+        // The host's clock says when there are enough, and is in no sample.
+        let (start, mut turns) = (Instant::now(), 0);
+        while turns < FEWEST || start.elapsed() < budget {
+            for (work, samples) in works.iter_mut().zip(&mut samples) {
+                samples.push(self.watch.time(work)?);
+            }
+            turns += 1;
+        }
+        Ok(samples.map(median))
+    }
+}
+
 /// What times the cases on a device.
 pub struct DeviceBench<'a> {
     cuda: &'a Cuda,
-    watch: Stopwatch,
+    clock: DeviceClock,
     peak: DevicePeak,
     cublas: Result<Cublas, CudaError>,
 }
@@ -62,11 +115,11 @@ impl<'a> DeviceBench<'a> {
     /// [`BenchError::Backend`] for memory that is not to be had, and for a device that computes wrong numbers. A cuBLAS that is not there
     /// is none.
     pub fn new(cuda: &'a Cuda) -> Result<DeviceBench<'a>, BenchError> {
-        let mut watch = cuda.stopwatch()?;
+        let mut clock = DeviceClock::new(cuda)?;
         Ok(DeviceBench {
-            peak: cuda.peak(&mut watch)?,
+            peak: cuda.peak(&mut clock.watch)?,
             cublas: cuda.cublas(),
-            watch,
+            clock,
             cuda,
         })
     }
@@ -85,23 +138,6 @@ impl<'a> DeviceBench<'a> {
         self.cublas.as_ref().map(version)
     }
 
-    /// The median time of other work on this device, from samples that take about `budget` together (at least five).
-    ///
-    /// # Errors
-    /// Those of the work, and what the device refuses.
-    pub fn median<E: From<CudaError>>(
-        &mut self,
-        work: &mut impl FnMut() -> Result<(), E>,
-        budget: Duration,
-    ) -> Result<f64, E> {
-        self.watch.time(&mut *work)?;
-        let (mut samples, start) = (Vec::new(), Instant::now());
-        while samples.len() < FEWEST || start.elapsed() < budget {
-            samples.push(self.watch.time(&mut *work)?);
-        }
-        Ok(median(samples))
-    }
-
     /// The times of a case, from samples that take about `budget` together (at least five of each).
     ///
     /// # Errors
@@ -112,23 +148,14 @@ impl<'a> DeviceBench<'a> {
             (Ok(cublas), Some(product)) => Some(peer(cublas, product)?),
             _ => None,
         };
-        let (mut ours, mut others) = (Vec::new(), Vec::new());
-        // The first of each touches memory, and what is compiled on first use, and does not count.
-        self.watch.time(&mut work)?;
-        if let Some(peer) = &peer {
-            self.watch.time(|| peer.run())?;
-        }
-        // The host's clock says when there are enough, and is in no sample.
-        let start = Instant::now();
-        while ours.len() < FEWEST || start.elapsed() < budget {
-            ours.push(self.watch.time(&mut work)?);
-            if let Some(peer) = &peer {
-                others.push(self.watch.time(|| peer.run())?);
-            }
-        }
+        let Some(peer) = peer else {
+            let seconds = self.clock.median(&mut work, budget)?;
+            return Ok(DeviceTimes { seconds, cublas: None });
+        };
+        let [seconds, cublas] = self.clock.medians([&mut work, &mut || Ok(peer.run()?)], budget)?;
         Ok(DeviceTimes {
-            seconds: median(ours),
-            cublas: peer.map(|_| median(others)),
+            seconds,
+            cublas: Some(cublas),
         })
     }
 }

@@ -122,7 +122,7 @@ pub fn run(options: BenchOptions) -> Result<(), CliError> {
 #[cfg(feature = "cuda")]
 fn other(device: &str, plan: Plan) -> Result<(), CliError> {
     // Names that are no device's are refused as other commands do.
-    if device != "cuda" && !device.starts_with("cuda:") {
+    if !super::resolve::names_cuda(device) {
         return super::resolve::backend_named(device, plan.threads).map(drop);
     }
     let cuda = super::resolve::cuda_device(device)?;

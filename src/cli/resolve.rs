@@ -437,9 +437,21 @@ pub fn backend_named(device: &str, threads: usize) -> Result<(Box<dyn Backend>, 
             let name = format!("cpu (f32), {}, {threads} threads", cpu.isa());
             Ok((Box::new(cpu), name))
         }
-        _ if device == "cuda" || device.starts_with("cuda:") => cuda(device),
+        _ if names_cuda(device) => cuda(device),
         _ => Err(CliError::Input(format!("--device '{device}': expected {DEVICES}"))),
     }
+}
+
+/// Whether a device of this name is a CUDA one.
+pub fn names_cuda(device: &str) -> bool {
+    device == "cuda" || device.starts_with("cuda:")
+}
+
+/// What to call it.
+#[cfg(feature = "cuda")]
+pub fn cuda_described(cuda: &Cuda) -> String {
+    let device = cuda.device();
+    format!("cuda:{} (f32), {}", device.ordinal, device.name)
 }
 
 /// What `--device` takes in this build.
@@ -451,8 +463,7 @@ const DEVICES: &str = "cpu or reference";
 #[cfg(feature = "cuda")]
 fn cuda(device: &str) -> Result<(Box<dyn Backend>, String), CliError> {
     let cuda = cuda_device(device)?;
-    let described = cuda.device();
-    let name = format!("cuda:{} (f32), {}", described.ordinal, described.name);
+    let name = cuda_described(&cuda);
     Ok((Box::new(cuda), name))
 }
 

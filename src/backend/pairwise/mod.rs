@@ -64,12 +64,12 @@ pub mod soft_nearest_neighbor;
 mod targets;
 
 pub use error::PairwiseError;
-pub use points::{Points, RowSource, Values};
 #[cfg(any(feature = "pairwise", feature = "cuda"))]
-pub(crate) use points::{normalize, through_norms};
+pub(crate) use points::normalize;
+pub use points::{Points, RowSource, Values};
 pub use soft_nearest_neighbor::{SoftNearestNeighbor, SoftNearestNeighborGradient};
 #[cfg(any(feature = "pairwise", feature = "cuda"))]
-pub(crate) use targets::{Target, targets, zeros};
+pub(crate) use targets::{Target, targets, through_unit_rows, zeros};
 
 /// Most neighbours that [`Pairwise::nearest`] finds.
 ///
@@ -566,5 +566,15 @@ fn positive(what: &'static str, found: f64) -> Result<(), PairwiseError> {
         Ok(())
     } else {
         Err(PairwiseError::Parameter { what, found })
+    }
+}
+
+/// To what was summed or counted while each pair of one set was visited once, `[C, C, each]`, adds the other order of its classes.
+#[cfg(any(feature = "pairwise", feature = "cuda"))]
+pub(crate) fn add_other_order<T: Copy + std::ops::AddAssign>(numbers: &mut [T], classes: usize, each: usize) {
+    let once = numbers.to_vec();
+    for (n, number) in numbers.iter_mut().enumerate() {
+        let (pair, place) = (n / each, n % each);
+        *number += once[(pair % classes * classes + pair / classes) * each + place];
     }
 }

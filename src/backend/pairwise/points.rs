@@ -414,32 +414,6 @@ pub(crate) fn normalize(row: &mut [f64], raw: usize) {
     row[raw] = 0.0;
 }
 
-/// Adds to dx = (h - u (u . h)) / |x| with u = x / |x| and h the gradient by u (`[N, d + 1]`); a zero row gets nothing.
-#[cfg(any(feature = "pairwise", feature = "cuda"))]
-pub(crate) fn through_norms(
-    points: &Points,
-    replica: usize,
-    by_unit: &[f64],
-    to: &mut [f64],
-) -> Result<(), PairwiseError> {
-    let dim = points.dim();
-    let mut row = vec![0.0; dim + 1];
-    for (i, (h, to)) in by_unit.chunks_exact(dim + 1).zip(to.chunks_exact_mut(dim)).enumerate() {
-        points.row(replica, i, &mut row[..dim])?;
-        let top = row[..dim].iter().fold(0.0f64, |top, x| top.max(x.abs()));
-        if top == 0.0 {
-            continue;
-        }
-        let norm = top * row[..dim].iter().map(|x| (x / top).powi(2)).sum::<f64>().sqrt();
-        normalize(&mut row, dim);
-        let along: f64 = row[..dim].iter().zip(h).map(|(u, h)| u * h).sum();
-        for ((to, u), h) in to.iter_mut().zip(&row).zip(h) {
-            *to += (h - u * along) / norm;
-        }
-    }
-    Ok(())
-}
-
 fn count(elements: usize, dim: usize) -> Result<usize, PairwiseError> {
     if !elements.is_multiple_of(dim) {
         return Err(PairwiseError::Length {

@@ -1,6 +1,7 @@
 //! Gradients of all replicas, and the part of each.
 
-use super::{Gradients, Points};
+use super::points::normalize;
+use super::{Gradients, PairwiseError, Points};
 
 /// One replica of a gradient that is added to.
 pub(crate) struct Target<'a> {
@@ -33,4 +34,47 @@ pub(crate) fn targets<'a>(
         rest = after;
         (replica, Target { points, others })
     })
+}
+
+/// Adds the gradient of cosine distances: `slopes` gives that by the rows divided by their norms (`[N, d + 1]`, see [`normalize`]), and
+/// from there it goes on to the rows.
+pub(crate) fn through_unit_rows(
+    points: &Points,
+    others: Option<&Points>,
+    replica: usize,
+    to: Target,
+    slopes: impl FnOnce(Target) -> Result<(), PairwiseError>,
+) -> Result<(), PairwiseError> {
+    let dim = points.dim() + 1;
+    let mut first = vec![0.0; points.rows() * dim];
+    let mut second = vec![0.0; others.map_or(0, Points::rows) * dim];
+    slopes(Target {
+        points: &mut first,
+        others: &mut second,
+    })?;
+    through_norms(points, replica, &first, to.points)?;
+    match others {
+        Some(others) => through_norms(others, replica, &second, to.others),
+        None => Ok(()),
+    }
+}
+
+/// Adds to dx = (h - u (u . h)) / |x| with u = x / |x| and h the gradient by u (`[N, d + 1]`); a zero row gets nothing.
+fn through_norms(points: &Points, replica: usize, by_unit: &[f64], to: &mut [f64]) -> Result<(), PairwiseError> {
+    let dim = points.dim();
+    let mut row = vec![0.0; dim + 1];
+    for (i, (h, to)) in by_unit.chunks_exact(dim + 1).zip(to.chunks_exact_mut(dim)).enumerate() {
+        points.row(replica, i, &mut row[..dim])?;
+        let top = row[..dim].iter().fold(0.0f64, |top, x| top.max(x.abs()));
+        if top == 0.0 {
+            continue;
+        }
+        let norm = top * row[..dim].iter().map(|x| (x / top).powi(2)).sum::<f64>().sqrt();
+        normalize(&mut row, dim);
+        let along: f64 = row[..dim].iter().zip(h).map(|(u, h)| u * h).sum();
+        for ((to, u), h) in to.iter_mut().zip(&row).zip(h) {
+            *to += (h - u * along) / norm;
+        }
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use disentangle::backend::Backend;
 #[cfg(feature = "cuda")]
-use disentangle::bench::device::DeviceBench;
+use disentangle::bench::device::DeviceClock;
 use disentangle::bench::median_time;
 use disentangle::verify::{self, Check, Gradient, Op, Timed, VerifyError};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use super::error::CliError;
 use super::output::print;
 use super::resolve::backend_named;
 #[cfg(feature = "cuda")]
-use super::resolve::cuda_device;
+use super::resolve::{cuda_described, cuda_device, names_cuda};
 
 /// The options of `verify`.
 #[derive(Args, Clone, Debug)]
@@ -91,6 +91,10 @@ pub fn run(options: VerifyOptions) -> Result<(), CliError> {
     let threads = options
         .threads
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    #[cfg(feature = "cuda")]
+    if matches!(options.mode, Mode::Bench) && !options.trajectory && names_cuda(&options.device) {
+        return bench_on_cuda(&options.device, &ops, options.json);
+    }
     let (backend, device) = backend_named(&options.device, threads)?;
     if options.trajectory {
         return trajectory::run(&*backend, &device, &options.training, options.seed, options.json);
@@ -98,7 +102,9 @@ pub fn run(options: VerifyOptions) -> Result<(), CliError> {
     match options.mode {
         Mode::Test => test(&*backend, &device, &ops, seeds, options.json),
         Mode::Gradient => gradient(&ops, seeds, options.json),
-        Mode::Bench => bench_on(&options.device, &*backend, &device, &ops, options.json),
+        Mode::Bench => bench(&*backend, &device, &ops, options.json, &mut |timed| {
+            median_time(&mut timed.run, Duration::ZERO, BUDGET).map_err(failed)
+        }),
         Mode::Support => support(&*backend, &device, &ops, options.json),
     }
 }
@@ -303,26 +309,14 @@ fn gradient(ops: &[&'static Op], seeds: Range<u64>, json: bool) -> Result<(), Cl
 /// Time for the samples of each op.
 const BUDGET: Duration = Duration::from_millis(50);
 
-/// By the clock that is fit for the device: a call returns before a CUDA device is done, so its own events time it.
+/// A call returns before a CUDA device is done, so its own clock times it.
 #[cfg(feature = "cuda")]
-fn bench_on(named: &str, backend: &dyn Backend, device: &str, ops: &[&'static Op], json: bool) -> Result<(), CliError> {
-    if backend.name() != "cuda" {
-        return bench(backend, device, ops, json, &mut by_the_host);
-    }
+fn bench_on_cuda(named: &str, ops: &[&'static Op], json: bool) -> Result<(), CliError> {
     let cuda = cuda_device(named)?;
-    let mut clock = DeviceBench::new(&cuda).map_err(|error| CliError::Failed(error.to_string()))?;
-    bench(&cuda, device, ops, json, &mut |timed| {
+    let mut clock = DeviceClock::new(&cuda)?;
+    bench(&cuda, &cuda_described(&cuda), ops, json, &mut |timed| {
         clock.median(&mut || (timed.run)().map_err(failed), BUDGET)
     })
-}
-
-#[cfg(not(feature = "cuda"))]
-fn bench_on(_: &str, backend: &dyn Backend, device: &str, ops: &[&'static Op], json: bool) -> Result<(), CliError> {
-    bench(backend, device, ops, json, &mut by_the_host)
-}
-
-fn by_the_host(timed: &mut Timed) -> Result<f64, CliError> {
-    median_time(&mut timed.run, Duration::ZERO, BUDGET).map_err(failed)
 }
 
 fn bench(

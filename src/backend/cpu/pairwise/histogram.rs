@@ -14,7 +14,7 @@ use super::stage::{Needs, Stage};
 use super::sums::Pairs;
 use super::tile::{self, Differences, Extent, MOST_COLUMNS, Pairing, Products, Sums, Tiled, Tiles};
 use super::wide;
-use crate::backend::pairwise::{Bins, Form, PairwiseError, Points};
+use crate::backend::pairwise::{Bins, Form, PairwiseError, Points, add_other_order};
 
 /// Counts of all workers, `[worker][C][C'][bins + 1]`.
 struct Counts {
@@ -156,12 +156,7 @@ impl Cpu {
         })?;
         let mut total = counts.total();
         if others.is_none() {
-            // Each pair was visited once; the other order is the same.
-            let (once, size) = (total.clone(), bins.count + 1);
-            for (n, count) in total.iter_mut().enumerate() {
-                let (pair, bin) = (n / size, n % size);
-                *count += once[(pair % first * first + pair / first) * size + bin];
-            }
+            add_other_order(&mut total, first, bins.count + 1);
         }
         Ok(total)
     }

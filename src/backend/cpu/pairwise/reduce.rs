@@ -9,7 +9,7 @@ use super::memory;
 use super::stage::{Needs, Stage};
 use super::sums::Totals;
 use super::wide::{self, Side};
-use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points};
+use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, add_other_order};
 
 /// A Gaussian sum of `members` terms below this is computed anew: terms that vanished in f32 (those below 2^-126) could
 /// be more than a rounding of it.
@@ -107,11 +107,7 @@ impl Cpu {
             (0..second).for_each(|b| sums[a * second + b] += row[b]);
         }
         if others.is_none() && form != Form::F64 {
-            // Each pair was visited once; the other order is the same.
-            let once = sums.clone();
-            for a in 0..first {
-                (0..first).for_each(|b| sums[a * first + b] += once[b * first + a]);
-            }
+            add_other_order(&mut sums, first, 1);
         }
         Ok(sums)
     }

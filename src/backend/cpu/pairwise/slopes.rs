@@ -8,7 +8,7 @@ use super::stage::{Needs, Stage};
 use super::sums::Pairs;
 use super::tile::{Differences, Exponential, One, Products, ReciprocalRoot};
 use super::wide;
-use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target, through_norms};
+use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target, through_unit_rows};
 
 /// Coefficients from here on are divided by the largest, so that they stay in the range of f32.
 const LARGE: f64 = 1e30;
@@ -33,20 +33,9 @@ impl Cpu {
         target: Target,
     ) -> Result<(), PairwiseError> {
         if function == PairFunction::Cosine {
-            // By the rows divided by their norms, and from there to the rows.
-            let dim = points.dim() + 1;
-            let mut first = vec![0.0; points.rows() * dim];
-            let mut second = vec![0.0; others.map_or(0, Points::rows) * dim];
-            let unit = Target {
-                points: &mut first,
-                others: &mut second,
-            };
-            self.slopes_of_packed(points, others, replica, (function, form), weights, unit)?;
-            through_norms(points, replica, &first, target.points)?;
-            if let Some(others) = others {
-                through_norms(others, replica, &second, target.others)?;
-            }
-            return Ok(());
+            return through_unit_rows(points, others, replica, target, |unit| {
+                self.slopes_of_packed(points, others, replica, (function, form), weights, unit)
+            });
         }
         self.slopes_of_packed(points, others, replica, (function, form), weights, target)
     }

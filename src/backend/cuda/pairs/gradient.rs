@@ -6,7 +6,7 @@ use super::super::launch::{Launch, THREADS};
 use super::points::{Frame, Number, Order, TILE, list, stride, upload};
 use super::sums::{is_wide, number};
 use super::{failed, run};
-use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target, through_norms};
+use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, Target, through_unit_rows};
 
 /// Blocks that occupy a device, and parts at most that columns are cut into for their sake.
 const BLOCKS: usize = 512;
@@ -131,21 +131,10 @@ impl Cuda {
             first.iter_mut().chain(second).for_each(|slope| *slope *= top);
             Ok(())
         };
-        if !unit {
-            return run(to);
-        }
-        // By the rows divided by their norms, and from there to the rows.
-        let dim = points.dim() + 1;
-        let mut first = vec![0.0; points.rows() * dim];
-        let mut second = vec![0.0; others.map_or(0, Points::rows) * dim];
-        run(Target {
-            points: &mut first,
-            others: &mut second,
-        })?;
-        through_norms(points, replica, &first, to.points)?;
-        match others {
-            Some(others) => through_norms(others, replica, &second, to.others),
-            None => Ok(()),
+        if unit {
+            through_unit_rows(points, others, replica, to, run)
+        } else {
+            run(to)
         }
     }
 

@@ -6,7 +6,7 @@ use super::super::launch::{Launch, THREADS};
 use super::points::{Frame, Number, Order, TILE, list, stride, upload};
 use super::sums::Relation;
 use super::{failed, run};
-use crate::backend::pairwise::{Bins, Form, PairwiseError, Points};
+use crate::backend::pairwise::{Bins, Form, PairwiseError, Points, add_other_order};
 
 /// Bins of a block: `WINDOW` of the kernels.
 const WINDOW: usize = 4096;
@@ -101,12 +101,7 @@ impl Cuda {
         unsafe { run(&self.context, launch) }?;
         let mut totals: Vec<u64> = totals.read(count).map_err(failed)?;
         if relation == Relation::Once {
-            // Each pair was visited once; the other order is the same.
-            let once = totals.clone();
-            for (n, total) in totals.iter_mut().enumerate() {
-                let (pair, slot) = (n / slots, n % slots);
-                *total += once[(pair % classes * classes + pair / classes) * slots + slot];
-            }
+            add_other_order(&mut totals, classes, slots);
         }
         Ok(totals)
     }

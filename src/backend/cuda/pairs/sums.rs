@@ -5,7 +5,7 @@ use super::super::driver::Memory;
 use super::super::launch::{Launch, THREADS};
 use super::points::{Frame, Number, Order, list, stride, upload};
 use super::{failed, run};
-use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points};
+use crate::backend::pairwise::{Form, PairFunction, PairwiseError, Points, add_other_order};
 
 /// Who is compared: `enum Relation` of `kernels/pairs.cu`.
 #[derive(Clone, Copy, PartialEq)]
@@ -142,12 +142,12 @@ impl Cuda {
             .pointer(pairs.address());
         // SAFETY: a number for each pair of classes; classes lie within the positions.
         unsafe { run(&self.context, launch) }?;
-        let once: Vec<f64> = pairs.read(first * second).map_err(failed)?;
-        let both = |n: usize| match relation {
-            Relation::Once => once[n] + once[n % second * second + n / second],
-            _ => once[n],
-        };
-        Ok((0..once.len()).map(|n| function.factor() * both(n)).collect())
+        let mut sums: Vec<f64> = pairs.read(first * second).map_err(failed)?;
+        if relation == Relation::Once {
+            add_other_order(&mut sums, second, 1);
+        }
+        sums.iter_mut().for_each(|sum| *sum *= function.factor());
+        Ok(sums)
     }
 
     /// L_ic of one replica, `[N, C']`.
