@@ -76,12 +76,14 @@ template <class T> struct OfSums {
     static const bool NEEDS_DISTANCES = true;
     u32 function;
     double parameter;
+    // 1 / parameter.
+    float inverse;
 
     __device__ void row(u32, u64) const {}
     __device__ void column(u32, u64) const {}
     // k(d); a pair without a distance has the subgradient 0.
     __device__ T shared(T sum) const {
-        if (function == EXPONENTIAL) return exponential(-sum, parameter, static_cast<float>(1.0 / parameter));
+        if (function == EXPONENTIAL) return exponential(-sum, parameter, inverse);
         return sum > 0 ? 1 / root(sum) : T(0);
     }
     __device__ T of_row(T k, u32) const { return k; }
@@ -267,7 +269,7 @@ KERNEL(256) pair_sum_gradient_f32(const float *rows, const float *columns, u32 s
     __shared__ __align__(16) float pulls[64 * 68];
     __shared__ __align__(16) float slab[64 * 32];
     __shared__ Beside<float> of_weights;
-    const OfSums<float> of = {function, parameter};
+    const OfSums<float> of = {function, parameter, static_cast<float>(1.0 / parameter)};
     const Asked<float> asked = {rows, columns, stride, row_classes, valid, column_classes, tiles, part_tiles,
                                 (tiles + part_tiles - 1) / part_tiles, slabs, weights, positions, terms & 1, terms & 2};
     gradient<float, 64, 32, 68>(asked, of, slopes, row_positions, x_slice, y_slice, pulls, slab, of_weights);
@@ -282,7 +284,7 @@ KERNEL(256) pair_sum_gradient_f64(const double *rows, const double *columns, u32
     __shared__ __align__(16) double pulls[64 * 34];
     __shared__ __align__(16) double slab[64 * 32];
     __shared__ Beside<double> of_weights;
-    const OfSums<double> of = {function, parameter};
+    const OfSums<double> of = {function, parameter, static_cast<float>(1.0 / parameter)};
     const Asked<double> asked = {rows, columns, stride, row_classes, valid, column_classes, tiles, part_tiles,
                                  (tiles + part_tiles - 1) / part_tiles, slabs, weights, positions, terms & 1, terms & 2};
     gradient<double, 32, 32, 34>(asked, of, slopes, row_positions, x_slice, y_slice, pulls, slab, of_weights);

@@ -87,7 +87,7 @@ template <u32 WIDE> struct Stage<WIDE, true> {
     const float *from;
     // How much later than the slice's the columns of the thread's first sector are.
     u32 turned;
-    float numbers[4 * OWN];
+    float numbers[4 * OWN] = {};
 
     // Sectors go one row after the other, then those of the second half of the slice. A thread has a part of every `APART`th.
     static const u32 APART_OF_FOURS = THREADS / 2, APART = THREADS / 8;
