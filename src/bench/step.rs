@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::single::thin;
+use super::single::rings;
 use super::{BenchError, Case, Ready};
 use crate::autograd::{Entry, Graph, Plan, Training};
 use crate::backend::{Backend, EntryId, Step};
@@ -11,8 +11,8 @@ use crate::nn::loss::Truth;
 use crate::nn::network::Network;
 use crate::nn::{Activation, Architecture, Initializer, Loss, Optimizer};
 
-/// A step of R networks with these widths, from inputs to outputs, on `rows` shared samples; with `lasting` samples of which
-/// four numbers in five are zero.
+/// A step of R networks with these widths, from inputs to outputs, on `rows` shared samples; with `lasting` samples
+/// that are [`rings`].
 pub(super) fn step(widths: &'static [usize], rows: usize, replicas: usize, lasting: bool) -> Case {
     let products: usize = widths.windows(2).map(|w| w[0] * w[1]).sum();
     // Forward, gradient of the weights, and gradient of the inputs of every layer but the first.
@@ -80,7 +80,7 @@ fn prepare(
     features.truncate(rows * inputs);
     classes.truncate(rows);
     if lasting {
-        thin(&mut features);
+        rings(&mut features, inputs);
     }
     session.write(x, &features)?;
     session.write_index(labels, &classes)?;

@@ -13,16 +13,20 @@ use super::case::{Case, ETA, U};
 use super::inputs::Inputs;
 use super::report::{View, finite};
 
-/// One number in five is the case's kind of data, the others are their column's own.
+/// One number in eight is the case's kind of data, the others are their column's own; or that one is a byte in the scale of its
+/// column, added to the column's own.
 fn samples(case: &mut Case, cols: usize) -> (BufferId, Vec<f64>) {
     let inputs = case.inputs;
     let commonest = case.numbers(cols);
     let own = commonest.clone();
+    let scales = case.flag().then(|| case.numbers(cols));
     let draw = move |rng: &mut ChaCha8Rng, n: usize| {
         let mut values = inputs.draw(rng, n, cols);
         for (n, value) in values.iter_mut().enumerate() {
-            if !rng.next_u32().is_multiple_of(5) {
+            if !rng.next_u32().is_multiple_of(8) {
                 *value = own[n % cols];
+            } else if let Some(scales) = &scales {
+                *value = own[n % cols] + scales[n % cols] * f64::from(rng.next_u32() % 256);
             }
         }
         values
@@ -50,7 +54,7 @@ fn bound(case: &Case, c: usize, magnitude: f64, terms: usize) -> f64 {
 
 /// A layer on samples.
 ///
-/// Four chains over at most all columns, two additions of them, the folded bias and its rounding, r's own rounding, and one to
+/// A chain over at most all columns, the folded bias and its rounding, the rounding of r or of the scaled weight, and one to
 /// cover the terms of second order.
 pub(super) fn dense_skipping(case: &mut Case) -> Judge {
     let units = case.between(1, 100);
@@ -65,11 +69,12 @@ pub(super) fn dense_skipping(case: &mut Case) -> Judge {
     });
     Box::new(move |case, results, report| {
         let (parts, weight) = (parts(&case.given(x), &commonest), case.given(weight));
-        let c = case.cols.div_ceil(4) + 2 + 2 + 1 + 1;
+        let c = case.cols + 2 + 1 + 1;
         report.judge("dense_skipping", results, case, y, |r, i, u| {
             let products = parts.row(0, i).iter().zip(weight.row(r, u));
             let magnitude: f64 = products.map(|(x, w)| x * w.abs()).sum();
-            bound(case, c, magnitude, case.cols)
+            // A scaled weight that is denormal errs by half the smallest number, which counts up to 255 times.
+            bound(case, c, magnitude, 128 * case.cols)
         });
         report.chain("dense_skipping", c);
     })
@@ -77,7 +82,7 @@ pub(super) fn dense_skipping(case: &mut Case) -> Judge {
 
 /// A layer's weight gradient on samples.
 ///
-/// Four chains over at most a tile's rows, two additions of them, one to the sum of the tiles before, the tiles of a lane and the
+/// A chain over at most a tile's rows, one addition to the sum of the tiles before, the tiles of a lane and the
 /// tree over the lanes, the correction's rounding, the target, r's rounding, and one for the second order.
 pub(super) fn dense_weight_grad_skipping(case: &mut Case) -> Judge {
     let units = case.between(1, 100);
@@ -94,7 +99,7 @@ pub(super) fn dense_weight_grad_skipping(case: &mut Case) -> Judge {
     Box::new(move |case, results, report| {
         let (parts, dy) = (parts(&case.given(x), &commonest), case.given(dy));
         let old = case.given(dweight.buffer);
-        let c = case.tile_rows().div_ceil(4) + 2 + 1 + case.lane_chain() + 1 + 1 + 1 + 1;
+        let c = case.tile_rows() + 1 + case.lane_chain() + 1 + 1 + 1 + 1;
         let rows = case.rows;
         let what = "dense_weight_grad_skipping";
         report.judge(what, results, case, dweight.buffer, |r, u, j| {

@@ -31,7 +31,7 @@ impl Machine {
             tile: storage,
             numbers,
             workspace,
-            gradients,
+            skipped,
             pairs,
         } = scratch;
         let t = self.tile(rows, storage);
@@ -51,7 +51,7 @@ impl Machine {
                 if let Some(skipping) = &self.skipping[x.0]
                     && let Some(layer) = skipping.layer(*weight, *bias) =>
             {
-                skipping.dense(isa, layer, first, t.write(*y));
+                skipping.dense(isa, layer, first, t.write(*y), skipped.all_mut());
             }
             Kernel::Dense { x, weight, bias, y } => {
                 let bias = bias.map(|b| t.real(b).data);
@@ -74,7 +74,7 @@ impl Machine {
                         && sums.may_skip(dweight.buffer)
                     {
                         let (sum, fresh) = sums.skipped(dweight.buffer, dy.copies * dy.cols);
-                        skipping.weight_grad(isa, first, dy, sum, write(fresh), gradients.all_mut());
+                        skipping.weight_grad(isa, first, dy, sum, write(fresh), skipped.all_mut());
                     } else {
                         let (sum, fresh) = sums.real(dweight.buffer);
                         dense::dense_weight_grad(isa, workspace, dy, x, sum, write(fresh));

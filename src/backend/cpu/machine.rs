@@ -157,12 +157,10 @@ impl Machine {
                 _ => 0,
             })
             .max();
-        let skips = all().flat_map(|s| &s.reductions).any(|r| r.samples.is_some());
-        let gradient_room = if skips {
-            sparse::gradient_room(isa, TILE_ROWS)
-        } else {
-            0
-        };
+        let samples = program.buffers.iter().zip(&may_skip).filter(|(_, may)| **may);
+        let skipped = samples
+            .map(|(buffer, _)| sparse::room(isa, TILE_ROWS, buffer.cols))
+            .max();
         let storage = |which: usize| -> Result<TileStorage, BackendError> {
             Ok(TileStorage {
                 reals: Slab::new("tiles", reals[which])?,
@@ -178,7 +176,7 @@ impl Machine {
                 tile: storage(0)?,
                 numbers: vec![0.0; numbers.unwrap_or(0)],
                 workspace,
-                gradients: Slab::new("gradients of a thread", gradient_room)?,
+                skipped: Slab::new("skipped samples of a thread", skipped.unwrap_or(0))?,
                 pairs: Slab::new("pairs of a thread", pairs.unwrap_or(0))?,
             })))
         };

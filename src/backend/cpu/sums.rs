@@ -93,12 +93,12 @@ impl Machine {
             let start = reduction.offset + first * units;
             // SAFETY: as above; this task alone uses these columns' sums.
             let sums = unsafe { sum_lanes(self.isa, &self.real_sums, lanes, stride, start, columns * units) };
-            let offsets = &skipping.offsets()[first..first + columns];
+            let (scales, offsets) = (&skipping.scales()[first..], &skipping.offsets()[first..]);
             for (u, &total) in totals.iter().enumerate() {
                 // SAFETY: this task alone uses these columns of the gradient.
                 let y = unsafe { slab.part_mut(u * cols + first, columns) };
-                for (j, (y, c)) in y.iter_mut().zip(offsets).enumerate() {
-                    let value = (f64::from(sums[j * units + u]) + c * f64::from(total)) as f32;
+                for (j, (y, (s, c))) in y.iter_mut().zip(scales.iter().zip(offsets)).enumerate() {
+                    let value = (s * f64::from(sums[j * units + u]) + c * f64::from(total)) as f32;
                     match reduction.target.write {
                         Write::Set => *y = value,
                         Write::Add => *y += value,

@@ -42,8 +42,8 @@ pub(super) struct Scratch {
     /// For column sums, eight times the widest gradient of a bias; for exponentials, the widest row of outputs and more.
     pub(super) numbers: Vec<f32>,
     pub(super) workspace: Workspace,
-    /// For a layer that skips zeros: a chunk of dy.
-    pub(super) gradients: Slab<f32>,
+    /// For a layer that skips zeros: values of samples, and a chunk of dy.
+    pub(super) skipped: Slab<f32>,
     /// For losses of pairs: coordinates of some rows.
     pub(super) pairs: Slab<f64>,
 }

@@ -48,13 +48,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn load_repeated<const WIDTH: usize>(from: *const f32) -> __m256 {
-        unsafe {
-            match WIDTH {
-                4 => _mm256_broadcast_ps(&*from.cast()),
-                _ => _mm256_loadu_ps(from),
-            }
-        }
+    unsafe fn repeat_four(from: *const f32) -> __m256 {
+        unsafe { _mm256_broadcast_ps(&_mm_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn four_of_each(from: *const f32) -> __m256 {
+        unsafe { _mm256_setr_m128(_mm_set1_ps(*from), _mm_set1_ps(*from.add(1))) }
     }
 
     #[inline(always)]

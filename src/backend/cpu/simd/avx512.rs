@@ -14,7 +14,7 @@ pub struct Avx512;
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const SUMS: usize = 20;
+    const SUMS: usize = 16;
     const PAIR_ROWS: usize = 8;
     const PAIR_COLUMNS: usize = 3;
 
@@ -39,13 +39,15 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_repeated<const WIDTH: usize>(from: *const f32) -> __m512 {
+    unsafe fn repeat_four(from: *const f32) -> __m512 {
+        unsafe { _mm512_broadcast_f32x4(_mm_loadu_ps(from)) }
+    }
+
+    #[inline(always)]
+    unsafe fn four_of_each(from: *const f32) -> __m512 {
         unsafe {
-            match WIDTH {
-                4 => _mm512_broadcast_f32x4(_mm_loadu_ps(from)),
-                8 => _mm512_castpd_ps(_mm512_broadcast_f64x4(_mm256_loadu_pd(from.cast()))),
-                _ => _mm512_loadu_ps(from),
-            }
+            let each = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+            _mm512_permutexvar_ps(each, _mm512_castps128_ps512(_mm_loadu_ps(from)))
         }
     }
 

@@ -58,8 +58,10 @@ pub(super) trait Simd {
     /// The same, for one that can wait in the second-level cache.
     fn prefetch_far(from: *const f32);
     unsafe fn load(from: *const f32) -> Self::V;
-    /// `WIDTH` numbers (4, or 8, or `LANES`), again and again until the register is full.
-    unsafe fn load_repeated<const WIDTH: usize>(from: *const f32) -> Self::V;
+    /// Four numbers, again and again until the register is full.
+    unsafe fn repeat_four(from: *const f32) -> Self::V;
+    /// The first `LANES / 4` numbers, each four times.
+    unsafe fn four_of_each(from: *const f32) -> Self::V;
     /// The first `count <= LANES` numbers; zeros after them.
     unsafe fn load_first(from: *const f32, count: usize) -> Self::V;
     unsafe fn store_first(to: *mut f32, count: usize, v: Self::V);

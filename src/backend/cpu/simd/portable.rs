@@ -30,9 +30,15 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn load_repeated<const WIDTH: usize>(from: *const f32) -> [f32; 4] {
-        // SAFETY: the caller's promise; four is the only width that fits.
+    unsafe fn repeat_four(from: *const f32) -> [f32; 4] {
+        // SAFETY: the caller's promise.
         unsafe { Self::load(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn four_of_each(from: *const f32) -> [f32; 4] {
+        // SAFETY: the caller's promise.
+        unsafe { Self::splat(*from) }
     }
 
     #[inline(always)]

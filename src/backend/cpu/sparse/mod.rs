@@ -1,24 +1,28 @@
 //! Dense layers on samples that are mostly one number per column: the products skip it.
 //!
-//! With x_ij = c_j + r_ij (see `compressed`), r mostly zero:
+//! With x_ij = c_j + s_j k_ij (see `compressed`), k mostly zero:
 //!
 //! ```text
-//! forward     z_iu  = sum_j r_ij w_uj + (b_u + sum_j w_uj c_j)      the bracket once per run, in f64
-//! gradient    dW_uj = sum_i dz_iu r_ij + c_j sum_i dz_iu            the correction once per run, in f64
+//! forward     z_iu  = sum_j k_ij (s_j w_uj) + (b_u + sum_j w_uj c_j)    both brackets once per run, the second in f64
+//! gradient    dW_uj = s_j sum_i dz_iu k_ij + c_j sum_i dz_iu            the factors once per run, in f64
 //! ```
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `compressed` | r by rows and by columns, when it pays |
+//! | `compressed` | k by rows and by columns, when it pays |
+//! | `codes` | k as bytes, when samples are standardised pixels |
+//! | `grouping` | which rows, and which columns, are taken four at a time |
 //! | `weighted_rows` | the one kernel: for every list of pairs (k, v) the sum of v times row k of a table |
 //!
-//! Forward, a list is a row of samples and the table is W transposed; backward, a list is a column of samples and the table is
+//! Forward, a list is a row of samples and the table is s W transposed; backward, a list is a column of samples and the table is
 //! the tile's dz. It is the same product with a larger sum of absolute values, and the bound says so: with n the longest
-//! list, `|z - exact| <= (n / 4 + 5) u sum_j |w_uj| (|r_ij| + |c_j|)` and the like for dW, whose partial sums over tiles
-//! and lanes add their own few roundings. A weight or sample that is not finite gives something that is not finite, though
-//! not always the same as the dense product: infinity minus infinity is NaN.
+//! list and r = s k, `|z - exact| <= (n + 4) EPS sum_j |w_uj| (|r_ij| + |c_j|)` and the like for dW, where EPS = 2^-24, whose
+//! partial sums over tiles and lanes add their own few roundings. A weight or sample that is not finite gives something that is not
+//! finite, though not always the same as the dense product: infinity minus infinity is NaN.
 
+mod codes;
 mod compressed;
+mod grouping;
 mod weighted_rows;
 
 use super::gemm::MatRef;
@@ -30,6 +34,7 @@ use crate::backend::BackendError;
 use crate::backend::kernel::Write;
 use crate::backend::program::BufferId;
 use compressed::Compressed;
+use grouping::GROUP;
 use weighted_rows::{Base, Output, Table, chunk, chunks, table_room, weighted_rows};
 
 /// Compressed samples, and for each layer that reads them its weights as a table.
@@ -49,9 +54,14 @@ pub(super) struct Layer {
     folded: Slab<f32>,
 }
 
-/// Numbers of a worker's room for a chunk of dz.
-pub(super) fn gradient_room(isa: Isa, rows: usize) -> usize {
-    table_room(isa, rows, chunk(isa, usize::MAX, 0).units)
+/// Numbers of a worker's room for tiles of `rows` samples with `cols` columns: the values of a group, and a chunk of dz.
+pub(super) fn room(isa: Isa, rows: usize, cols: usize) -> usize {
+    values_room(rows, cols) + table_room(isa, rows, chunk(isa, usize::MAX, 0).units)
+}
+
+/// A group has at most an entry for every index: a column, or a row of the tile.
+fn values_room(rows: usize, cols: usize) -> usize {
+    GROUP * rows.max(cols).next_multiple_of(GROUP)
 }
 
 impl Layer {
@@ -99,6 +109,11 @@ impl Skipping {
         &self.samples.offsets
     }
 
+    /// s
+    pub(super) fn scales(&self) -> &[f64] {
+        &self.samples.scales
+    }
+
     /// Brings chunk `number` of a layer up to date: weight `[units, in]`, bias `[units]`.
     ///
     /// # Safety
@@ -124,6 +139,7 @@ impl Skipping {
             };
             let to = layer.table.part_mut(cols * chunk.first, room);
             chunk.copy(isa, transposed, cols, to.as_mut_ptr());
+            chunk.scale(isa, to, self.scales());
             layer.folded.part_mut(chunk.first, chunk.units)
         };
         for (u, folded) in (chunk.first..).zip(folded) {
@@ -132,11 +148,12 @@ impl Skipping {
         }
     }
 
-    /// z of the tile that begins with row `first`: `[rows, units]`.
-    pub(super) fn dense(&self, isa: Isa, layer: &Layer, first: usize, z: &mut [f32]) {
+    /// z of the tile that begins with row `first`: `[rows, units]`; `room` as [`room`] says.
+    pub(super) fn dense(&self, isa: Isa, layer: &Layer, first: usize, z: &mut [f32], room: &mut [f32]) {
         let lists = &self.samples.tile(first).rows;
+        let values = room.as_chunks_mut().0;
         let (cols, units) = (self.offsets().len(), layer.units);
-        assert_eq!(z.len(), (lists.starts.len() - 1) * units);
+        assert_eq!(z.len(), lists.order.len() * units);
         for number in 0..chunks(isa, units) {
             let chunk = chunk(isa, units, number);
             let table = Table {
@@ -153,12 +170,12 @@ impl Skipping {
                 stride: units,
             };
             // SAFETY: the indices are columns, of which the table has a row each; z has a row per list.
-            unsafe { weighted_rows(isa, lists, table, Some(base), output) };
+            unsafe { weighted_rows(isa, lists, table, Some(base), output, values) };
         }
     }
 
     /// sums (=, +=) the part of the tile that begins with row `first`: sum_i dz_iu r_ij as `[in + 1, units]`, where the last
-    /// r_ij is 1. `room` is for a chunk of dz ([`gradient_room`]).
+    /// r_ij is 1; `room` as [`room`] says.
     pub(super) fn weight_grad(
         &self,
         isa: Isa,
@@ -172,8 +189,10 @@ impl Skipping {
         let lists = &tile.columns;
         let (rows, units) = (dz.rows(), dz.copies * dz.cols);
         let cols = self.offsets().len();
-        assert_eq!(rows, tile.rows.starts.len() - 1);
+        assert_eq!(rows, tile.rows.order.len());
         assert_eq!(sums.len(), (cols + 1) * units);
+        let (values, room) = room.split_at_mut(values_room(rows, cols));
+        let values = values.as_chunks_mut().0;
         for number in 0..chunks(isa, units) {
             let chunk = chunk(isa, units, number);
             let from = MatRef {
@@ -198,7 +217,7 @@ impl Skipping {
                 stride: units,
             });
             // SAFETY: the indices are the tile's rows, of which the table has one each; the sums have a row per column.
-            unsafe { weighted_rows(isa, lists, table, base, output) };
+            unsafe { weighted_rows(isa, lists, table, base, output, values) };
         }
     }
 }

@@ -1,23 +1,27 @@
-//! The kernel: y_i = base_i + sum_p v_p T[k_p], a weighted sum of rows of a table for every list i of pairs (k, v).
+//! The kernel: y_i = base_i + sum_p v_ip T[k_p], weighted sums of rows of a table, for four lists i at a time (a group,
+//! see `grouping`) that share the indices k and have values of their own, zeros where a list lacks an index.
 //!
 //! ```text
-//!   list i    (k_0, v_0)   (k_1, v_1)   (k_2, v_2)   (k_3, v_3)   (k_4, v_4) ...
-//!                 |            |            |            |            |
-//!               sum 0        sum 1        sum 2        sum 3        sum 0   ...      four chains, in registers
-//!
-//!   y_i = base_i + ((sum 0 + sum 1) + (sum 2 + sum 3))
+//!   group       k_0          k_1          k_2     ...
+//!            v00 . T[k_0]  v01 . T[k_1]  v02 . T[k_2]      -> y of the group's first list
+//!            v10 . T[k_0]  v11 . T[k_1]  v12 . T[k_2]      -> second              a row of the table is loaded once,
+//!            v20 . T[k_0]  v21 . T[k_1]  v22 . T[k_2]      -> third               and used four times
+//!            v30 . T[k_0]  v31 . T[k_1]  v32 . T[k_2]      -> fourth
 //! ```
 //!
-//! It only gathers: nothing is scattered, sums stay in registers. The order of roundings is the same for every width
-//! of the table, so a unit has the same bits alone as beside others. A list's length is a multiple of four ([`Lists`] pads
-//! with v = 0). Per pair it issues a load of k, a broadcast of v, and one multiply-add from memory per vector: two loads
-//! per cycle bound it.
+//! It only gathers: nothing is scattered, sums stay in registers. Of the chunks that R networks make most rows of the table come
+//! from the second-level cache, which has one ready every other cycle at best: with a list for itself (three quarters of
+//! the products of a group, but none of them zero) that took twice as long. A list's sum is one chain in the order of the
+//! indices, and adding zero rounds nothing, so a list has the same bits in any group, and a unit the same bits alone as beside others.
 //!
 //! A table of `units` columns is cut into chunks whose sums fit in the registers:
 //!
 //! ```text
-//!   AVX-512, 20 units: one chunk           [rows][16]  [rows][4]      one vector, and a tail of 4, which is repeated
-//!   AVX-512, 320 units: four chunks        [rows][80]  [rows][80]  [rows][80]  [rows][80]         over the lanes
+//!   AVX-512, 20 units: one chunk           [rows][16]  [rows][4]      one vector, and a tail of 4
+//!   AVX-512, 320 units: five chunks        [rows][64]  [rows][64]  [rows][64]  ...
+//!
+//!   T[k], tail:   t0 t1 t2 t3   t0 t1 t2 t3   t0 t1 t2 t3   t0 t1 t2 t3       four columns, repeated,
+//!   values:       v0 v0 v0 v0   v1 v1 v1 v1   v2 v2 v2 v2   v3 v3 v3 v3       serve four lists in one register
 //! ```
 //!
 //! A row of 20 in one piece would straddle two cache lines most of the time, and a row padded to 32 fill them with zeros.
@@ -30,7 +34,10 @@
 use super::super::gemm::MatRef;
 use super::super::gemm::packing::{self, Panel};
 use super::super::isa::Isa;
+use super::super::math::vectorize;
 use super::super::simd::{Simd, Vectorized, dispatch};
+use super::codes::Values;
+use super::grouping::GROUP;
 
 /// Indices are kept times this: an address may be a base plus an index times 1, 2, 4 or 8, and so needs no arithmetic in
 /// the commonest case (rows of 16 bytes and of 64).
@@ -39,17 +46,24 @@ pub(super) const SCALE: usize = 8;
 /// Most rows of a table.
 pub(super) const MOST_ROWS: usize = u16::MAX as usize / SCALE + 1;
 
-/// Chains per sum.
-pub(super) const CHAINS: usize = 4;
-
-/// Lists of pairs (index, value), each of a length that is a multiple of [`CHAINS`].
+/// Lists of pairs (index, value), in groups.
 pub(super) struct Lists {
-    /// Where list i begins in the others, and after the last list where it ends.
+    /// Every list's number, [`GROUP`] to a group.
+    pub order: Vec<u16>,
+    /// Where group g begins in the others, and after the last group where it ends.
     pub starts: Vec<u32>,
     /// Times [`SCALE`].
     pub indices: Vec<u16>,
-    pub values: Vec<f32>,
+    /// Of each list of the group; 0 where it lacks the index.
+    pub values: Values,
 }
+
+/// Columns of a short tail, and the mark of one that is a whole vector, of which none has more numbers.
+const SHORT: usize = 4;
+const WHOLE: usize = 16;
+
+/// Columns of the widest chunk.
+const WIDTH: usize = 4 * WHOLE;
 
 /// Columns of a table that are summed together.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +73,7 @@ pub(super) struct Chunk {
     pub units: usize,
     /// Whole vectors.
     pub full: usize,
-    /// Columns of the tail's table: 0, 4, 8 or 16.
+    /// Columns of the tail's table: 0, 4 or a whole vector's.
     pub tail: usize,
     lanes: usize,
 }
@@ -71,7 +85,7 @@ fn vectors(isa: Isa) -> (usize, usize) {
         type Result = (usize, usize);
         #[inline(always)]
         unsafe fn run<S: Simd>(self) -> (usize, usize) {
-            (S::LANES, S::SUMS / CHAINS)
+            (S::LANES, S::SUMS / GROUP)
         }
     }
     dispatch(isa, Size)
@@ -93,7 +107,13 @@ pub(super) fn chunk(isa: Isa, units: usize, number: usize) -> Chunk {
         first,
         units,
         full: units / lanes,
-        tail: if rest == 0 { 0 } else { rest.next_power_of_two().max(4) },
+        tail: if rest == 0 {
+            0
+        } else if rest <= SHORT {
+            SHORT
+        } else {
+            lanes
+        },
         lanes,
     }
 }
@@ -131,6 +151,25 @@ impl Chunk {
             }
         }
     }
+
+    /// Multiplies row j of a copy by `factors[j]`, each number rounded once; what would be infinite becomes the largest number, since
+    /// zero times infinity would reach lists of the group that do not have the row.
+    pub fn scale(&self, isa: Isa, copy: &mut [f32], factors: &[f64]) {
+        const LARGEST: f64 = f32::MAX as f64;
+        let (full, tail) = copy.split_at_mut(factors.len() * self.full * self.lanes);
+        for (part, width) in [(full, self.full * self.lanes), (tail, self.tail)] {
+            vectorize(
+                isa,
+                #[inline(always)]
+                || {
+                    for (row, factor) in part.chunks_exact_mut(width.max(1)).zip(factors) {
+                        row.iter_mut()
+                            .for_each(|w| *w = (f64::from(*w) * factor).clamp(-LARGEST, LARGEST) as f32);
+                    }
+                },
+            );
+        }
+    }
 }
 
 /// One chunk of a table: `table` has `rows` rows.
@@ -155,121 +194,168 @@ pub(super) struct Output {
     pub stride: usize,
 }
 
-/// See the [module](self). Base and output point to the chunk's first unit.
+/// See the [module](self). Base and output point to the chunk's first unit; `room` is for the values of the longest group.
 ///
 /// # Safety
 /// The lists' indices are rows of the table; base and output can be read and written in the rows that the lists name, in
 /// the chunk's units.
-pub(super) unsafe fn weighted_rows(isa: Isa, lists: &Lists, table: Table, base: Option<Base>, output: Output) {
-    let operands = Operands {
-        lists,
-        table,
-        base,
-        output,
-    };
-    match table.chunk.full {
-        0 => with_tail::<0>(isa, operands),
-        1 => with_tail::<1>(isa, operands),
-        2 => with_tail::<2>(isa, operands),
-        3 => with_tail::<3>(isa, operands),
-        4 => with_tail::<4>(isa, operands),
-        _ => dispatch(isa, Sums::<5, 0>(operands)),
-    }
-}
-
-struct Operands<'a> {
-    lists: &'a Lists,
+pub(super) unsafe fn weighted_rows(
+    isa: Isa,
+    lists: &Lists,
     table: Table,
     base: Option<Base>,
     output: Output,
-}
-
-fn with_tail<const FULL: usize>(isa: Isa, operands: Operands) {
-    match operands.table.chunk.tail {
-        0 => dispatch(isa, Sums::<FULL, 0>(operands)),
-        4 => dispatch(isa, Sums::<FULL, 4>(operands)),
-        8 => dispatch(isa, Sums::<FULL, 8>(operands)),
-        _ => dispatch(isa, Sums::<FULL, 16>(operands)),
+    room: &mut [[f32; GROUP]],
+) {
+    let mut sums = [[0.0; WIDTH]; GROUP];
+    for (group, ends) in lists.order.chunks(GROUP).zip(lists.starts.windows(2)) {
+        let entries = ends[0] as usize..ends[1] as usize;
+        let sum = SumOfGroup {
+            indices: &lists.indices[entries.clone()],
+            values: lists.values.decode(isa, entries, room),
+            table,
+            sums: &mut sums,
+        };
+        match table.chunk.full {
+            0 => sum.with_tail::<0>(isa),
+            1 => sum.with_tail::<1>(isa),
+            2 => sum.with_tail::<2>(isa),
+            3 => sum.with_tail::<3>(isa),
+            _ => dispatch(isa, Registers::<4, 0>(sum)),
+        }
+        let finish = Finish {
+            sums: &sums,
+            group,
+            units: table.chunk.units,
+            base,
+            output,
+        };
+        dispatch(isa, finish);
     }
 }
 
-/// The sums of `FULL` whole vectors and a tail of `TAIL` columns: a function for each pair, so that the sums are registers.
-struct Sums<'a, const FULL: usize, const TAIL: usize>(Operands<'a>);
+/// What a group adds up to, in the chunk's units.
+struct SumOfGroup<'a> {
+    indices: &'a [u16],
+    values: &'a [[f32; GROUP]],
+    table: Table,
+    sums: &'a mut [[f32; WIDTH]; GROUP],
+}
 
-impl<const FULL: usize, const TAIL: usize> Vectorized for Sums<'_, FULL, TAIL> {
+impl SumOfGroup<'_> {
+    fn with_tail<const FULL: usize>(self, isa: Isa) {
+        match self.table.chunk.tail {
+            0 => dispatch(isa, Registers::<FULL, 0>(self)),
+            SHORT => dispatch(isa, Registers::<FULL, SHORT>(self)),
+            _ => dispatch(isa, Registers::<FULL, WHOLE>(self)),
+        }
+    }
+}
+
+/// Sums of `FULL` whole vectors and a tail of 0, [`SHORT`] or a vector's columns: a function for each pair, so that the sums are
+/// registers.
+struct Registers<'a, const FULL: usize, const TAIL: usize>(SumOfGroup<'a>);
+
+impl<const FULL: usize, const TAIL: usize> Vectorized for Registers<'_, FULL, TAIL> {
     type Result = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Operands {
-            lists,
+        // No chunk of these vectors has so many, or such a tail: nothing to compile.
+        if FULL + TAIL.min(1) > S::SUMS / GROUP || (TAIL == WHOLE && S::LANES <= SHORT) {
+            unreachable!("chunks have the columns that fit");
+        }
+        let SumOfGroup {
+            indices,
+            values,
             table,
-            base,
-            output,
+            sums: results,
         } = self.0;
         let whole = table.numbers;
         let tail = whole.wrapping_add(table.rows * FULL * S::LANES);
-        let rest = table.chunk.units - FULL * S::LANES;
-        for (i, ends) in lists.starts.windows(2).enumerate() {
-            let pairs = ends[0] as usize..ends[1] as usize;
-            let indices = lists.indices[pairs.clone()].as_chunks::<CHAINS>().0;
-            let values = lists.values[pairs].as_chunks::<CHAINS>().0;
-            // SAFETY: the caller's promise: every pointer is into a row of the table, of the base or of the output.
-            unsafe {
-                let mut sums = [[S::splat(0.0); FULL]; CHAINS];
-                let mut tails = [S::splat(0.0); CHAINS];
-                for (indices, values) in indices.iter().zip(values) {
-                    for q in 0..CHAINS {
-                        let (index, value) = (usize::from(indices[q]), S::splat(values[q]));
-                        for v in 0..FULL {
-                            let row = whole.byte_add(index * (FULL * S::LANES * 4 / SCALE));
-                            sums[q][v] = S::multiply_add(value, S::load(row.add(v * S::LANES)), sums[q][v]);
-                        }
-                        if TAIL > 0 {
-                            let row = S::load_repeated::<TAIL>(tail.byte_add(index * (TAIL * 4 / SCALE)));
-                            tails[q] = S::multiply_add(value, row, tails[q]);
-                        }
-                    }
-                }
-                let place = Place {
-                    from: base.map(|base| base.numbers.wrapping_add(i * base.stride)),
-                    to: output.numbers.wrapping_add(i * output.stride),
-                };
+        let width = if TAIL == SHORT { SHORT } else { S::LANES };
+        // Short tails of several lists lie beside each other in one register.
+        let beside = S::LANES / width;
+        // SAFETY: the caller's promise: every pointer is into a row of the table.
+        unsafe {
+            let mut sums = [[S::splat(0.0); FULL]; GROUP];
+            let mut tails = [S::splat(0.0); GROUP];
+            for (&index, values) in indices.iter().zip(values) {
+                let index = usize::from(index);
+                let row = whole.byte_add(index * (FULL * S::LANES * 4 / SCALE));
+                let mut columns = [S::splat(0.0); FULL];
                 for v in 0..FULL {
-                    let mut chains = [S::splat(0.0); CHAINS];
-                    for q in 0..CHAINS {
-                        chains[q] = sums[q][v];
+                    columns[v] = S::load(row.add(v * S::LANES));
+                }
+                for q in 0..GROUP {
+                    let value = S::splat(values[q]);
+                    for v in 0..FULL {
+                        sums[q][v] = S::multiply_add(value, columns[v], sums[q][v]);
                     }
-                    place.finish::<S>(v * S::LANES, S::LANES, chains);
                 }
                 if TAIL > 0 {
-                    place.finish::<S>(FULL * S::LANES, rest, tails);
+                    let last = tail.byte_add(index * (width * 4 / SCALE));
+                    let last = if TAIL == SHORT {
+                        S::repeat_four(last)
+                    } else {
+                        S::load(last)
+                    };
+                    for (t, values) in values.chunks_exact(beside).enumerate() {
+                        let from = values.as_ptr();
+                        let value = if TAIL == SHORT {
+                            S::four_of_each(from)
+                        } else {
+                            S::splat(*from)
+                        };
+                        tails[t] = S::multiply_add(value, last, tails[t]);
+                    }
+                }
+            }
+            for q in 0..GROUP {
+                for v in 0..FULL {
+                    S::store(results[q][v * S::LANES..].as_mut_ptr(), sums[q][v]);
+                }
+            }
+            if TAIL > 0 {
+                let mut apart = [[0.0; WHOLE]; GROUP];
+                for t in 0..GROUP / beside {
+                    S::store(apart.as_flattened_mut()[t * S::LANES..].as_mut_ptr(), tails[t]);
+                }
+                for (result, tail) in results.iter_mut().zip(apart.as_flattened().chunks_exact(width)) {
+                    result[FULL * S::LANES..][..width].copy_from_slice(tail);
                 }
             }
         }
     }
 }
 
-/// Where a list's sums go.
-struct Place {
-    from: Option<*const f32>,
-    to: *mut f32,
+/// Adds the base to the sums of a group's lists, and writes them where they belong.
+struct Finish<'a> {
+    sums: &'a [[f32; WIDTH]; GROUP],
+    group: &'a [u16],
+    units: usize,
+    base: Option<Base>,
+    output: Output,
 }
 
-impl Place {
-    /// Adds up the chains of `count` columns from `start` on.
-    ///
-    /// # Safety
-    /// The processor has the instruction set, and the columns are there.
+impl Vectorized for Finish<'_> {
+    type Result = ();
+
     #[inline(always)]
-    unsafe fn finish<S: Simd>(&self, start: usize, count: usize, [a, b, c, d]: [S::V; CHAINS]) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut sum = S::add(S::add(a, b), S::add(c, d));
-            if let Some(from) = self.from {
-                sum = S::add(S::load_first(from.wrapping_add(start), count), sum);
+    unsafe fn run<S: Simd>(self) {
+        for (&list, sums) in self.group.iter().zip(self.sums) {
+            let i = usize::from(list);
+            for start in (0..self.units).step_by(S::LANES) {
+                let count = (self.units - start).min(S::LANES);
+                // SAFETY: the caller's promise for base and output; a sum has whole vectors.
+                unsafe {
+                    let mut sum = S::load(sums[start..].as_ptr());
+                    if let Some(base) = self.base {
+                        sum = S::add(S::load_first(base.numbers.add(i * base.stride + start), count), sum);
+                    }
+                    S::store_first(self.output.numbers.add(i * self.output.stride + start), count, sum);
+                }
             }
-            S::store_first(self.to.wrapping_add(start), count, sum);
         }
     }
 }
