@@ -220,7 +220,7 @@ impl Machine {
         let rows = values.len() / cols;
         let in_blocks = matches!(program.buffer(samples).extent, Extent::Rows(space) if self.in_blocks[space.0]);
         let tile_rows = if in_blocks { blocks::lane_rows(rows) } else { TILE_ROWS };
-        Skipping::new(self.isa, values, cols, tile_rows, layers)
+        Skipping::new(self.isa, &self.pool, values, cols, tile_rows, layers)
     }
 
     /// A worker's own memory.

@@ -41,11 +41,11 @@ use super::isa::Isa;
 pub(super) fn vectorize<R>(isa: Isa, f: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     {
-        #[target_feature(enable = "avx512f,avx2,fma")]
+        #[target_feature(enable = "avx512f,avx2,fma,popcnt")]
         unsafe fn on_avx512<R>(f: impl FnOnce() -> R) -> R {
             f()
         }
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,popcnt")]
         unsafe fn on_avx2<R>(f: impl FnOnce() -> R) -> R {
             f()
         }

@@ -5,6 +5,10 @@
 //! kept is c, s (see `codes`; 1 for samples that are no bytes) and the k that are not 0, tile by tile, twice: by rows for the
 //! forward product and by columns for the gradient of the weights.
 
+use std::sync::OnceLock;
+
+use super::super::isa::Isa;
+use super::super::pool::Pool;
 use super::codes::{self, Values};
 use super::grouping::{GROUP, Sets};
 use super::weighted_rows::{Lists, MOST_ROWS, SCALE};
@@ -38,7 +42,7 @@ pub(super) struct Compressed {
 impl Compressed {
     /// Rows `[rows, cols]` in tiles of `tile_rows`, if skipping zeros pays. It depends on the numbers alone, so that the
     /// same samples are always treated the same way.
-    pub fn new(values: &[f64], cols: usize, tile_rows: usize) -> Option<Compressed> {
+    pub fn new(isa: Isa, pool: &Pool, values: &[f64], cols: usize, tile_rows: usize) -> Option<Compressed> {
         if cols.max(tile_rows) > MOST_ROWS {
             return None;
         }
@@ -51,8 +55,15 @@ impl Compressed {
             return None;
         }
         let scales = codes::scales(values, &offsets);
-        let tile = |tile| CompressedTile::new(tile, &offsets, scales.as_deref());
-        let tiles: Vec<_> = values.chunks(tile_rows * cols).map(tile).collect();
+        let parts: Vec<_> = values
+            .chunks(tile_rows * cols)
+            .map(|tile| (tile, OnceLock::new()))
+            .collect();
+        pool.run(parts.len(), &|_, n| {
+            let (tile, compressed) = &parts[n];
+            compressed.get_or_init(|| CompressedTile::new(isa, tile, &offsets, scales.as_deref()));
+        });
+        let tiles: Vec<CompressedTile> = parts.into_iter().filter_map(|(_, tile)| tile.into_inner()).collect();
         let entries: usize = tiles
             .iter()
             .map(|tile| tile.rows.indices.len() + tile.columns.indices.len())
@@ -92,38 +103,47 @@ fn commonest(values: &[f64], cols: usize) -> Vec<f64> {
 }
 
 impl CompressedTile {
-    fn new(values: &[f64], offsets: &[f64], scales: Option<&[f64]>) -> CompressedTile {
+    fn new(isa: Isa, values: &[f64], offsets: &[f64], scales: Option<&[f64]>) -> CompressedTile {
         let cols = offsets.len();
-        let kept = |i: usize, j: usize| {
-            let (x, c) = (values[i * cols + j], offsets[j]);
-            (x != c).then(|| scales.map_or(x - c, |s| ((x - c) / s[j]).round()))
+        let kept = |i: usize, j: usize| values[i * cols + j] != offsets[j];
+        let value = |i: usize, j: usize| {
+            let r = values[i * cols + j] - offsets[j];
+            scales.map_or(r, |s| (r / s[j]).round())
         };
         let rows = values.len() / cols;
-        let column = |j: usize, i: usize| if j < cols { kept(i, j) } else { Some(1.0) };
+        let kept_of_column = |j: usize, i: usize| j == cols || kept(i, j);
+        let value_of_column = |j: usize, i: usize| if j == cols { 1.0 } else { value(i, j) };
         CompressedTile {
-            rows: lists(rows, cols, scales.is_some(), kept),
-            columns: lists(cols + 1, rows, scales.is_some(), column),
+            rows: lists(isa, (rows, cols), scales.is_some(), kept, value),
+            columns: lists(isa, (cols + 1, rows), scales.is_some(), kept_of_column, value_of_column),
         }
     }
 }
 
-/// `count` lists of the positions below `length` where `kept` has a value, in groups.
-fn lists(count: usize, length: usize, codes: bool, kept: impl Fn(usize, usize) -> Option<f64>) -> Lists {
+/// `count` lists of the positions below `length` that are `kept`, in groups.
+fn lists(
+    isa: Isa,
+    (count, length): (usize, usize),
+    codes: bool,
+    kept: impl Fn(usize, usize) -> bool,
+    value: impl Fn(usize, usize) -> f64,
+) -> Lists {
     let mut sets = Sets::new(count, length);
     for list in 0..count {
         (0..length)
-            .filter(|&position| kept(list, position).is_some())
+            .filter(|&position| kept(list, position))
             .for_each(|position| sets.insert(list, position));
     }
-    let order = sets.groups();
+    let order = sets.groups(isa);
     let unions: Vec<_> = order.chunks(GROUP).map(|group| (group, sets.union(group))).collect();
     let ends = unions.iter().scan(0, |end, (_, union)| {
         *end += union.len() as u32;
         Some(*end)
     });
     let entry = |group: &[u16], position: usize| {
-        let value = |q: usize| kept(usize::from(*group.get(q)?), position);
-        std::array::from_fn(|q| value(q).unwrap_or(0.0))
+        let own = |list: &&u16| kept(usize::from(**list), position);
+        let of = |q: usize| group.get(q).filter(own).map(|&list| value(usize::from(list), position));
+        std::array::from_fn(|q| of(q).unwrap_or(0.0))
     };
     let entries = unions
         .iter()
@@ -142,7 +162,10 @@ fn lists(count: usize, length: usize, codes: bool, kept: impl Fn(usize, usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::cpu::isa::Isa;
+
+    fn compressed(values: &[f64], cols: usize, tile_rows: usize) -> Option<Compressed> {
+        Compressed::new(Isa::detect(), &Pool::new(2).unwrap(), values, cols, tile_rows)
+    }
 
     /// 600 rows of 5 columns: the commonest numbers are 0, -0.25, 7, none, and 1 with an infinity and a NaN between.
     fn samples() -> Vec<f64> {
@@ -167,7 +190,7 @@ mod tests {
     #[test]
     fn both_orders_give_the_samples_back() {
         let values = samples();
-        let compressed = Compressed::new(&values, 5, 256).unwrap();
+        let compressed = compressed(&values, 5, 256).unwrap();
         assert_eq!(compressed.offsets, [0.0, -0.25, 7.0, 7.0, 1.0]);
         assert_eq!(compressed.tiles.len(), 3);
         let mut room = [[0.0; GROUP]; 256];
@@ -214,15 +237,15 @@ mod tests {
     #[test]
     fn dense_rows_and_too_many_columns_are_left_alone() {
         let distinct: Vec<f64> = (0..1000).map(f64::from).collect();
-        assert!(Compressed::new(&distinct, 10, 256).is_none());
+        assert!(compressed(&distinct, 10, 256).is_none());
         // The first columns of 96 and the one of ones: by rows 52 / 96 and 64 / 96, by columns 14 and 17 groups of four.
         let share = |kept: usize| -> Vec<f64> {
             (0..96 * 96)
                 .map(|n| if n % 96 < kept { n as f64 + 1.0 } else { 0.0 })
                 .collect()
         };
-        assert!(Compressed::new(&share(52), 96, 256).is_some());
-        assert!(Compressed::new(&share(64), 96, 256).is_none());
-        assert!(Compressed::new(&vec![0.0; 8193], 8193, 256).is_none());
+        assert!(compressed(&share(52), 96, 256).is_some());
+        assert!(compressed(&share(64), 96, 256).is_none());
+        assert!(compressed(&vec![0.0; 8193], 8193, 256).is_none());
     }
 }

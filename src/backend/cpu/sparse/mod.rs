@@ -28,6 +28,7 @@ mod weighted_rows;
 use super::gemm::MatRef;
 use super::isa::Isa;
 use super::math::vectorize;
+use super::pool::Pool;
 use super::slab::Slab;
 use super::tile::Rows;
 use crate::backend::BackendError;
@@ -78,12 +79,13 @@ impl Skipping {
     /// [`BackendError::OutOfMemory`]
     pub(super) fn new(
         isa: Isa,
+        pool: &Pool,
         values: &[f64],
         cols: usize,
         tile_rows: usize,
         layers: Vec<(BufferId, Option<BufferId>, usize)>,
     ) -> Result<Option<Skipping>, BackendError> {
-        let Some(samples) = Compressed::new(values, cols, tile_rows) else {
+        let Some(samples) = Compressed::new(isa, pool, values, cols, tile_rows) else {
             return Ok(None);
         };
         let layer = |(weight, bias, units)| -> Result<Layer, BackendError> {
