@@ -139,13 +139,12 @@ impl Operands {
     }
 }
 
-/// Pictures of rings, in bytes: of 28 x 28 pixels one in five is not black, and neighbours and pictures are as much alike as those of
-/// MNIST (four of them have 1.36 and 1.22 times as many lit pixels or pictures as one; there it is 1.5 and 1.3).
+/// Pictures of rings, in bytes: strokes as in MNIST, of 28 x 28 pixels one in five is not black, and neighbours and pictures are alike.
 pub(super) fn rings(values: &mut [f64], cols: usize) {
     const HALF_A_STROKE: f64 = 1.8;
     let side = cols.isqrt();
     for (i, row) in values.chunks_exact_mut(cols).enumerate() {
-        // Three sequences that fill (0, 1) evenly: powers of 1 / 1.2207, whose fourth and first add up to 1.
+        // Three sequences that fill (0, 1) evenly: powers of 1 / 1.2207, whose third and fourth add up to 1.
         let [radius, x, y] = [0.819_172_513_4, 0.671_043_606_7, 0.549_700_477_9].map(|step| (i as f64 * step).fract());
         let (radius, x, y) = (0.15 + 0.2 * radius, 0.4 + 0.2 * x, 0.4 + 0.2 * y);
         for (j, value) in row.iter_mut().enumerate() {

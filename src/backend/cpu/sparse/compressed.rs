@@ -16,8 +16,8 @@ use super::weighted_rows::{Lists, MOST_ROWS, SCALE};
 /// Rows that are looked at to guess what is common.
 const SAMPLE: usize = 255;
 
-/// Largest share of the samples that are entries of groups (see `grouping`) for which skipping pays: an entry costs as
-/// much as a dense product of 1.4 times (16 networks of 20 units) to 1.8 times (one) as many numbers, measured on MNIST.
+/// Largest share of the samples that are entries of groups (see `grouping`) for which skipping pays. `disentangle bench
+/// --filter "8192 x 784 x 20"` times both ways on rings, of which a quarter are entries.
 const MOST_DENSE: f64 = 0.6;
 
 /// A tile of rows.
@@ -63,6 +63,7 @@ impl Compressed {
             let (tile, compressed) = &parts[n];
             compressed.get_or_init(|| CompressedTile::new(isa, tile, &offsets, scales.as_deref()));
         });
+        // `run` comes back when every part has been compressed, so none is left out.
         let tiles: Vec<CompressedTile> = parts.into_iter().filter_map(|(_, tile)| tile.into_inner()).collect();
         let entries: usize = tiles
             .iter()
