@@ -10,9 +10,9 @@
 //! ```
 //!
 //! It only gathers: nothing is scattered, sums stay in registers. Of the chunks that R networks make most rows of the table come
-//! from the second-level cache, which has one ready every other cycle at best: with a list for itself (three quarters of
-//! the products of a group, but none of them zero) that took twice as long. A list's sum is one chain in the order of the
-//! indices, and adding zero rounds nothing, so a list has the same bits in any group, and a unit the same bits alone as beside others.
+//! from the second-level cache, which has one ready every other cycle at best. A list for itself would have fewer products, none of
+//! them with a zero of its group, but wait for that cache at each. A list's sum is one chain in the order of the indices, and
+//! adding zero rounds nothing, so a list has the same bits in any group, and a unit the same bits alone as beside others.
 //!
 //! A table of `units` columns is cut into chunks whose sums fit in the registers:
 //!
@@ -207,14 +207,23 @@ pub(super) unsafe fn weighted_rows(
     output: Output,
     room: &mut [[f32; GROUP]],
 ) {
-    let mut sums = [[0.0; WIDTH]; GROUP];
+    let zeros = [0.0; WIDTH];
+    let mut nowhere = [0.0; WIDTH];
     for (group, ends) in lists.order.chunks(GROUP).zip(lists.starts.windows(2)) {
         let entries = ends[0] as usize..ends[1] as usize;
+        let list = |q: usize| group.get(q).map(|&list| usize::from(list));
+        let from = |q: usize| {
+            list(q)
+                .zip(base)
+                .map(|(i, base)| base.numbers.wrapping_add(i * base.stride))
+        };
+        let to = |q: usize| list(q).map(|i| output.numbers.wrapping_add(i * output.stride));
         let sum = SumOfGroup {
             indices: &lists.indices[entries.clone()],
             values: lists.values.decode(isa, entries, room),
             table,
-            sums: &mut sums,
+            from: std::array::from_fn(|q| from(q).unwrap_or(zeros.as_ptr())),
+            to: std::array::from_fn(|q| to(q).unwrap_or(nowhere.as_mut_ptr())),
         };
         match table.chunk.full {
             0 => sum.with_tail::<0>(isa),
@@ -223,23 +232,16 @@ pub(super) unsafe fn weighted_rows(
             3 => sum.with_tail::<3>(isa),
             _ => dispatch(isa, Registers::<4, 0>(sum)),
         }
-        let finish = Finish {
-            sums: &sums,
-            group,
-            units: table.chunk.units,
-            base,
-            output,
-        };
-        dispatch(isa, finish);
     }
 }
 
-/// What a group adds up to, in the chunk's units.
+/// What a group's lists add up to, in the chunk's units: `to` = `from` + sum, for each list of the group.
 struct SumOfGroup<'a> {
     indices: &'a [u16],
     values: &'a [[f32; GROUP]],
     table: Table,
-    sums: &'a mut [[f32; WIDTH]; GROUP],
+    from: [*const f32; GROUP],
+    to: [*mut f32; GROUP],
 }
 
 impl SumOfGroup<'_> {
@@ -269,14 +271,15 @@ impl<const FULL: usize, const TAIL: usize> Vectorized for Registers<'_, FULL, TA
             indices,
             values,
             table,
-            sums: results,
+            from,
+            to,
         } = self.0;
         let whole = table.numbers;
         let tail = whole.wrapping_add(table.rows * FULL * S::LANES);
         let width = if TAIL == SHORT { SHORT } else { S::LANES };
         // Short tails of several lists lie beside each other in one register.
         let beside = S::LANES / width;
-        // SAFETY: the caller's promise: every pointer is into a row of the table.
+        // SAFETY: the caller's promise: every pointer is into a row of the table, of the base or of the output.
         unsafe {
             let mut sums = [[S::splat(0.0); FULL]; GROUP];
             let mut tails = [S::splat(0.0); GROUP];
@@ -313,47 +316,20 @@ impl<const FULL: usize, const TAIL: usize> Vectorized for Registers<'_, FULL, TA
             }
             for q in 0..GROUP {
                 for v in 0..FULL {
-                    S::store(results[q][v * S::LANES..].as_mut_ptr(), sums[q][v]);
+                    let base = S::load(from[q].add(v * S::LANES));
+                    S::store(to[q].add(v * S::LANES), S::add(base, sums[q][v]));
                 }
             }
             if TAIL > 0 {
+                let (done, rest) = (FULL * S::LANES, table.chunk.units - FULL * S::LANES);
                 let mut apart = [[0.0; WHOLE]; GROUP];
+                let apart = apart.as_flattened_mut();
                 for t in 0..GROUP / beside {
-                    S::store(apart.as_flattened_mut()[t * S::LANES..].as_mut_ptr(), tails[t]);
+                    S::store(apart[t * S::LANES..].as_mut_ptr(), tails[t]);
                 }
-                for (result, tail) in results.iter_mut().zip(apart.as_flattened().chunks_exact(width)) {
-                    result[FULL * S::LANES..][..width].copy_from_slice(tail);
-                }
-            }
-        }
-    }
-}
-
-/// Adds the base to the sums of a group's lists, and writes them where they belong.
-struct Finish<'a> {
-    sums: &'a [[f32; WIDTH]; GROUP],
-    group: &'a [u16],
-    units: usize,
-    base: Option<Base>,
-    output: Output,
-}
-
-impl Vectorized for Finish<'_> {
-    type Result = ();
-
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        for (&list, sums) in self.group.iter().zip(self.sums) {
-            let i = usize::from(list);
-            for start in (0..self.units).step_by(S::LANES) {
-                let count = (self.units - start).min(S::LANES);
-                // SAFETY: the caller's promise for base and output; a sum has whole vectors.
-                unsafe {
-                    let mut sum = S::load(sums[start..].as_ptr());
-                    if let Some(base) = self.base {
-                        sum = S::add(S::load_first(base.numbers.add(i * base.stride + start), count), sum);
-                    }
-                    S::store_first(self.output.numbers.add(i * self.output.stride + start), count, sum);
+                for (q, tail) in apart.chunks_exact(width).take(GROUP).enumerate() {
+                    let base = S::load_first(from[q].add(done), rest);
+                    S::store_first(to[q].add(done), rest, S::add(base, S::load_first(tail.as_ptr(), rest)));
                 }
             }
         }
