@@ -249,14 +249,22 @@ fn operations(products: &Products) -> f64 {
     2.0 * products.count as f64 * first.m as f64 * first.k as f64 * first.n as f64
 }
 
-/// Rows and columns of a piece of the results: the longer side is cut.
+/// Rows and columns of a piece of the results.
+///
+/// A piece copies its rows of A and its columns of B, so large ones are cut where that is the fewest. The gradient of a small
+/// layer's weights is cut by units: their thread has those weights in its cache since it went forward, and is to update them.
 fn piece(products: &Products, threads: usize) -> (usize, usize) {
     let (m, n) = (products.first.m, products.first.n);
-    let per_thread = if operations(products) < LARGE { 1 } else { 4 };
-    let pieces = (threads * per_thread).div_ceil(products.count);
-    if n >= m {
-        (m, n.div_ceil(pieces).next_multiple_of(REGISTER))
-    } else {
-        (m.div_ceil(pieces), n)
+    let large = operations(products) >= LARGE;
+    let pieces = (threads * if large { 2 } else { 1 }).div_ceil(products.count);
+    if products.units_are_rows && !large {
+        return (m.div_ceil(pieces), n);
     }
+    let cut = |down: usize| {
+        let columns = n.div_ceil(pieces / down).next_multiple_of(REGISTER);
+        (m.div_ceil(down), columns)
+    };
+    let divisors = (1..=pieces).filter(|down| pieces.is_multiple_of(*down));
+    let fewest = divisors.map(cut).min_by_key(|(rows, columns)| rows + columns);
+    fewest.unwrap_or((m, n))
 }

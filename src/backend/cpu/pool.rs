@@ -11,11 +11,14 @@
 //!
 //! - The caller writes the job, then stores a new region number with `open` (release).
 //! - A worker that sees a new number enters by a compare-exchange that adds one to `workers inside` and fails unless
-//!   the region is still open (acquire: it sees the job). It takes tasks from a counter, then subtracts one (release).
+//!   the region is still open (acquire: it sees the job). It takes tasks, then subtracts one (release).
 //! - The caller, out of tasks, clears `open` and waits until nobody is inside (acquire: it sees what the tasks wrote).
 //!
 //! So the job is read only by those inside, and `run` does not return, nor writes another job, while anyone is. A
 //! worker that wakes too late finds the region closed and does nothing: nobody waits for it.
+//!
+//! A worker begins with its own share of the tasks, then takes what is left of the others'. In regions with as many tasks a
+//! task of the same number so has the same thread, as long as nobody is late, and finds in its cache what the last one left.
 //!
 //! ```
 //! use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +43,7 @@
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -102,8 +106,8 @@ struct Job {
 struct Shared {
     /// Region number, flags, workers inside.
     state: Apart<AtomicU64>,
-    /// The next task that nobody has taken.
-    next: Apart<AtomicUsize>,
+    /// By worker: the next task of its share that nobody has taken. Close together, since who is done looks at all.
+    next: Vec<AtomicUsize>,
     /// Written by the caller while no region is open and nobody inside, read by those inside.
     job: UnsafeCell<Option<Job>>,
     /// Whether a task of the region has panicked, and the payload of the first that did: written by the one thread
@@ -154,7 +158,7 @@ impl Pool {
         }
         let shared = Arc::new(Shared {
             state: Apart(AtomicU64::new(0)),
-            next: Apart(AtomicUsize::new(0)),
+            next: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
             job: UnsafeCell::new(None),
             panicked: AtomicBool::new(false),
             payload: UnsafeCell::new(None),
@@ -214,7 +218,9 @@ impl Pool {
         let task = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(task) };
         // SAFETY: it is this thread's turn and the last region is closed with nobody inside.
         unsafe { *shared.job.get() = Some(Job { task, tasks }) };
-        shared.next.0.store(0, Relaxed);
+        for (worker, next) in shared.next.iter().enumerate() {
+            next.store(shared.share(tasks, worker).start, Relaxed);
+        }
         let before = shared.state.0.load(Relaxed);
         shared
             .state
@@ -272,6 +278,12 @@ impl Shared {
         self.state.0.fetch_update(AcqRel, Relaxed, still_open).is_ok()
     }
 
+    /// The tasks that a worker takes first.
+    fn share(&self, tasks: usize, worker: usize) -> Range<usize> {
+        let workers = self.next.len();
+        (tasks * worker).div_ceil(workers)..(tasks * (worker + 1)).div_ceil(workers)
+    }
+
     /// Takes tasks until there are none.
     fn drain(&self, worker: usize) {
         // SAFETY: this thread is the caller or inside, so nobody writes the job.
@@ -281,20 +293,23 @@ impl Shared {
         WITHIN.set(Some((self, worker)));
         let mut done = 0;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let t = self.next.0.fetch_add(1, Relaxed);
-                if t >= tasks {
-                    return;
+            for owner in (worker..self.next.len()).chain(0..worker) {
+                let (next, end) = (&self.next[owner], self.share(tasks, owner).end);
+                while next.load(Relaxed) < end {
+                    let t = next.fetch_add(1, Relaxed);
+                    if t >= end {
+                        break;
+                    }
+                    // SAFETY: the closure lives until `run` returns, which waits for this thread to leave.
+                    unsafe { (*task)(worker, t) };
+                    done += 1;
                 }
-                // SAFETY: the closure lives until `run` returns, which waits for this thread to leave.
-                unsafe { (*task)(worker, t) };
-                done += 1;
             }
         }));
         WITHIN.set(None);
         self.done[worker].0.fetch_add(done, Relaxed);
         if let Err(payload) = outcome {
-            self.next.0.store(tasks, Relaxed);
+            self.next.iter().for_each(|next| next.store(tasks, Relaxed));
             if !self.panicked.swap(true, Relaxed) {
                 // SAFETY: this thread alone has set the flag, and the caller reads only after it has left.
                 unsafe { *self.payload.get() = Some(payload) };
@@ -417,6 +432,24 @@ mod tests {
                     *cell += 1;
                 });
             }
+        }
+    }
+
+    #[test]
+    fn a_worker_begins_with_its_own_share() {
+        let pool = Pool::new(3).unwrap();
+        for _ in 0..20 {
+            let begun = AtomicUsize::new(0);
+            // Seven tasks: 0 to 2, 3 and 4, 5 and 6. Nobody gets to others' tasks before all have begun.
+            pool.run(7, &|worker, task| {
+                if let Some(owner) = [0, 3, 5].iter().position(|first| *first == task) {
+                    assert_eq!(worker, owner);
+                    begun.fetch_add(1, SeqCst);
+                    while begun.load(SeqCst) < 3 {
+                        std::thread::yield_now();
+                    }
+                }
+            });
         }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Products {
     /// The first replica's, or the only one.
     pub(super) first: Product,
     pub(super) count: usize,
+    /// Whether the result's rows are units, as those of the weights are.
+    pub(super) units_are_rows: bool,
     /// From the operands of one to those of the next.
     step: Step,
 }
@@ -74,7 +76,12 @@ impl Products {
             b: units * inputs,
             c: units,
         };
-        Products { first, count, step }
+        Products {
+            first,
+            count,
+            units_are_rows: false,
+            step,
+        }
     }
 
     /// dX (=, +=) dY W, one product per replica: dx `[rows, R, in]`.
@@ -107,6 +114,7 @@ impl Products {
         Products {
             first,
             count: copies,
+            units_are_rows: false,
             step,
         }
     }
@@ -134,7 +142,12 @@ impl Products {
             b: apart,
             c: units * inputs,
         };
-        Products { first, count, step }
+        Products {
+            first,
+            count,
+            units_are_rows: true,
+            step,
+        }
     }
 
     /// The rows and columns of product `number`'s result.
