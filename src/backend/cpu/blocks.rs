@@ -155,7 +155,7 @@ impl Machine {
         if work < SMALL {
             (0..tasks).for_each(|t| task(0, t));
         } else {
-            self.pool.run(tasks, task);
+            self.pool.run_in_shares(tasks, task);
         }
     }
 

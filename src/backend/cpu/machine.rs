@@ -260,7 +260,7 @@ impl Machine {
     fn run_tiles(&self, segment: &Prepared, space: RowSpace) {
         let rows = self.active[space.0];
         let (lanes, tiles) = (lanes(rows), tiles(rows));
-        self.pool.run(lanes, &|worker, lane| {
+        self.pool.run_in_shares(lanes, &|worker, lane| {
             // SAFETY: worker numbers are exclusive within a region, and one task has a lane.
             let (scratch, mut partials) = unsafe { (self.scratch(worker), self.partials(segment, lane)) };
             partials.fresh.fill(1);
@@ -319,7 +319,7 @@ impl Machine {
     /// An optimiser step of one parameter, in pieces.
     fn update(&self, rule: UpdateRule, parameter: BufferId, gradient: BufferId, states: &[BufferId], step: Step) {
         let length = self.program.len(parameter, &self.active);
-        self.pool.run(length.div_ceil(UPDATE_PIECE), &|_, task| {
+        self.pool.run_in_shares(length.div_ceil(UPDATE_PIECE), &|_, task| {
             let (start, end) = (task * UPDATE_PIECE, length.min((task + 1) * UPDATE_PIECE));
             let piece = |id: BufferId| match &self.places[id.0] {
                 // SAFETY: this task alone uses this piece of the parameter and of its states, and nobody writes the gradient.

@@ -17,8 +17,9 @@
 //! So the job is read only by those inside, and `run` does not return, nor writes another job, while anyone is. A
 //! worker that wakes too late finds the region closed and does nothing: nobody waits for it.
 //!
-//! A worker begins with its own share of the tasks, then takes what is left of the others'. In regions with as many tasks a
-//! task of the same number so has the same thread, as long as nobody is late, and finds in its cache what the last one left.
+//! Tasks are begun in their order, whoever takes which. Or each worker begins with its own share of them, then takes what is left
+//! of the others': in regions with as many tasks those of the same number then have the same thread, as long as nobody is late,
+//! and find in its cache what the last one left ([`Pool::run_in_shares`]).
 //!
 //! ```
 //! use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +34,9 @@
 //!     sum.fetch_add(task, Ordering::Relaxed);
 //! });
 //! assert_eq!(sum.into_inner(), 99 * 100 / 2);
-//! assert_eq!(pool.tasks_done().iter().sum::<u64>(), 100);
+//! // The first thread's share are the tasks 0 to 33, if it is not so late that others have taken them.
+//! pool.run_in_shares(100, &|_, _| ());
+//! assert_eq!(pool.tasks_done().iter().sum::<u64>(), 200);
 //! // The caller's thread is one of them, so there is no pool without threads.
 //! assert!(matches!(Pool::new(0), Err(PoolError::Threads(0))));
 //! assert!(matches!(Pool::new(MAX_THREADS + 1), Err(PoolError::Threads(1025))));
@@ -101,12 +104,20 @@ struct Apart<T>(T);
 struct Job {
     task: *const Task<'static>,
     tasks: usize,
+    /// Into so many equal ones the tasks are cut: one, or one for each worker.
+    shares: usize,
+}
+
+impl Job {
+    fn share(&self, number: usize) -> Range<usize> {
+        (self.tasks * number).div_ceil(self.shares)..(self.tasks * (number + 1)).div_ceil(self.shares)
+    }
 }
 
 struct Shared {
     /// Region number, flags, workers inside.
     state: Apart<AtomicU64>,
-    /// By worker: the next task of its share that nobody has taken. Close together, since who is done looks at all.
+    /// By share: the next task that nobody has taken. Close together, since who is done with one looks at all.
     next: Vec<AtomicUsize>,
     /// Written by the caller while no region is open and nobody inside, read by those inside.
     job: UnsafeCell<Option<Job>>,
@@ -193,14 +204,27 @@ impl Pool {
         self.shared.done.iter().map(|done| done.0.load(Relaxed)).collect()
     }
 
-    /// Calls `task(worker, t)` once for each `t < tasks` and returns when all calls have. No two calls of one region
-    /// run at the same time with the same `worker < threads()`. From inside a task it runs all calls itself, with its
-    /// own worker's number (0 if the task is another pool's). It allocates nothing.
+    /// Calls `task(worker, t)` once for each `t < tasks` and returns when all calls have. A call begins after those with smaller t
+    /// have, so it may wait for them. No two calls of one region run at the same time with the same `worker < threads()`. From
+    /// inside a task it runs all calls itself, with its own worker's number (0 if the task is another pool's). It allocates nothing.
     ///
     /// # Panics
     /// If a task panics, so does `run`, with the first panic's payload, after the calls that had begun; further tasks
     /// may have been left out.
     pub fn run(&self, tasks: usize, task: &Task) {
+        self.region(tasks, 1, task);
+    }
+
+    /// The same, but each worker begins with a share of its own, and always the same one of as many tasks: for tasks whose numbers
+    /// come back to the same memory, region after region.
+    ///
+    /// # Panics
+    /// As [`Pool::run`] does.
+    pub fn run_in_shares(&self, tasks: usize, task: &Task) {
+        self.region(tasks, self.threads(), task);
+    }
+
+    fn region(&self, tasks: usize, shares: usize, task: &Task) {
         let shared = &*self.shared;
         let within = WITHIN.get();
         if within.is_some() || tasks <= 1 || self.workers.is_empty() {
@@ -216,10 +240,11 @@ impl Pool {
         let turn = lock(&self.turn);
         // SAFETY: only the lifetime changes; nobody uses the pointer after this function has returned (see the module).
         let task = unsafe { std::mem::transmute::<*const Task<'_>, *const Task<'static>>(task) };
+        let job = Job { task, tasks, shares };
         // SAFETY: it is this thread's turn and the last region is closed with nobody inside.
-        unsafe { *shared.job.get() = Some(Job { task, tasks }) };
-        for (worker, next) in shared.next.iter().enumerate() {
-            next.store(shared.share(tasks, worker).start, Relaxed);
+        unsafe { *shared.job.get() = Some(job) };
+        for (share, next) in shared.next.iter().take(shares).enumerate() {
+            next.store(job.share(share).start, Relaxed);
         }
         let before = shared.state.0.load(Relaxed);
         shared
@@ -278,30 +303,24 @@ impl Shared {
         self.state.0.fetch_update(AcqRel, Relaxed, still_open).is_ok()
     }
 
-    /// The tasks that a worker takes first.
-    fn share(&self, tasks: usize, worker: usize) -> Range<usize> {
-        let workers = self.next.len();
-        (tasks * worker).div_ceil(workers)..(tasks * (worker + 1)).div_ceil(workers)
-    }
-
     /// Takes tasks until there are none.
     fn drain(&self, worker: usize) {
         // SAFETY: this thread is the caller or inside, so nobody writes the job.
-        let Some(Job { task, tasks }) = (unsafe { *self.job.get() }) else {
+        let Some(job) = (unsafe { *self.job.get() }) else {
             return;
         };
         WITHIN.set(Some((self, worker)));
         let mut done = 0;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            for owner in (worker..self.next.len()).chain(0..worker) {
-                let (next, end) = (&self.next[owner], self.share(tasks, owner).end);
+            for share in (worker..job.shares).chain(0..worker.min(job.shares)) {
+                let (next, end) = (&self.next[share], job.share(share).end);
                 while next.load(Relaxed) < end {
                     let t = next.fetch_add(1, Relaxed);
                     if t >= end {
                         break;
                     }
                     // SAFETY: the closure lives until `run` returns, which waits for this thread to leave.
-                    unsafe { (*task)(worker, t) };
+                    unsafe { (*job.task)(worker, t) };
                     done += 1;
                 }
             }
@@ -309,7 +328,7 @@ impl Shared {
         WITHIN.set(None);
         self.done[worker].0.fetch_add(done, Relaxed);
         if let Err(payload) = outcome {
-            self.next.iter().for_each(|next| next.store(tasks, Relaxed));
+            self.next.iter().for_each(|next| next.store(job.tasks, Relaxed));
             if !self.panicked.swap(true, Relaxed) {
                 // SAFETY: this thread alone has set the flag, and the caller reads only after it has left.
                 unsafe { *self.payload.get() = Some(payload) };
@@ -392,12 +411,15 @@ mod tests {
     fn run_and_check(pool: &Pool, tasks: usize) {
         let runs: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
         let busy: Vec<AtomicBool> = (0..pool.threads()).map(|_| AtomicBool::new(false)).collect();
-        pool.run(tasks, &|worker, task| {
+        let task = |worker: usize, task: usize| {
             assert!(!busy[worker].swap(true, SeqCst));
             runs[task].fetch_add(1, Relaxed);
             busy[worker].store(false, SeqCst);
-        });
+        };
+        pool.run(tasks, &task);
         assert!(runs.iter().all(|runs| runs.load(Relaxed) == 1));
+        pool.run_in_shares(tasks, &task);
+        assert!(runs.iter().all(|runs| runs.load(Relaxed) == 2));
     }
 
     #[test]
@@ -408,7 +430,7 @@ mod tests {
             for tasks in (0..40).chain([1000]) {
                 run_and_check(&pool, tasks);
             }
-            assert_eq!(pool.tasks_done().iter().sum::<u64>(), (0..40).sum::<u64>() + 1000);
+            assert_eq!(pool.tasks_done().iter().sum::<u64>(), 2 * ((0..40).sum::<u64>() + 1000));
         }
     }
 
@@ -441,7 +463,7 @@ mod tests {
         for _ in 0..20 {
             let begun = AtomicUsize::new(0);
             // Seven tasks: 0 to 2, 3 and 4, 5 and 6. Nobody gets to others' tasks before all have begun.
-            pool.run(7, &|worker, task| {
+            pool.run_in_shares(7, &|worker, task| {
                 if let Some(owner) = [0, 3, 5].iter().position(|first| *first == task) {
                     assert_eq!(worker, owner);
                     begun.fetch_add(1, SeqCst);
