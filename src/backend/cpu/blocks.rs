@@ -249,15 +249,20 @@ fn operations(products: &Products) -> f64 {
     2.0 * products.count as f64 * first.m as f64 * first.k as f64 * first.n as f64
 }
 
-/// Rows and columns of a piece of the results.
+/// Rows and columns of a piece of the results: all of them for a product that stays on the caller's thread.
 ///
-/// A piece copies its rows of A and its columns of B, so large ones are cut where that is the fewest. The gradient of a small
-/// layer's weights is cut by units: their thread has those weights in its cache since it went forward, and is to update them.
+/// A piece copies its rows of A and its columns of B, so products are cut where that is the fewest. The gradient of a small layer's
+/// weights is cut by units: their thread has those weights in its cache since it went forward, and is to update them.
 fn piece(products: &Products, threads: usize) -> (usize, usize) {
     let (m, n) = (products.first.m, products.first.n);
-    let large = operations(products) >= LARGE;
-    let pieces = (threads * if large { 2 } else { 1 }).div_ceil(products.count);
-    if products.units_are_rows && !large {
+    let work = operations(products);
+    let of_all = match work {
+        _ if work < SMALL => 1,
+        _ if work < LARGE => threads,
+        _ => 2 * threads,
+    };
+    let pieces = of_all.div_ceil(products.count);
+    if products.units_are_rows && work < LARGE {
         return (m.div_ceil(pieces), n);
     }
     let cut = |down: usize| {
