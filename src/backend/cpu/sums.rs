@@ -16,7 +16,7 @@ use crate::backend::program::{Domain, Extent, Program, Segment};
 const PIECE: usize = 2048;
 
 /// Elements that are added up over the lanes before the next ones.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 
 /// Numbers in a cache line.
 const LINE: usize = 16;
@@ -160,37 +160,56 @@ unsafe fn sum_lanes<T: Plain + Default + std::ops::Add<Output = T>>(
     length: usize,
 ) -> &[T] {
     if lanes > 1 {
-        let mut parts = [[T::default(); BLOCK]; MAX_LANES];
-        for first in (start..start + length).step_by(BLOCK) {
-            let length = BLOCK.min(start + length - first);
-            for (lane, part) in parts[..lanes].iter_mut().enumerate() {
-                // SAFETY: the caller's promise.
-                part[..length].copy_from_slice(unsafe { sums.part(lane * stride + first, length) });
-            }
-            vectorize(
-                isa,
-                #[inline(always)]
-                || tree(&mut parts, lanes),
-            );
-            // SAFETY: the caller's promise.
-            unsafe { sums.part_mut(first, length) }.copy_from_slice(&parts[0][..length]);
-        }
+        vectorize(
+            isa,
+            #[inline(always)]
+            || {
+                let (end, whole) = (start + length, length / BLOCK * BLOCK);
+                let mut parts = [[T::default(); BLOCK]; MAX_LANES];
+                for first in (start..start + whole).step_by(BLOCK) {
+                    // SAFETY: the caller's promise.
+                    unsafe { add_lanes(sums, lanes, stride, first, &mut parts) };
+                }
+                let mut parts = [[T::default(); 1]; MAX_LANES];
+                for first in start + whole..end {
+                    // SAFETY: the caller's promise.
+                    unsafe { add_lanes(sums, lanes, stride, first, &mut parts) };
+                }
+            },
+        );
     }
     // SAFETY: the caller's promise.
     unsafe { sums.part(start, length) }
 }
 
-/// ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)) + ... of the first `lanes` parts into part 0.
+/// ((0 + 1) + (2 + 3)) + ((4 + 5) + (6 + 7)) + ... of the lanes' `N` elements from `first` on, into lane 0.
+///
+/// # Safety
+/// Nobody else touches these elements meanwhile.
 #[inline(always)]
-fn tree<T: Plain + std::ops::Add<Output = T>>(parts: &mut [[T; BLOCK]; MAX_LANES], lanes: usize) {
+unsafe fn add_lanes<T: Plain + std::ops::Add<Output = T>, const N: usize>(
+    sums: &Slab<T>,
+    lanes: usize,
+    stride: usize,
+    first: usize,
+    parts: &mut [[T; N]; MAX_LANES],
+) {
+    for (lane, part) in parts[..lanes].iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        let from = unsafe { sums.part(lane * stride + first, N) };
+        part.copy_from_slice(from);
+    }
     let mut gap = 1;
     while gap < lanes {
         for lane in (0..lanes - gap).step_by(2 * gap) {
-            let (into, from) = parts.split_at_mut(lane + gap);
-            into[lane].iter_mut().zip(&from[0]).for_each(|(a, b)| *a = *a + *b);
+            // Of values, not of places, the compiler makes vectors.
+            let (a, b) = (parts[lane], parts[lane + gap]);
+            parts[lane] = std::array::from_fn(|n| a[n] + b[n]);
         }
         gap *= 2;
     }
+    // SAFETY: the caller's promise.
+    unsafe { sums.part_mut(first, N) }.copy_from_slice(&parts[0]);
 }
 
 /// Lists what a segment reduces over rows.
