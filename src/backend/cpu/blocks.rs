@@ -17,7 +17,7 @@
 
 use std::ops::Range;
 
-use super::dense::{add_bias, is_skinny};
+use super::dense::{add_bias, all_units, is_skinny, skinny_dense};
 use super::machine::{MAX_LANES, Machine, Prepared, TILE_ROWS};
 use super::products::Products;
 use super::tile::Place;
@@ -117,9 +117,15 @@ impl Machine {
             let block = first..rows.min(first + lane_rows * MAX_LANES);
             for (kernel, work) in segment.kernels.iter().zip(&segment.work) {
                 let work = work * block.len() as f64;
-                match self.products(segment, kernel, &block) {
-                    Some((products, bias)) => self.run_products(&products, bias),
-                    None => self.run_lanes(segment, kernel, &block, lane_rows, work),
+                match (self.products(segment, kernel, &block), kernel) {
+                    (Some((products, bias)), _) => self.run_products(&products, bias),
+                    (None, &Kernel::Dense { x, weight, bias, y })
+                        if self.program.copies(weight) >= self.pool.threads().max(2)
+                            && !self.skips(x, weight, bias) =>
+                    {
+                        self.run_replicas([x, weight, y], bias, &block, work);
+                    }
+                    _ => self.run_lanes(segment, kernel, &block, lane_rows, work),
                 }
                 if let Kernel::DenseWeightGrad { dy, x, dweight, dbias } = kernel
                     && dweight.is_some_and(|target| self.is_direct(segment, target.buffer))
@@ -151,6 +157,27 @@ impl Machine {
         self.run_tasks(block.len().div_ceil(lane_rows), work, &task);
     }
 
+    /// A skinny layer of several replicas: one to a task. A replica's weights stay with the thread that made their gradient and
+    /// updated them; cut by rows, every thread would fetch all weights from the others in each step.
+    fn run_replicas(&self, [x, weight, y]: [BufferId; 3], bias: Option<BufferId>, block: &Range<usize>, work: f64) {
+        // SAFETY: no region is running.
+        let scratch = unsafe { self.scratch(0) };
+        let t = self.tile(block.clone(), &scratch.tile);
+        let (x, weight, bias) = (t.real(x), t.real(weight), bias.map(|bias| t.real(bias).data));
+        let y = all_units(block.len(), weight.data.len() / x.cols, t.write(y));
+        self.run_tasks(weight.copies, work, &|_, r| {
+            // SAFETY: y has all these rows of all replicas, and one task has a replica.
+            unsafe { skinny_dense(self.isa, x, weight, bias, r, y) };
+        });
+    }
+
+    /// Whether a layer skips zeros of its samples.
+    fn skips(&self, x: BufferId, weight: BufferId, bias: Option<BufferId>) -> bool {
+        self.skipping[x.0]
+            .as_ref()
+            .is_some_and(|s| s.layer(weight, bias).is_some())
+    }
+
     /// Tasks on all threads, or on the caller's if all together are little work.
     fn run_tasks(&self, tasks: usize, work: f64, task: &(dyn Fn(usize, usize) + Sync)) {
         if work < SMALL {
@@ -173,10 +200,7 @@ impl Machine {
         let t = self.tile(block.clone(), &scratch.tile);
         match kernel {
             Kernel::Dense { x, weight, bias, y } => {
-                let skips = self.skipping[x.0]
-                    .as_ref()
-                    .is_some_and(|s| s.layer(*weight, *bias).is_some());
-                if skips || is_skinny(self.program.buffer(*y).cols) {
+                if self.skips(*x, *weight, *bias) || is_skinny(self.program.buffer(*y).cols) {
                     return None;
                 }
                 let products = Products::forward(isa, t.real(*x), t.real(*weight).data, t.write(*y));

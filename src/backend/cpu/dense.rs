@@ -1,6 +1,6 @@
 //! The dense layer on a tile of rows.
 
-use super::gemm::Workspace;
+use super::gemm::{MatMut, Workspace};
 use super::isa::Isa;
 use super::math::vectorize;
 use super::products::Products;
@@ -17,23 +17,12 @@ pub(super) fn dense(
     bias: Option<&[f32]>,
     y: &mut [f32],
 ) {
-    let (rows, inputs, replicas) = (x.rows(), x.cols, weight.copies);
-    let outputs = weight.data.len() / inputs;
-    if is_skinny(outputs / replicas) {
-        let own = outputs / replicas;
-        for r in 0..replicas {
-            let layer = skinny::Layer {
-                isa,
-                rows,
-                x: &x.data[if x.copies == 1 { 0 } else { r * inputs }..],
-                x_step: x.copies * inputs,
-                weight: &weight.data[r * own * inputs..][..own * inputs],
-                inputs,
-                bias: bias.map(|bias| &bias[r * own..][..own]),
-                y: &mut y[r * own..],
-                y_step: outputs,
-            };
-            layer.run();
+    let outputs = weight.data.len() / x.cols;
+    if is_skinny(outputs / weight.copies) {
+        let y = all_units(x.rows(), outputs, y);
+        for r in 0..weight.copies {
+            // SAFETY: y is borrowed for writing, and long enough.
+            unsafe { skinny_dense(isa, x, weight, bias, r, y) };
         }
         return;
     }
@@ -44,6 +33,46 @@ pub(super) fn dense(
             add_bias(isa, y, bias);
         }
     }
+}
+
+/// y `[rows, units]` of all replicas.
+pub(super) fn all_units(rows: usize, units: usize, y: &mut [f32]) -> MatMut {
+    assert_eq!(y.len(), rows * units);
+    MatMut {
+        ptr: y.as_mut_ptr(),
+        row_stride: units,
+    }
+}
+
+/// The skinny layer of one replica: y of all replicas as in [`dense`].
+///
+/// # Safety
+/// y can be written, and nobody else uses this replica's numbers of it meanwhile.
+pub(super) unsafe fn skinny_dense(
+    isa: Isa,
+    x: Rows<f32>,
+    weight: Rows<f32>,
+    bias: Option<&[f32]>,
+    r: usize,
+    y: MatMut,
+) {
+    let inputs = x.cols;
+    let own = weight.data.len() / inputs / weight.copies;
+    let layer = skinny::Layer {
+        isa,
+        rows: x.rows(),
+        x: &x.data[if x.copies == 1 { 0 } else { r * inputs }..],
+        x_step: x.copies * inputs,
+        weight: &weight.data[r * own * inputs..][..own * inputs],
+        inputs,
+        bias: bias.map(|bias| &bias[r * own..][..own]),
+        y: MatMut {
+            ptr: y.ptr.wrapping_add(r * own),
+            ..y
+        },
+    };
+    // SAFETY: the caller's promise.
+    unsafe { layer.run() };
 }
 
 /// Whether a layer with so many units per replica is computed as dots along k. Not all replicas' units: a network is

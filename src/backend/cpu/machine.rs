@@ -286,7 +286,7 @@ impl Machine {
                     _ => unreachable!("parameters are real and persistent"),
                 };
                 let (weight, bias) = (all(*weight), bias.map(all));
-                self.pool.run(layer.chunks(self.isa), &|_, chunk| {
+                self.pool.run(layer.chunks(), &|_, chunk| {
                     // SAFETY: no lane runs yet, and each chunk has one task.
                     unsafe { skipping.fold(self.isa, layer, chunk, weight, bias) };
                 });

@@ -23,14 +23,15 @@
     reason = "an index that names the register is clearer, and unrolls; closures over registers may be left as calls"
 )]
 
+use super::gemm::MatMut;
 use super::isa::Isa;
-use super::simd::{Simd, Vectorized, dispatch};
+use super::simd::{Simd, Vectorized, dispatch, registers};
 
 /// Most units per replica for which this is faster than the general product.
 pub(super) const MOST_UNITS: usize = 32;
 
-/// Most units at a time.
-const GROUP: usize = 10;
+/// Rows at a time.
+const ROWS: usize = 2;
 
 /// One replica's layer on a tile of rows.
 pub(super) struct Layer<'a> {
@@ -43,24 +44,22 @@ pub(super) struct Layer<'a> {
     pub weight: &'a [f32],
     pub inputs: usize,
     pub bias: Option<&'a [f32]>,
-    /// y: row i begins at `y_step * i` and has a number per unit.
-    pub y: &'a mut [f32],
-    pub y_step: usize,
+    /// `[rows, units]`; other replicas' units lie between the rows.
+    pub y: MatMut,
 }
 
 impl Layer<'_> {
     /// Writes y.
-    pub fn run(self) {
+    ///
+    /// # Safety
+    /// y can be written, and nobody else uses its numbers meanwhile.
+    pub unsafe fn run(self) {
         let units = self.weight.len() / self.inputs;
         assert!(self.rows > 0 && (self.rows - 1) * self.x_step + self.inputs <= self.x.len());
-        assert!((self.rows - 1) * self.y_step + units <= self.y.len());
         assert!(self.bias.is_none_or(|bias| bias.len() == units));
         // Groups as equal as possible: small ones waste loads of x.
-        let most = match self.isa {
-            Isa::Avx512 => GROUP,
-            Isa::Avx2 | Isa::Portable => 5,
-        };
-        let size = units.div_ceil(units.div_ceil(most));
+        let (_, sums) = registers(self.isa);
+        let size = units.div_ceil(units.div_ceil(sums / ROWS));
         for first in (0..units).step_by(size) {
             let dots = Operands {
                 rows: self.rows,
@@ -69,8 +68,8 @@ impl Layer<'_> {
                 x_step: self.x_step,
                 weight: self.weight[first * self.inputs..].as_ptr(),
                 bias: self.bias.map(|bias| bias[first..].as_ptr()),
-                y: self.y[first..].as_mut_ptr(),
-                y_step: self.y_step,
+                y: self.y.ptr.wrapping_add(first),
+                y_step: self.y.row_stride,
             };
             match size.min(units - first) {
                 1 => dispatch(self.isa, Dots::<1>(dots)),
@@ -82,7 +81,8 @@ impl Layer<'_> {
                 7 => dispatch(self.isa, Dots::<7>(dots)),
                 8 => dispatch(self.isa, Dots::<8>(dots)),
                 9 => dispatch(self.isa, Dots::<9>(dots)),
-                _ => dispatch(self.isa, Dots::<GROUP>(dots)),
+                10 => dispatch(self.isa, Dots::<10>(dots)),
+                _ => unreachable!("no instruction set has sums for more units"),
             }
         }
     }
@@ -108,14 +108,18 @@ impl<const UNITS: usize> Vectorized for Dots<UNITS> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let pairs = self.0.rows / 2;
+        // No group has so many units: nothing to compile.
+        if ROWS * UNITS > S::SUMS {
+            unreachable!("groups have the units whose sums fit");
+        }
+        let whole = self.0.rows / ROWS * ROWS;
         // SAFETY: the instruction set is the caller's promise, and `Layer::run` has checked that the rows are there.
         unsafe {
-            for pair in 0..pairs {
-                rows::<S, 2, UNITS>(self.0, 2 * pair);
+            for first in (0..whole).step_by(ROWS) {
+                rows::<S, ROWS, UNITS>(self.0, first);
             }
-            if self.0.rows % 2 == 1 {
-                rows::<S, 1, UNITS>(self.0, 2 * pairs);
+            for first in whole..self.0.rows {
+                rows::<S, 1, UNITS>(self.0, first);
             }
         }
     }

@@ -14,7 +14,7 @@ pub struct Avx512;
 impl Simd for Avx512 {
     type V = __m512;
     const LANES: usize = 16;
-    const SUMS: usize = 16;
+    const SUMS: usize = 20;
     const PAIR_ROWS: usize = 8;
     const PAIR_COLUMNS: usize = 3;
 

@@ -113,6 +113,19 @@ pub(super) trait Vectorized {
     unsafe fn run<S: Simd>(self) -> Self::Result;
 }
 
+/// Numbers in a register of an instruction set, and registers of sums that a kernel may keep beside its operands.
+pub(super) fn registers(isa: Isa) -> (usize, usize) {
+    struct Registers;
+    impl Vectorized for Registers {
+        type Result = (usize, usize);
+        #[inline(always)]
+        unsafe fn run<S: Simd>(self) -> (usize, usize) {
+            (S::LANES, S::SUMS)
+        }
+    }
+    dispatch(isa, Registers)
+}
+
 /// Runs a kernel with the vectors of an instruction set, compiled for it.
 pub(super) fn dispatch<K: Vectorized>(isa: Isa, kernel: K) -> K::Result {
     #[cfg(target_arch = "x86_64")]

@@ -11,7 +11,7 @@ use super::super::isa::Isa;
 use super::super::pool::Pool;
 use super::codes::{self, Values};
 use super::grouping::{GROUP, Sets};
-use super::weighted_rows::{Lists, MOST_ROWS, SCALE};
+use super::weighted_rows::{AHEAD, Lists, MOST_ROWS, SCALE};
 
 /// Rows that are looked at to guess what is common.
 const SAMPLE: usize = 255;
@@ -67,7 +67,7 @@ impl Compressed {
         let tiles: Vec<CompressedTile> = parts.into_iter().filter_map(|(_, tile)| tile.into_inner()).collect();
         let entries: usize = tiles
             .iter()
-            .map(|tile| tile.rows.indices.len() + tile.columns.indices.len())
+            .map(|tile| tile.rows.entries() + tile.columns.entries())
             .sum();
         if (entries * GROUP) as f64 / 2.0 > most {
             return None;
@@ -154,6 +154,7 @@ fn lists(
         indices: unions
             .iter()
             .flat_map(|(_, union)| union.iter().map(|position| (position * SCALE) as u16))
+            .chain([0; AHEAD])
             .collect(),
         values: Values::new(codes, entries),
         order,

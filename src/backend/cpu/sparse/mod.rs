@@ -36,7 +36,7 @@ use crate::backend::kernel::Write;
 use crate::backend::program::BufferId;
 use compressed::Compressed;
 use grouping::GROUP;
-use weighted_rows::{Base, Output, Table, chunk, chunks, table_room, weighted_rows};
+use weighted_rows::{Base, Chunk, Output, Table, chunks, table_room, weighted_rows, widest};
 
 /// Compressed samples, and for each layer that reads them its weights as a table.
 pub(super) struct Skipping {
@@ -49,6 +49,7 @@ pub(super) struct Layer {
     weight: BufferId,
     bias: Option<BufferId>,
     units: usize,
+    chunks: Vec<Chunk>,
     /// W transposed, `[in, units]` in chunks.
     table: Slab<f32>,
     /// b + W c
@@ -57,7 +58,7 @@ pub(super) struct Layer {
 
 /// Numbers of a worker's room for tiles of `rows` samples with `cols` columns: the values of a group, and a chunk of dz.
 pub(super) fn room(isa: Isa, rows: usize, cols: usize) -> usize {
-    values_room(rows, cols) + table_room(isa, rows, chunk(isa, usize::MAX, 0).units)
+    values_room(rows, cols) + table_room(rows, chunks(isa, widest(isa)))
 }
 
 /// A group has at most an entry for every index: a column, or a row of the tile.
@@ -67,8 +68,8 @@ fn values_room(rows: usize, cols: usize) -> usize {
 
 impl Layer {
     /// How many tasks [`Skipping::fold`] has.
-    pub(super) fn chunks(&self, isa: Isa) -> usize {
-        chunks(isa, self.units)
+    pub(super) fn chunks(&self) -> usize {
+        self.chunks.len()
     }
 }
 
@@ -89,11 +90,13 @@ impl Skipping {
             return Ok(None);
         };
         let layer = |(weight, bias, units)| -> Result<Layer, BackendError> {
+            let chunks: Vec<_> = chunks(isa, units).collect();
             Ok(Layer {
                 weight,
                 bias,
                 units,
-                table: Slab::new("transposed weights", table_room(isa, cols, units))?,
+                table: Slab::new("transposed weights", table_room(cols, chunks.iter().copied()))?,
+                chunks,
                 folded: Slab::new("folded bias", units)?,
             })
         };
@@ -123,7 +126,7 @@ impl Skipping {
     pub(super) unsafe fn fold(&self, isa: Isa, layer: &Layer, number: usize, weight: &[f32], bias: Option<&[f32]>) {
         let offsets = self.offsets();
         let cols = offsets.len();
-        let chunk = chunk(isa, layer.units, number);
+        let chunk = layer.chunks[number];
         let transposed = MatRef {
             ptr: weight.as_ptr(),
             row_stride: 1,
@@ -133,9 +136,8 @@ impl Skipping {
         // has `units` rows of `cols`.
         let folded = unsafe {
             // Only the last chunk has a tail, which may be overshot.
-            let last = number + 1 == layer.chunks(isa);
-            let room = if last {
-                table_room(isa, cols, layer.units) - cols * chunk.first
+            let room = if number + 1 == layer.chunks() {
+                table_room(cols, [chunk])
             } else {
                 cols * chunk.units
             };
@@ -156,24 +158,21 @@ impl Skipping {
         let values = room.as_chunks_mut().0;
         let (cols, units) = (self.offsets().len(), layer.units);
         assert_eq!(z.len(), lists.order.len() * units);
-        for number in 0..chunks(isa, units) {
-            let chunk = chunk(isa, units, number);
-            let table = Table {
-                chunk,
-                rows: cols,
-                numbers: layer.table.all()[cols * chunk.first..].as_ptr(),
-            };
-            let base = Base {
-                numbers: layer.folded.all()[chunk.first..].as_ptr(),
-                stride: 0,
-            };
-            let output = Output {
-                numbers: z[chunk.first..].as_mut_ptr(),
-                stride: units,
-            };
-            // SAFETY: the indices are columns, of which the table has a row each; z has a row per list.
-            unsafe { weighted_rows(isa, lists, table, Some(base), output, values) };
-        }
+        let table = Table {
+            chunks: &layer.chunks,
+            rows: cols,
+            numbers: layer.table.all().as_ptr(),
+        };
+        let base = Base {
+            numbers: layer.folded.all().as_ptr(),
+            stride: 0,
+        };
+        let output = Output {
+            numbers: z.as_mut_ptr(),
+            stride: units,
+        };
+        // SAFETY: the indices are columns, of which the table has a row each; z has a row per list.
+        unsafe { weighted_rows(isa, lists, table, Some(base), output, values) };
     }
 
     /// sums (=, +=) the part of the tile that begins with row `first`: sum_i dz_iu r_ij as `[in + 1, units]`, where the last
@@ -195,18 +194,17 @@ impl Skipping {
         assert_eq!(sums.len(), (cols + 1) * units);
         let (values, room) = room.split_at_mut(values_room(rows, cols));
         let values = values.as_chunks_mut().0;
-        for number in 0..chunks(isa, units) {
-            let chunk = chunk(isa, units, number);
+        for chunk in chunks(isa, units) {
             let from = MatRef {
                 ptr: dz.data.as_ptr(),
                 row_stride: units,
                 col_stride: 1,
             };
-            assert!(room.len() >= table_room(isa, rows, chunk.units));
+            assert!(room.len() >= table_room(rows, [chunk]));
             // SAFETY: dz has `rows` rows of `units`, and the room is large enough.
             unsafe { chunk.copy(isa, from, rows, room.as_mut_ptr()) };
             let table = Table {
-                chunk,
+                chunks: &[chunk],
                 rows,
                 numbers: room.as_ptr(),
             };

@@ -10,15 +10,16 @@
 //! ```
 //!
 //! It only gathers: nothing is scattered, sums stay in registers. Of the chunks that R networks make most rows of the table come
-//! from the second-level cache, which has one ready every other cycle at best. A list for itself would have fewer products, none of
-//! them with a zero of its group, but wait for that cache at each. A list's sum is one chain in the order of the indices, and
-//! adding zero rounds nothing, so a list has the same bits in any group, and a unit the same bits alone as beside others.
+//! from the second-level cache, which has one ready every other cycle at best; they are asked for some entries ahead, since no
+//! prefetcher can guess them. A list for itself would have fewer products, none of them with a zero of its group, but wait for that
+//! cache at each. A list's sum is one chain in the order of the indices, and adding zero rounds nothing, so a list has the same bits
+//! in any group, and a unit the same bits alone as beside others.
 //!
 //! A table of `units` columns is cut into chunks whose sums fit in the registers:
 //!
 //! ```text
 //!   AVX-512, 20 units: one chunk           [rows][16]  [rows][4]      one vector, and a tail of 4
-//!   AVX-512, 320 units: five chunks        [rows][64]  [rows][64]  [rows][64]  ...
+//!   AVX-512, 320 units: four chunks        [rows][80]  [rows][80]  [rows][80]  [rows][80]
 //!
 //!   T[k], tail:   t0 t1 t2 t3   t0 t1 t2 t3   t0 t1 t2 t3   t0 t1 t2 t3       four columns, repeated,
 //!   values:       v0 v0 v0 v0   v1 v1 v1 v1   v2 v2 v2 v2   v3 v3 v3 v3       serve four lists in one register
@@ -35,13 +36,16 @@ use super::super::gemm::MatRef;
 use super::super::gemm::packing::{self, Panel};
 use super::super::isa::Isa;
 use super::super::math::vectorize;
-use super::super::simd::{Simd, Vectorized, dispatch};
+use super::super::simd::{Simd, Vectorized, dispatch, registers};
 use super::codes::Values;
 use super::grouping::GROUP;
 
 /// Indices are kept times this: an address may be a base plus an index times 1, 2, 4 or 8, and so needs no arithmetic in
 /// the commonest case (rows of 16 bytes and of 64).
 pub(super) const SCALE: usize = 8;
+
+/// How many entries ahead a group asks for rows of a wide chunk.
+pub(super) const AHEAD: usize = 8;
 
 /// Most rows of a table.
 pub(super) const MOST_ROWS: usize = u16::MAX as usize / SCALE + 1;
@@ -52,18 +56,25 @@ pub(super) struct Lists {
     pub order: Vec<u16>,
     /// Where group g begins in the others, and after the last group where it ends.
     pub starts: Vec<u32>,
-    /// Times [`SCALE`].
+    /// Times [`SCALE`]; after those of the last group [`AHEAD`] more, which belong to none.
     pub indices: Vec<u16>,
     /// Of each list of the group; 0 where it lacks the index.
     pub values: Values,
+}
+
+impl Lists {
+    /// Indices of all groups.
+    pub fn entries(&self) -> usize {
+        self.indices.len() - AHEAD
+    }
 }
 
 /// Columns of a short tail, and the mark of one that is a whole vector, of which none has more numbers.
 const SHORT: usize = 4;
 const WHOLE: usize = 16;
 
-/// Columns of the widest chunk.
-const WIDTH: usize = 4 * WHOLE;
+/// Columns of the widest chunk of any instruction set.
+const WIDTH: usize = 5 * WHOLE;
 
 /// Columns of a table that are summed together.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,50 +89,39 @@ pub(super) struct Chunk {
     lanes: usize,
 }
 
-/// Numbers in a vector, and vectors in a chunk at most.
-fn vectors(isa: Isa) -> (usize, usize) {
-    struct Size;
-    impl Vectorized for Size {
-        type Result = (usize, usize);
-        #[inline(always)]
-        unsafe fn run<S: Simd>(self) -> (usize, usize) {
-            (S::LANES, S::SUMS / GROUP)
+/// The chunks of a table of `units` columns.
+pub(super) fn chunks(isa: Isa, units: usize) -> impl Iterator<Item = Chunk> {
+    let widest = widest(isa);
+    let (lanes, _) = registers(isa);
+    let chunk = move |first: usize| {
+        let units = (units - first).min(widest);
+        let rest = units % lanes;
+        Chunk {
+            first,
+            units,
+            full: units / lanes,
+            tail: if rest == 0 {
+                0
+            } else if rest <= SHORT {
+                SHORT
+            } else {
+                lanes
+            },
+            lanes,
         }
-    }
-    dispatch(isa, Size)
+    };
+    (0..units).step_by(widest).map(chunk)
 }
 
-/// How many chunks a table of `units` columns has.
-pub(super) fn chunks(isa: Isa, units: usize) -> usize {
-    let (lanes, most) = vectors(isa);
-    units.div_ceil(lanes * most)
+/// Columns of the widest chunk.
+pub(super) fn widest(isa: Isa) -> usize {
+    let (lanes, sums) = registers(isa);
+    lanes * (sums / GROUP)
 }
 
-/// Chunk number `number` of a table of `units` columns.
-pub(super) fn chunk(isa: Isa, units: usize, number: usize) -> Chunk {
-    let (lanes, most) = vectors(isa);
-    let first = number * lanes * most;
-    let units = (units - first).min(lanes * most);
-    let rest = units % lanes;
-    Chunk {
-        first,
-        units,
-        full: units / lanes,
-        tail: if rest == 0 {
-            0
-        } else if rest <= SHORT {
-            SHORT
-        } else {
-            lanes
-        },
-        lanes,
-    }
-}
-
-/// Numbers of a table of that many rows and units, with what the copying may overwrite after it.
-pub(super) fn table_room(isa: Isa, rows: usize, units: usize) -> usize {
-    let last = chunk(isa, units, chunks(isa, units) - 1);
-    rows * (last.first + last.width()) + packing::EIGHT
+/// Numbers of a table of that many rows in some chunks, with what the copying may overwrite after it.
+pub(super) fn table_room(rows: usize, chunks: impl IntoIterator<Item = Chunk>) -> usize {
+    rows * chunks.into_iter().map(|chunk| chunk.width()).sum::<usize>() + packing::EIGHT
 }
 
 impl Chunk {
@@ -172,10 +172,10 @@ impl Chunk {
     }
 }
 
-/// One chunk of a table: `table` has `rows` rows.
+/// Some chunks of a table of `rows` rows, one after the other.
 #[derive(Clone, Copy)]
-pub(super) struct Table {
-    pub chunk: Chunk,
+pub(super) struct Table<'a> {
+    pub chunks: &'a [Chunk],
     pub rows: usize,
     pub numbers: *const f32,
 }
@@ -194,11 +194,12 @@ pub(super) struct Output {
     pub stride: usize,
 }
 
-/// See the [module](self). Base and output point to the chunk's first unit; `room` is for the values of the longest group.
+/// See the [module](self). Base and output point to the first chunk's first unit; `room` is for the values of the longest
+/// group.
 ///
 /// # Safety
 /// The lists' indices are rows of the table; base and output can be read and written in the rows that the lists name, in
-/// the chunk's units.
+/// the chunks' units.
 pub(super) unsafe fn weighted_rows(
     isa: Isa,
     lists: &Lists,
@@ -211,26 +212,35 @@ pub(super) unsafe fn weighted_rows(
     let mut nowhere = [0.0; WIDTH];
     for (group, ends) in lists.order.chunks(GROUP).zip(lists.starts.windows(2)) {
         let entries = ends[0] as usize..ends[1] as usize;
-        let list = |q: usize| group.get(q).map(|&list| usize::from(list));
-        let from = |q: usize| {
-            list(q)
-                .zip(base)
-                .map(|(i, base)| base.numbers.wrapping_add(i * base.stride))
-        };
-        let to = |q: usize| list(q).map(|i| output.numbers.wrapping_add(i * output.stride));
-        let sum = SumOfGroup {
-            indices: &lists.indices[entries.clone()],
-            values: lists.values.decode(isa, entries, room),
-            table,
-            from: std::array::from_fn(|q| from(q).unwrap_or(zeros.as_ptr())),
-            to: std::array::from_fn(|q| to(q).unwrap_or(nowhere.as_mut_ptr())),
-        };
-        match table.chunk.full {
-            0 => sum.with_tail::<0>(isa),
-            1 => sum.with_tail::<1>(isa),
-            2 => sum.with_tail::<2>(isa),
-            3 => sum.with_tail::<3>(isa),
-            _ => dispatch(isa, Registers::<4, 0>(sum)),
+        let indices = &lists.indices[entries.start..entries.end + AHEAD];
+        let values = lists.values.decode(isa, entries, room);
+        let mut first = 0;
+        for &chunk in table.chunks {
+            let list = |q: usize| group.get(q).map(|&list| usize::from(list));
+            let from = |q: usize| {
+                list(q)
+                    .zip(base)
+                    .map(|(i, base)| base.numbers.wrapping_add(i * base.stride + first))
+            };
+            let to = |q: usize| list(q).map(|i| output.numbers.wrapping_add(i * output.stride + first));
+            let sum = SumOfGroup {
+                indices,
+                values,
+                chunk,
+                rows: table.rows,
+                numbers: table.numbers.wrapping_add(table.rows * first),
+                from: std::array::from_fn(|q| from(q).unwrap_or(zeros.as_ptr())),
+                to: std::array::from_fn(|q| to(q).unwrap_or(nowhere.as_mut_ptr())),
+            };
+            match chunk.full {
+                0 => sum.with_tail::<0>(isa),
+                1 => sum.with_tail::<1>(isa),
+                2 => sum.with_tail::<2>(isa),
+                3 => sum.with_tail::<3>(isa),
+                4 => sum.with_tail::<4>(isa),
+                _ => dispatch(isa, Registers::<5, 0>(sum)),
+            }
+            first += chunk.units;
         }
     }
 }
@@ -239,14 +249,17 @@ pub(super) unsafe fn weighted_rows(
 struct SumOfGroup<'a> {
     indices: &'a [u16],
     values: &'a [[f32; GROUP]],
-    table: Table,
+    chunk: Chunk,
+    /// Of the table, and the chunk's numbers in it.
+    rows: usize,
+    numbers: *const f32,
     from: [*const f32; GROUP],
     to: [*mut f32; GROUP],
 }
 
 impl SumOfGroup<'_> {
     fn with_tail<const FULL: usize>(self, isa: Isa) {
-        match self.table.chunk.tail {
+        match self.chunk.tail {
             0 => dispatch(isa, Registers::<FULL, 0>(self)),
             SHORT => dispatch(isa, Registers::<FULL, SHORT>(self)),
             _ => dispatch(isa, Registers::<FULL, WHOLE>(self)),
@@ -270,12 +283,13 @@ impl<const FULL: usize, const TAIL: usize> Vectorized for Registers<'_, FULL, TA
         let SumOfGroup {
             indices,
             values,
-            table,
+            chunk,
+            rows,
+            numbers: whole,
             from,
             to,
         } = self.0;
-        let whole = table.numbers;
-        let tail = whole.wrapping_add(table.rows * FULL * S::LANES);
+        let tail = whole.wrapping_add(rows * FULL * S::LANES);
         let width = if TAIL == SHORT { SHORT } else { S::LANES };
         // Short tails of several lists lie beside each other in one register.
         let beside = S::LANES / width;
@@ -283,9 +297,13 @@ impl<const FULL: usize, const TAIL: usize> Vectorized for Registers<'_, FULL, TA
         unsafe {
             let mut sums = [[S::splat(0.0); FULL]; GROUP];
             let mut tails = [S::splat(0.0); GROUP];
-            for (&index, values) in indices.iter().zip(values) {
-                let index = usize::from(index);
-                let row = whole.byte_add(index * (FULL * S::LANES * 4 / SCALE));
+            for ((&index, values), &ahead) in indices.iter().zip(values).zip(&indices[AHEAD..]) {
+                let row = |index: u16| whole.wrapping_byte_add(usize::from(index) * (FULL * S::LANES * 4 / SCALE));
+                // One vector's rows are mostly in the first-level cache.
+                if FULL > 1 {
+                    (0..FULL).for_each(|v| S::prefetch(row(ahead).wrapping_add(v * S::LANES)));
+                }
+                let row = row(index);
                 let mut columns = [S::splat(0.0); FULL];
                 for v in 0..FULL {
                     columns[v] = S::load(row.add(v * S::LANES));
@@ -297,7 +315,7 @@ impl<const FULL: usize, const TAIL: usize> Vectorized for Registers<'_, FULL, TA
                     }
                 }
                 if TAIL > 0 {
-                    let last = tail.byte_add(index * (width * 4 / SCALE));
+                    let last = tail.byte_add(usize::from(index) * (width * 4 / SCALE));
                     let last = if TAIL == SHORT {
                         S::repeat_four(last)
                     } else {
@@ -321,7 +339,7 @@ impl<const FULL: usize, const TAIL: usize> Vectorized for Registers<'_, FULL, TA
                 }
             }
             if TAIL > 0 {
-                let (done, rest) = (FULL * S::LANES, table.chunk.units - FULL * S::LANES);
+                let (done, rest) = (FULL * S::LANES, chunk.units - FULL * S::LANES);
                 let mut apart = [[0.0; WHOLE]; GROUP];
                 let apart = apart.as_flattened_mut();
                 for t in 0..GROUP / beside {
