@@ -1,6 +1,6 @@
 """The straggler epoch in PyTorch, in several ways: torch_epoch.py WAY DATA REPLICAS THREADS WEIGHTS [test].
 
-With `test`, the wide ways measure the error on the test rows too.
+With `test`, the ways vmap and wide measure the error on the test rows too.
 
 | way | what it is |
 |---|---|
@@ -20,6 +20,8 @@ from torch.nn.functional import cross_entropy
 import work
 
 way, data, replicas, threads, path, *more = sys.argv[1:]
+if more and way.partition("-")[0] not in ("vmap", "wide"):
+    sys.exit(f"{way} {' '.join(more)}: only vmap and wide measure the error on the test rows")
 replicas = int(replicas)
 torch.set_num_threads(int(threads))
 x, y = map(torch.from_numpy, work.samples(data))
@@ -120,6 +122,19 @@ def loop(sets, step):
     return epoch, lambda: {n: torch.stack([s[i].detach() for s in sets]) for i, n in enumerate(initial)}
 
 
+test_x, test_y = map(torch.from_numpy, work.test_samples(data)) if more else (None, None)
+
+
+def test_error(w1, b1, w2, b2):
+    """Of every replica, if it is asked for: none or one result."""
+    if test_x is None:
+        return []
+    z = torch.addmm(b1.view(-1, 1), w1.view(-1, work.INPUTS), test_x.T)
+    hidden = torch.tanh(z.view(replicas, work.HIDDEN, -1))
+    outputs = torch.baddbmm(b2.unsqueeze(-1), w2, hidden)
+    return [(outputs.argmax(1) != test_y).float().mean(1)]
+
+
 def vmapped():
     parameters = [value.clone() for value in initial.values()]
 
@@ -133,7 +148,7 @@ def vmapped():
 
     def step(*parameters):
         gradients, (loss, (hidden, outputs)) = batched(parameters)
-        return gradients, loss, *spread(hidden, outputs)
+        return gradients, loss, *spread(hidden, outputs), *test_error(*parameters)
 
     step = maybe_compile(step)
 
@@ -149,13 +164,6 @@ def wide():
     parameters = [value.clone() for value in initial.values()]
     labels = y.expand(replicas, -1)
     share_columns = share.T.contiguous()
-    test_x, test_y = map(torch.from_numpy, work.test_samples(data)) if more else (None, None)
-
-    def test_error(w1, b1, w2, b2):
-        z = torch.addmm(b1.view(-1, 1), w1.view(-1, work.INPUTS), test_x.T)
-        hidden = torch.tanh(z.view(replicas, work.HIDDEN, -1))
-        outputs = torch.baddbmm(b2.unsqueeze(-1), w2, hidden)
-        return (outputs.argmax(1) != test_y).float().mean(1)
 
     def loss_of(parameters):
         w1, b1, w2, b2 = parameters
@@ -169,8 +177,7 @@ def wide():
         gradients, (_, (losses, hidden, outputs)) = grad_and_value(loss_of, has_aux=True)(parameters)
         unit = hidden / hidden.norm(dim=1, keepdim=True)
         radii = (1 - (unit @ share_columns).pow(2).sum(1)).sqrt()
-        tested = [] if test_x is None else [test_error(*parameters)]
-        return gradients, losses, radii, (outputs.argmax(1) != y).float().mean(1), *tested
+        return gradients, losses, radii, (outputs.argmax(1) != y).float().mean(1), *test_error(*parameters)
 
     step = maybe_compile(step)
 
