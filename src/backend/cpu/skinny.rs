@@ -12,9 +12,10 @@
 //!   x_1       | s_1u += x w  |              |         y_1u = b_u + tree of s_1u
 //! ```
 //!
-//! Two rows by ten units are 20 sums in registers, fed by 12 loads: the multipliers are the limit. Ten units of 784 weights
-//! (31 KB) stay in a first-level cache while the rows of a tile pass; rows are read front to back, which the processor
-//! foresees. An element's bits depend on its own row and unit, not on which others are beside it.
+//! Four rows by five units are 20 sums in registers (AVX-512), fed by 9 loads: the multipliers are the limit. Five units of 784 weights
+//! (16 KB) stay in a first-level cache of 32 KB while the rows of a tile pass; ten (31 KB) by two rows, with 12 loads, would not:
+//! 1.2 times as long on a processor of that kind. Rows are read front to back, which the processor foresees. An element's bits
+//! depend on its own row and unit, not on which others are beside it.
 //!
 //! Roundings on the longest way: k / lanes, the tree over the lanes, the bias.
 
@@ -30,8 +31,12 @@ use super::simd::{Simd, Vectorized, dispatch, registers};
 /// Most units per replica for which this is faster than the general product.
 pub(super) const MOST_UNITS: usize = 32;
 
-/// Rows at a time.
-const ROWS: usize = 2;
+/// Rows and units at a time, at most, where so many sums fit. With 32 registers the fewest loads; with 16 three rows by four
+/// units were no faster on AVX2, and without multiply-adds, whose products need a register too, 1.5 times slower.
+const fn rows_by_units(sums: usize) -> (usize, usize) {
+    let rows = if sums < 20 { 2 } else { 4 };
+    (rows, sums / rows)
+}
 
 /// One replica's layer on a tile of rows.
 pub(super) struct Layer<'a> {
@@ -59,7 +64,8 @@ impl Layer<'_> {
         assert!(self.bias.is_none_or(|bias| bias.len() == units));
         // Groups as equal as possible: small ones waste loads of x.
         let (_, sums) = registers(self.isa);
-        let size = units.div_ceil(units.div_ceil(sums / ROWS));
+        let (_, most) = rows_by_units(sums);
+        let size = units.div_ceil(units.div_ceil(most));
         for first in (0..units).step_by(size) {
             let dots = Operands {
                 rows: self.rows,
@@ -78,10 +84,6 @@ impl Layer<'_> {
                 4 => dispatch(self.isa, Dots::<4>(dots)),
                 5 => dispatch(self.isa, Dots::<5>(dots)),
                 6 => dispatch(self.isa, Dots::<6>(dots)),
-                7 => dispatch(self.isa, Dots::<7>(dots)),
-                8 => dispatch(self.isa, Dots::<8>(dots)),
-                9 => dispatch(self.isa, Dots::<9>(dots)),
-                10 => dispatch(self.isa, Dots::<10>(dots)),
                 _ => unreachable!("no instruction set has sums for more units"),
             }
         }
@@ -108,19 +110,32 @@ impl<const UNITS: usize> Vectorized for Dots<UNITS> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        // No group has so many units: nothing to compile.
-        if ROWS * UNITS > S::SUMS {
-            unreachable!("groups have the units whose sums fit");
-        }
-        let whole = self.0.rows / ROWS * ROWS;
-        // SAFETY: the instruction set is the caller's promise, and `Layer::run` has checked that the rows are there.
+        // SAFETY: the caller's promise.
         unsafe {
-            for first in (0..whole).step_by(ROWS) {
-                rows::<S, ROWS, UNITS>(self.0, first);
+            match rows_by_units(S::SUMS) {
+                // No group has so many units: nothing to compile.
+                (_, most) if UNITS > most => unreachable!("groups have the units whose sums fit"),
+                (4, _) => all_rows::<S, 4, UNITS>(self.0),
+                _ => all_rows::<S, 2, UNITS>(self.0),
             }
-            for first in whole..self.0.rows {
-                rows::<S, 1, UNITS>(self.0, first);
-            }
+        }
+    }
+}
+
+/// `ROWS` at a time, and the rest one by one.
+///
+/// # Safety
+/// The processor has the instruction set, and the rows are there.
+#[inline(always)]
+unsafe fn all_rows<S: Simd, const ROWS: usize, const UNITS: usize>(operands: Operands) {
+    let whole = operands.rows / ROWS * ROWS;
+    // SAFETY: the caller's promise.
+    unsafe {
+        for first in (0..whole).step_by(ROWS) {
+            rows::<S, ROWS, UNITS>(operands, first);
+        }
+        for first in whole..operands.rows {
+            rows::<S, 1, UNITS>(operands, first);
         }
     }
 }
@@ -136,10 +151,10 @@ unsafe fn rows<S: Simd, const ROWS: usize, const UNITS: usize>(operands: Operand
     // SAFETY: the caller's promise.
     unsafe {
         let mut sums = [[S::splat(0.0); UNITS]; ROWS];
-        // The address of a unit's weights is one of four pointers plus 0, 1 or 2 strides: ten pointers would not fit in the
-        // general registers.
-        let mut weights = [operands.weight; 4];
-        for g in 0..4 {
+        // The address of a unit's weights is one of two pointers plus 0, 1 or 2 strides: with one for each unit the general
+        // registers would not do.
+        let mut weights = [operands.weight; 2];
+        for g in 0..2 {
             weights[g] = operands.weight.wrapping_add(3 * g * inputs);
         }
         let whole = inputs / S::LANES * S::LANES;
