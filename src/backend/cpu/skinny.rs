@@ -12,10 +12,10 @@
 //!   x_1       | s_1u += x w  |              |         y_1u = b_u + tree of s_1u
 //! ```
 //!
-//! Four rows by five units are 20 sums in registers (AVX-512), fed by 9 loads: the multipliers are the limit. Five units of 784 weights
-//! (16 KB) stay in a first-level cache of 32 KB while the rows of a tile pass; ten (31 KB) by two rows, with 12 loads, would not:
-//! 1.2 times as long on a processor of that kind. Rows are read front to back, which the processor foresees. An element's bits
-//! depend on its own row and unit, not on which others are beside it.
+//! Four rows by five units are 20 sums in registers (AVX-512), fed by 9 loads: the multipliers are the limit. Five units of
+//! 784 weights (16 KB) stay in a first-level cache of 32 KB while the rows of a tile pass; ten (31 KB) by two rows, with 12
+//! loads, would not: 1.2 times as long on a processor of that kind. Rows are read front to back, which the processor
+//! foresees. An element's bits depend on its own row and unit, not on which others are beside it.
 //!
 //! Roundings on the longest way: k / lanes, the tree over the lanes, the bias.
 
